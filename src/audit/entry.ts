@@ -1,0 +1,61 @@
+// One request's entry in the audit log while the request is under way: filled as facts are learnt, concluded once.
+import type { RequestId } from '../domain/ids.js';
+import type { AuditAction, AuditConclusion, AuditEvent, AuditFacts } from './event.js';
+
+/**
+ * Handed from the edge through the use case to the store. A transition concludes it in its own transaction;
+ * an entry that nobody concluded is recorded by the edge, so that no exit goes without one (invariant 7).
+ */
+export class AuditEntry {
+  readonly facts: AuditFacts;
+  #concluded = false;
+
+  constructor(
+    requestId: RequestId,
+    action: AuditAction,
+    facts: Partial<Omit<AuditFacts, 'requestId' | 'action'>> = {},
+  ) {
+    this.facts = { requestId, action, detail: {}, ...facts };
+  }
+
+  get requestId(): RequestId {
+    return this.facts.requestId;
+  }
+
+  get concluded(): boolean {
+    return this.#concluded;
+  }
+
+  /** Adds facts to the detail; what is undefined stays out. */
+  learn(detail: Record<string, unknown>): void {
+    Object.assign(this.facts.detail, detail);
+  }
+
+  /** Called by a store once the event is durable. */
+  markConcluded(): void {
+    this.#concluded = true;
+  }
+}
+
+/** The event as it is written, without the sequence, which the log gives. */
+export function concludedEvent(
+  entry: AuditEntry,
+  conclusion: AuditConclusion,
+  at: number,
+): Omit<AuditEvent, 'sequence'> {
+  const { facts } = entry;
+  const leaseId = conclusion.leaseId ?? facts.leaseId;
+  const taskId = conclusion.taskId ?? facts.taskId;
+  return {
+    requestId: facts.requestId,
+    action: facts.action,
+    at,
+    outcome: conclusion.outcome,
+    ...(conclusion.reason && { reason: conclusion.reason }),
+    ...(facts.principal && { principal: facts.principal }),
+    ...(taskId && { taskId }),
+    ...(leaseId && { leaseId }),
+    ...(facts.tool && { tool: facts.tool }),
+    detail: conclusion.detail ? { ...facts.detail, ...conclusion.detail } : facts.detail,
+  };
+}

@@ -1,0 +1,73 @@
+// What the audit log holds: one event for every request, on every exit, and one for what happened by itself.
+import type { LeaseId, PrincipalName, RequestId, TaskId } from '../domain/ids.js';
+import type { RefusalReason } from '../domain/refusal.js';
+
+export const AUDIT_ACTIONS = [
+  'token.exchange',
+  'token.introspect',
+  'token.revoke',
+  'task.open',
+  'task.read',
+  'task.list',
+  'task.extend',
+  'task.complete',
+  'task.expire',
+  'lease.read',
+  'lease.list',
+  'lease.renew',
+  'lease.release',
+  'lease.settle',
+  'revocation.preview',
+  'revocation.create',
+  'quarantine.list',
+  'quarantine.lift',
+  'tool.list',
+  'audit.read',
+  'key.rotate',
+  'request',
+] as const;
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+export type AuditOutcome = 'permitted' | 'refused' | 'failed';
+
+/** The facts of a request as they are learnt. Never a secret: tokens stand here as SHA-256. */
+export interface AuditFacts {
+  readonly requestId: RequestId;
+  action: AuditAction;
+  principal?: PrincipalName;
+  taskId?: TaskId | string;
+  leaseId?: LeaseId | string;
+  tool?: string;
+  /** Whatever else tells the story: what was asked, by which token digest, under which policies. */
+  detail: Record<string, unknown>;
+}
+
+export interface AuditEvent extends Readonly<AuditFacts> {
+  /** Grows by one per event, in the order in which they were committed. */
+  readonly sequence: number;
+  /** Store time, milliseconds. */
+  readonly at: number;
+  readonly outcome: AuditOutcome;
+  readonly reason?: RefusalReason;
+}
+
+/** How an event ends, as the transition that it belongs to found out. */
+export interface AuditConclusion {
+  readonly outcome: AuditOutcome;
+  readonly reason?: RefusalReason;
+  /** Facts that only the transition knows: the lease's name, a cut-off. */
+  readonly leaseId?: LeaseId;
+  readonly taskId?: TaskId;
+  readonly detail?: Record<string, unknown>;
+}
+
+export interface AuditQuery {
+  readonly task?: string;
+  readonly agent?: string;
+  readonly lease?: string;
+  readonly request?: string;
+  /** Only events after this sequence. */
+  readonly after?: number;
+  /** At most this many, newest first. */
+  readonly limit: number;
+}

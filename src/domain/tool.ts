@@ -1,0 +1,45 @@
+// A tool: a catalogue entry with one audience, one plane and one way to mint.
+export const PLANES = ['tool', 'data', 'cloud'] as const;
+export type Plane = (typeof PLANES)[number];
+
+export const SENSITIVITIES = ['public', 'internal', 'confidential', 'restricted'] as const;
+export type Sensitivity = (typeof SENSITIVITIES)[number];
+
+/** Kinds of credential; later kinds join here and in `minters/`. */
+export const CREDENTIAL_KINDS = ['jwt'] as const;
+export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
+export interface Tool {
+  readonly name: string;
+  readonly plane: Plane;
+  /** The URI that the tool's credentials are for; unique in the catalogue (invariant 3). */
+  readonly audience: string;
+  readonly actions: readonly string[];
+  readonly sensitivity: Sensitivity;
+  readonly maxTtlMs: number;
+  /** Whether a live lease of this tool may be renewed. */
+  readonly renewable: boolean;
+  readonly credential: { readonly kind: CredentialKind };
+}
+
+export class Catalogue {
+  readonly #byName: ReadonlyMap<string, Tool>;
+  readonly #byAudience: ReadonlyMap<string, Tool>;
+
+  constructor(tools: readonly Tool[]) {
+    this.#byName = new Map(tools.map((tool) => [tool.name, tool]));
+    this.#byAudience = new Map(tools.map((tool) => [tool.audience, tool]));
+  }
+
+  byName(name: string): Tool | undefined {
+    return this.#byName.get(name);
+  }
+
+  byAudience(audience: string): Tool | undefined {
+    return this.#byAudience.get(audience);
+  }
+
+  all(): Tool[] {
+    return [...this.#byName.values()];
+  }
+}

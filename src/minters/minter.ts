@@ -1,0 +1,38 @@
+// The minter port: what makes, and unmakes, one kind of credential.
+import type { Grant } from '../domain/grant.js';
+import type { ActiveLease, Lease, ReservedLease, RevocationClass } from '../domain/lease.js';
+import type { Secret } from '../domain/secret.js';
+
+export interface Minted {
+  readonly secret: Secret;
+  /** RFC 8693 §2.2.1: what kind of token this is. */
+  readonly issuedTokenType: string;
+  readonly tokenType: 'Bearer' | 'DPoP' | 'N_A';
+}
+
+/** A credential that is signed, not made at a target: its lease needs one transition and nobody to go and kill it. */
+export interface SigningMinter {
+  readonly kind: string;
+  readonly external: false;
+  readonly class: RevocationClass;
+  /** The key that the next credential will be signed with: fixed in the transition, before signing. */
+  keyId(): string;
+  /** Signs and checks its own output. Throws where that is not what the lease says. */
+  mint(lease: ActiveLease, grant: Grant): Minted;
+}
+
+/** A credential that exists at a target. Names there derive from the lease id (invariant 2). */
+export interface ExternalMinter {
+  readonly kind: string;
+  readonly external: true;
+  readonly class: RevocationClass;
+  readonly needsSecretToRevoke: boolean;
+  readonly listable: boolean;
+  /** How long a mint may take before nobody can say any more whether it will come to be. */
+  readonly mintDeadlineMs: number;
+  mint(lease: ReservedLease, grant: Grant): Promise<Minted>;
+  /** Resolves when the credential is dead at the target; of one that never was, at once. Idempotent. */
+  revoke(lease: Lease, secret?: Secret): Promise<void>;
+}
+
+export type Minter = SigningMinter | ExternalMinter;

@@ -1,0 +1,176 @@
+// One SQLite file: opened for us alone, durable at every commit, many transitions to a commit.
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import Database from 'libsql';
+import { StoreUnavailable } from '../store.js';
+import { MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './schema.js';
+
+export type Value = string | number | null;
+export type Row = Record<string, Value>;
+
+interface Statement {
+  run(...values: Value[]): { changes: number };
+  get(...values: Value[]): Row | undefined;
+  all(...values: Value[]): Row[];
+}
+
+interface Pending {
+  readonly work: () => unknown;
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** At most so many transitions to a commit: bounds how long the first of them waits. */
+const MOST_PER_COMMIT = 256;
+
+export class EmbeddedDatabase {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Statement>();
+  #pending: Pending[] = [];
+  #scheduled = false;
+  /** Set for good when a write could not be made durable: what the disk then holds, nobody knows. */
+  #broken: string | undefined;
+  #closed = false;
+  /** Called before each commit, inside the transaction. */
+  beforeCommit: () => void = () => {};
+  /** Called after a rollback: whatever memory mirrors must be read anew. */
+  afterRollback: () => void = () => {};
+
+  constructor(path: string) {
+    this.#db = open(path);
+  }
+
+  sql(text: string): Statement {
+    let statement = this.#statements.get(text);
+    if (!statement) {
+      statement = this.#db.prepare(text) as unknown as Statement;
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+
+  /**
+   * Runs `work` in a transaction together with whatever else is waiting, and resolves once that is on disk.
+   * `work` is synchronous, touches nothing but the database and its mirrors, and may be run again.
+   */
+  transact<T>(work: () => T): Promise<T> {
+    const ailment = this.ailment;
+    if (ailment !== undefined) return Promise.reject(new StoreUnavailable(ailment));
+    return new Promise<T>((resolve, reject) => {
+      this.#pending.push({ work, resolve, reject });
+      if (!this.#scheduled) {
+        this.#scheduled = true;
+        setImmediate(() => this.#commitPending());
+      }
+    });
+  }
+
+  get ailment(): string | undefined {
+    return this.#closed ? 'the store is closed' : this.#broken;
+  }
+
+  /** Commits what is waiting, then closes. */
+  close(): void {
+    if (this.#closed) return;
+    this.#commitPending();
+    this.#closed = true;
+    this.#db.close();
+  }
+
+  #commitPending(): void {
+    this.#scheduled = false;
+    while (this.#pending.length > 0) this.#commit(this.#pending.splice(0, MOST_PER_COMMIT));
+  }
+
+  #commit(batch: readonly Pending[]): void {
+    if (this.#broken !== undefined) {
+      for (const { reject } of batch) reject(new StoreUnavailable(this.#broken));
+      return;
+    }
+    const results: unknown[] = [];
+    try {
+      this.sql('BEGIN IMMEDIATE').run();
+      for (const { work } of batch) results.push(work());
+      this.beforeCommit();
+    } catch (error) {
+      this.#rollBack();
+      // One of them is at fault: alone, each succeeds or fails for itself.
+      if (batch.length > 1) for (const one of batch) this.#commit([one]);
+      else batch[0]!.reject(asUnavailable(error));
+      return;
+    }
+    try {
+      this.sql('COMMIT').run();
+    } catch (error) {
+      this.#rollBack();
+      if (!isFull(error))
+        this.#broken = `a commit failed (${messageOf(error)}): look at the disk, then restart`;
+      for (const { reject } of batch) reject(asUnavailable(error));
+      return;
+    }
+    batch.forEach(({ resolve }, index) => resolve(results[index] as never));
+  }
+
+  #rollBack(): void {
+    try {
+      if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+    } catch (error) {
+      this.#broken = `a rollback failed (${messageOf(error)}): look at the disk, then restart`;
+    }
+    this.afterRollback();
+  }
+}
+
+function open(path: string): Database.Database {
+  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  let db: Database.Database | undefined;
+  try {
+    db = new Database(path);
+    // EXCLUSIVE keeps other processes out; FULL has every commit on disk before it is acknowledged.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;');
+    db.exec('BEGIN EXCLUSIVE');
+    prepareSchema(db, path);
+    db.exec('COMMIT');
+    return db;
+  } catch (error) {
+    db?.close();
+    if (/locked|busy/i.test(messageOf(error))) {
+      throw new StoreUnavailable(
+        `${path} is in use by another process: an embedded store belongs to one broker`,
+        {
+          cause: error,
+        },
+      );
+    }
+    if (error instanceof StoreUnavailable) throw error;
+    throw new StoreUnavailable(`${path} cannot be opened: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function prepareSchema(db: Database.Database, path: string): void {
+  const known = db.prepare("SELECT 1 AS there FROM sqlite_schema WHERE name = 'meta'").get();
+  if (!known) {
+    db.exec(SCHEMA);
+    db.prepare('INSERT INTO meta VALUES (1, ?, ?, 0, 0)').run(SCHEMA_VERSION, randomUUID());
+    return;
+  }
+  const { schema_version: found } = db.prepare('SELECT schema_version FROM meta').get() as {
+    schema_version: number;
+  };
+  if (found > SCHEMA_VERSION) {
+    throw new StoreUnavailable(
+      `${path} was written by a newer Mayfly (schema ${found}, this one knows ${SCHEMA_VERSION})`,
+    );
+  }
+  for (let version = found; version < SCHEMA_VERSION; version++) db.exec(MIGRATIONS[version]!);
+  db.prepare('UPDATE meta SET schema_version = ?').run(SCHEMA_VERSION);
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+const isFull = (error: unknown): boolean => /full/i.test(messageOf(error));
+const asUnavailable = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE')
+    ? new StoreUnavailable(`the store could not write: ${error.message}`, { cause: error })
+    : error;

@@ -1,0 +1,151 @@
+// The embedded store: the port's whole promise on one SQLite file, for one broker.
+import { AuditEntry } from '../../audit/entry.js';
+import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
+import type { Clock } from '../../domain/clock.js';
+import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
+import { EmbeddedDatabase, type Value } from './database.js';
+import { Leases } from './leases.js';
+import { inTree, Ledger, treeBounds } from './ledger.js';
+import { Revocations } from './revocations.js';
+import { eventFromRow, insertSql, signingKeyFromRow } from './rows.js';
+import { Tasks } from './tasks.js';
+import { Work } from './work.js';
+
+export interface EmbeddedStoreOptions {
+  /** File of the database; its folder is made. One broker at a time. */
+  readonly path: string;
+  readonly clock: Clock;
+  readonly retention: Retention;
+  /** For how long a kill is kept after the last exp that it concerns, for verifiers whose clocks are behind. */
+  readonly clockSkewMs: number;
+}
+
+/**
+ * Opens the store. Guarantees those of the port; every commit is on disk (`synchronous=FULL`) before it is
+ * acknowledged, many transitions to a commit.
+ *
+ * @throws StoreUnavailable where the file is in use, of a newer schema, or written in this machine's future.
+ */
+export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: EmbeddedStoreOptions): Store {
+  const db = new EmbeddedDatabase(path);
+  let ledger: Ledger;
+  try {
+    ledger = new Ledger(db, clock, clockSkewMs);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const tasks = new Tasks(ledger);
+  const leases = new Leases(ledger);
+  const revocations = new Revocations(ledger, tasks, leases);
+  const work = new Work(ledger, tasks, leases, retention);
+
+  return {
+    openTask: (task, entry) => tasks.openTask(task, entry),
+    readTask: (id) => tasks.readTask(id),
+    listTasks: (query) => tasks.listTasks(query),
+    countLeases: (id) => tasks.countLeases(id),
+    extendTask: (id, bounds, entry) => tasks.extendTask(id, bounds, entry),
+    closeTask: (id, closing, entry) => tasks.closeTask(id, closing, entry),
+
+    issueLease: (request, entry) => leases.issueLease(request, entry),
+    reserveLease: (request, entry) => leases.reserveLease(request, entry),
+    activateLease: (id, activation, entry) => leases.activateLease(id, activation, entry),
+    abandonLease: (id, cause, entry) => leases.abandonLease(id, cause, entry),
+    renewLease: (id, renewal, entry) => leases.renewLease(id, renewal, entry),
+    readLease: (id) => leases.readLease(id),
+    listLeases: (query) => leases.listLeases(query),
+
+    revoke: (kill, entry) => revocations.revoke(kill, entry),
+    countSelected: (select, killed) => revocations.countSelected(select, killed),
+    revocations: () => revocations.revocations(),
+    restoreRevocations: (entries) => revocations.restoreRevocations(entries),
+    quarantines: () => revocations.quarantines(),
+    liftQuarantine: (agent, entry) => revocations.liftQuarantine(agent, entry),
+
+    sweep: (limit) => work.sweep(limit),
+    claimDue: (limit, windowMs) => work.claimDue(limit, windowMs),
+    settle: (id, claim, settlement) => work.settle(id, claim, settlement),
+
+    async record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
+      await db.transact(() => ledger.writeEvent(entry, conclusion));
+      entry.markConcluded();
+    },
+    auditEvents: (query) => Promise.resolve(auditEvents(db, query)),
+
+    once: (key, expiresAt) =>
+      db.transact(
+        () =>
+          db.sql('INSERT INTO once VALUES (?, ?) ON CONFLICT DO NOTHING').run(key, expiresAt).changes === 1,
+      ),
+
+    signingKeys: (use) => Promise.resolve(signingKeys(db, use)),
+    addSigningKey: (key, entry) =>
+      db.transact(() => {
+        const later = db
+          .sql('SELECT 1 FROM signing_key WHERE use = ? AND activates_at >= ?')
+          .get(key.use, key.activatesAt);
+        if (later) return false;
+        db.sql(INSERT_KEY).run(
+          key.kid,
+          key.use,
+          key.algorithm,
+          key.publicJwk,
+          key.sealedPrivate,
+          key.createdAt,
+          key.activatesAt,
+        );
+        ledger.writeEvent(entry, {
+          outcome: 'permitted',
+          detail: { kid: key.kid, activates_at: key.activatesAt },
+        });
+        return true;
+      }),
+    removeSigningKey: (kid) =>
+      db.transact(() => void db.sql('DELETE FROM signing_key WHERE kid = ?').run(kid)),
+
+    now: () => Promise.resolve(ledger.peek()),
+    async ailment() {
+      if (db.ailment !== undefined) return db.ailment;
+      try {
+        await db.transact(() => void db.sql('UPDATE meta SET latest = max(latest, ?)').run(ledger.tick()));
+        return undefined;
+      } catch (error) {
+        return error instanceof Error ? error.message : String(error);
+      }
+    },
+    close: () => Promise.resolve(db.close()),
+  };
+}
+
+const INSERT_KEY = insertSql('signing_key', [
+  'kid',
+  'use',
+  'algorithm',
+  'public_jwk',
+  'sealed_private',
+  'created_at',
+  'activates_at',
+]);
+
+const signingKeys = (db: EmbeddedDatabase, use: KeyUse): SigningKeyRecord[] =>
+  db.sql('SELECT * FROM signing_key WHERE use = ? ORDER BY activates_at').all(use).map(signingKeyFromRow);
+
+function auditEvents(
+  db: EmbeddedDatabase,
+  { task, agent, lease, request, after, limit }: AuditQuery,
+): AuditEvent[] {
+  const where: string[] = ['1'];
+  const values: Value[] = [];
+  const and = (condition: string, ...more: Value[]): void =>
+    void (where.push(condition), values.push(...more));
+  if (task !== undefined) and(inTree('task_id'), ...treeBounds(task));
+  if (agent !== undefined) and('principal = ?', agent);
+  if (lease !== undefined) and('lease_id = ?', lease);
+  if (request !== undefined) and('request_id = ?', request);
+  if (after !== undefined) and('sequence > ?', after);
+  return db
+    .sql(`SELECT * FROM audit WHERE ${where.join(' AND ')} ORDER BY sequence DESC LIMIT ?`)
+    .all(...values, limit)
+    .map(eventFromRow);
+}

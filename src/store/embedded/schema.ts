@@ -1,0 +1,131 @@
+// The tables of the embedded store, and how an older file is brought up to date.
+
+export const SCHEMA_VERSION = 1;
+
+/*
+ * Lease rows of tokens are written once and deleted once: how they stand is derived from the row, its task and
+ * the wide selectors, so that closing a task touches no lease. Only leases of external credentials change state.
+ */
+export const SCHEMA = `
+CREATE TABLE meta (
+  one           INTEGER PRIMARY KEY CHECK (one = 1),
+  schema_version INTEGER NOT NULL,
+  epoch         TEXT NOT NULL,
+  latest        INTEGER NOT NULL,
+  fence         INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE task (
+  id            TEXT PRIMARY KEY,
+  orchestrator  TEXT NOT NULL,
+  state         TEXT NOT NULL,
+  opened_at     INTEGER NOT NULL,
+  deadline      INTEGER NOT NULL,
+  body_digest   TEXT NOT NULL,
+  terms         TEXT NOT NULL,
+  closed_at     INTEGER,
+  outcome       TEXT,
+  closed_by     TEXT,
+  close_reason  TEXT,
+  close_request TEXT,
+  settled_at    INTEGER,
+  past_revoked     INTEGER NOT NULL DEFAULT 0,
+  past_expired     INTEGER NOT NULL DEFAULT 0,
+  past_irrevocable INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX task_due ON task (deadline) WHERE state = 'open';
+CREATE INDEX task_by_age ON task (opened_at, id);
+CREATE INDEX task_by_closing ON task (closed_at) WHERE closed_at IS NOT NULL;
+
+CREATE TABLE lease (
+  n             INTEGER PRIMARY KEY,
+  id            TEXT NOT NULL UNIQUE,
+  task_id       TEXT NOT NULL,
+  agent         TEXT NOT NULL,
+  actors        TEXT,
+  tool          TEXT NOT NULL,
+  trust         TEXT NOT NULL,
+  key_id        TEXT,
+  kind          TEXT NOT NULL,
+  external      INTEGER NOT NULL,
+  state         TEXT NOT NULL,
+  issued_at     INTEGER NOT NULL,
+  expires_at    INTEGER NOT NULL,
+  terms         TEXT NOT NULL,
+  ended_at      INTEGER,
+  ended         TEXT,
+  confirmed_at  INTEGER,
+  mint_deadline INTEGER,
+  due_at        INTEGER,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  claim         TEXT,
+  sealed_secret TEXT
+) STRICT;
+CREATE INDEX lease_by_task ON lease (task_id);
+CREATE INDEX lease_by_agent ON lease (agent);
+CREATE INDEX lease_by_actors ON lease (actors) WHERE actors IS NOT NULL;
+CREATE INDEX lease_by_expiry ON lease (expires_at);
+CREATE INDEX lease_unsettled ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active', 'revoking');
+CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state = 'active';
+CREATE INDEX lease_reserved ON lease (mint_deadline) WHERE state = 'reserved';
+CREATE INDEX lease_due ON lease (due_at) WHERE state = 'revoking';
+
+CREATE TABLE revocation (
+  kind          TEXT NOT NULL,
+  name          TEXT NOT NULL,
+  cutoff        INTEGER,
+  moot_at       INTEGER NOT NULL,
+  at            INTEGER NOT NULL,
+  by            TEXT NOT NULL,
+  reason        TEXT,
+  request_id    TEXT,
+  walked        INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX revocation_by_selector ON revocation (kind, name, at);
+CREATE INDEX revocation_by_end ON revocation (moot_at);
+CREATE INDEX revocation_to_walk ON revocation (at) WHERE walked = 0;
+
+CREATE TABLE quarantine (
+  agent  TEXT PRIMARY KEY,
+  since  INTEGER NOT NULL,
+  by     TEXT NOT NULL,
+  reason TEXT
+) STRICT;
+
+CREATE TABLE once (
+  key        TEXT PRIMARY KEY,
+  expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX once_by_expiry ON once (expires_at);
+
+CREATE TABLE signing_key (
+  kid            TEXT PRIMARY KEY,
+  use            TEXT NOT NULL,
+  algorithm      TEXT NOT NULL,
+  public_jwk     TEXT NOT NULL,
+  sealed_private TEXT NOT NULL,
+  created_at     INTEGER NOT NULL,
+  activates_at   INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE audit (
+  sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+  at         INTEGER NOT NULL,
+  request_id TEXT NOT NULL,
+  action     TEXT NOT NULL,
+  outcome    TEXT NOT NULL,
+  reason     TEXT,
+  principal  TEXT,
+  task_id    TEXT,
+  lease_id   TEXT,
+  tool       TEXT,
+  detail     TEXT NOT NULL
+) STRICT;
+CREATE INDEX audit_by_request ON audit (request_id);
+CREATE INDEX audit_by_task ON audit (task_id) WHERE task_id IS NOT NULL;
+CREATE INDEX audit_by_lease ON audit (lease_id) WHERE lease_id IS NOT NULL;
+CREATE INDEX audit_by_principal ON audit (principal) WHERE principal IS NOT NULL;
+`;
+
+/** From a version to the next. None yet: version 1 is the first. */
+export const MIGRATIONS: Readonly<Record<number, string>> = {};

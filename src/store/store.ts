@@ -1,0 +1,236 @@
+// The store port: what is atomic, what is idempotent, and what every adapter guarantees. It speaks meaning, not commands.
+import type { AuditConclusion, AuditEvent, AuditQuery } from '../audit/event.js';
+import type { AuditEntry } from '../audit/entry.js';
+import type { LeaseId, PrincipalName, RequestId, TaskId } from '../domain/ids.js';
+import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/lease.js';
+import type { Refusal } from '../domain/refusal.js';
+import type { Revocation, Selector } from '../domain/selector.js';
+import type { Outcome, Task, TaskState } from '../domain/task.js';
+
+/*
+ * Guarantees, which the contract suite in test/contract/store.ts asks of every adapter:
+ *
+ * 1. Each call is one atomic transition; it resolves only when the transition and its audit event are durable.
+ * 2. A refusal is a value, and is recorded as durably as a success. A fault rejects with StoreUnavailable.
+ * 3. Times are the store's own, never go back, and never repeat across a fence (`cutoff` of a wide kill).
+ * 4. After `closeTask` or `revoke` resolved, no call issues, activates or renews what they named, and every
+ *    read shows it dead. Neither walks leases: both cost the same for one lease as for 100,000.
+ * 5. What is killed stays killed, also across a crash, until `mootAt`.
+ */
+
+/** The store cannot be used now: nothing happened, or nothing that was acknowledged. Ask again later. */
+export class StoreUnavailable extends Error {
+  readonly code = 'ERR_STORE_UNAVAILABLE';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StoreUnavailable';
+  }
+}
+
+export type NewTask = Pick<
+  Task,
+  'id' | 'parent' | 'orchestrator' | 'purpose' | 'manifest' | 'labels' | 'bodyDigest'
+> & {
+  /** From the store's now; a child's deadline is never past its parent's. */
+  readonly ttlMs: number;
+};
+
+export interface Closing {
+  readonly outcome: Outcome;
+  readonly by: PrincipalName | 'mayfly';
+  readonly reason?: string;
+}
+
+export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId'> & {
+  /** After every bound but the deadline's, which the transition applies. */
+  readonly ttlMs: number;
+};
+
+export interface Activation {
+  /** When the target itself ends the credential, if that is before the lease would. */
+  readonly expiresAt?: number;
+  /** For minters that need the secret to kill it: sealed, bound to the lease, erased at settle (invariant 6). */
+  readonly sealedSecret?: string;
+}
+
+export interface Renewal {
+  readonly agent: PrincipalName;
+  readonly ttlMs: number;
+  readonly keyId?: string;
+  readonly policyDigest: string;
+}
+
+export interface Kill {
+  readonly select: Selector;
+  readonly by: PrincipalName | 'mayfly';
+  readonly reason?: string;
+  /** With an `agent` selector: the agent gets nothing until the quarantine is lifted. */
+  readonly quarantine?: boolean;
+}
+
+export interface LeaseCount {
+  /** Credentials with no copy at a target. */
+  readonly tokens: number;
+  /** Credentials that somebody has to go and kill. */
+  readonly external: number;
+}
+
+export interface Quarantine {
+  readonly agent: string;
+  readonly since: number;
+  readonly by: PrincipalName | 'mayfly';
+  readonly reason?: string;
+}
+
+export type LeaseCounts = Readonly<Record<LeaseState, number>>;
+
+export interface TaskQuery {
+  readonly orchestrator?: PrincipalName;
+  readonly state?: TaskState;
+  /** The task itself and all below it. */
+  readonly tree?: string;
+  /** Ids after this one, in the order of the listing (newest first). */
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface LeaseQuery {
+  readonly agent?: string;
+  /** The task itself and all below it. */
+  readonly task?: string;
+  readonly tool?: string;
+  readonly state?: LeaseState;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/** A credential to be killed at its target, lent to one sweeper for a limited time. */
+export interface ClaimedLease {
+  readonly lease: Lease;
+  /** Names this loan: a settlement by somebody whose loan ran out is refused. */
+  readonly claim: string;
+  readonly attempts: number;
+  readonly sealedSecret?: string;
+}
+
+export type Settlement =
+  | { readonly kind: 'confirmed' }
+  | { readonly kind: 'failed'; readonly retryAfterMs: number; readonly error: string }
+  | { readonly kind: 'irrevocable'; readonly error: string };
+
+export interface Swept {
+  readonly expiredTasks: readonly TaskId[];
+  /** How many records changed; zero means that nothing more is due. */
+  readonly changed: number;
+  /** Store time at which something falls due next, if anything is on record. */
+  readonly nextDueAt?: number;
+}
+
+export type KeyUse = 'credential' | 'feed' | 'receipt' | 'audit';
+
+export interface SigningKeyRecord {
+  readonly kid: string;
+  readonly use: KeyUse;
+  readonly algorithm: string;
+  /** Public JWK as JSON. */
+  readonly publicJwk: string;
+  /** The private key as sealed by `keys/seal.ts`: never in the clear (invariant 6). */
+  readonly sealedPrivate: string;
+  readonly createdAt: number;
+  /** Signs from here on until a later key of the same use does. */
+  readonly activatesAt: number;
+}
+
+export interface TaskStore {
+  /** The same id, body and orchestrator again gives the task that exists; another body is `task_conflict`. */
+  openTask(task: NewTask, entry: AuditEntry): Promise<{ task: Task; created: boolean } | Refusal>;
+  readTask(id: TaskId): Promise<Task | undefined>;
+  listTasks(query: TaskQuery): Promise<Task[]>;
+  /** Counts of the task's own leases by their standing now; those of ended ones stay when their records are purged. */
+  countLeases(id: TaskId): Promise<LeaseCounts>;
+  /** A later deadline; a child's is held to its parent's. */
+  extendTask(
+    id: TaskId,
+    bounds: { deadline: number; maxTtlMs: number },
+    entry: AuditEntry,
+  ): Promise<Task | Refusal>;
+  /** Closes the task and all below it. Closed already: the first closing stands and is given again. */
+  closeTask(id: TaskId, closing: Closing, entry: AuditEntry): Promise<Task | Refusal>;
+}
+
+export interface LeaseStore {
+  /** Reserve and activate in one: the point in time of issuance of a credential that needs no target. */
+  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | Refusal>;
+  reserveLease(
+    request: LeaseRequest & { mintDeadlineMs: number },
+    entry: AuditEntry,
+  ): Promise<ReservedLease | Refusal>;
+  /** Refuses where the lease was killed meanwhile; it is then already due to be revoked at the target. */
+  activateLease(id: LeaseId, activation: Activation, entry: AuditEntry): Promise<ActiveLease | Refusal>;
+  /** The mint failed, or nobody knows whether it did: due to be revoked, once more after the mint's deadline. */
+  abandonLease(id: LeaseId, cause: 'mint_failed' | 'mint_unknown', entry: AuditEntry): Promise<void>;
+  renewLease(id: LeaseId, renewal: Renewal, entry: AuditEntry): Promise<ActiveLease | Refusal>;
+  /** With its standing now. */
+  readLease(id: LeaseId): Promise<Lease | undefined>;
+  listLeases(query: LeaseQuery): Promise<Lease[]>;
+}
+
+export interface RevocationStore {
+  /** Dead when this resolves. Idempotent. A `task` selector closes the task as `revoked`. */
+  revoke(kill: Kill, entry: AuditEntry): Promise<Revocation>;
+  /** What is alive among what the selector names, or, after a kill, was alive when it was killed by it. */
+  countSelected(select: Selector, killed?: Revocation): Promise<LeaseCount>;
+  /** The union in force, with the epoch of the store that holds it. */
+  revocations(): Promise<{ epoch: string; entries: Revocation[] }>;
+  /** Adds to the union, for a store that may have lost some of it. */
+  restoreRevocations(entries: readonly Revocation[]): Promise<void>;
+  quarantines(): Promise<Quarantine[]>;
+  liftQuarantine(agent: string, entry: AuditEntry): Promise<Quarantine | Refusal>;
+}
+
+export interface WorkStore {
+  /** Records what time alone has done: tasks past their deadline, leases past theirs, what is past retention. */
+  sweep(limit: number): Promise<Swept>;
+  /** Lends out up to `limit` credentials that are due to be killed at their targets, each for `windowMs`. */
+  claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]>;
+  /** False where the loan had run out and somebody else has it. */
+  settle(id: LeaseId, claim: string, settlement: Settlement): Promise<boolean>;
+}
+
+export interface AuditStore {
+  /** Records an entry that belongs to no transition. Resolves when it is durable. */
+  record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void>;
+  auditEvents(query: AuditQuery): Promise<AuditEvent[]>;
+}
+
+export interface ReplayStore {
+  /** True for the first caller with this key, false for every other until `expiresAt` (milliseconds). */
+  once(key: string, expiresAt: number): Promise<boolean>;
+}
+
+export interface KeyStore {
+  signingKeys(use: KeyUse): Promise<SigningKeyRecord[]>;
+  /** Adds, unless a key of this use that activates later is there already: two brokers rotate once. */
+  addSigningKey(key: SigningKeyRecord, entry: AuditEntry): Promise<boolean>;
+  removeSigningKey(kid: string): Promise<void>;
+}
+
+export interface Store
+  extends TaskStore, LeaseStore, RevocationStore, WorkStore, AuditStore, ReplayStore, KeyStore {
+  /** The store's time, milliseconds. */
+  now(): Promise<number>;
+  /** Why it cannot be used, or undefined. Tries a real write. */
+  ailment(): Promise<string | undefined>;
+  close(): Promise<void>;
+}
+
+/** For how long records stay after they are of no more use but to a reader. */
+export interface Retention {
+  /** Closed tasks: their ids stay reserved. Above every TTL. */
+  readonly taskMs: number;
+  readonly leaseMs: number;
+  readonly auditMs: number;
+}
+
+export type { RequestId };
