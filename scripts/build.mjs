@@ -1,0 +1,4 @@
+// `npm run build`: src/ → dist/.
+import { build, install } from './project.mjs';
+
+process.exitCode = install() || build();
