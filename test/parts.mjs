@@ -1,0 +1,44 @@
+// The programs that tests need besides Node: one table, and what is done about those that are not there.
+import { spawnSync } from 'node:child_process';
+
+/**
+ * @typedef {object} Part
+ * @property {string} name
+ * @property {readonly string[]} probe a command that succeeds where the part is there
+ * @property {readonly string[]} apt Debian's packages that bring it
+ * @property {string} neededBy which tests do without it when it is absent
+ */
+
+/** @type {readonly Part[]} */
+export const parts = [];
+
+/** @param {readonly string[]} command */
+function succeeds([program = '', ...args]) {
+  return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
+}
+
+function canInstall() {
+  return process.getuid?.() === 0 && succeeds(['apt-get', '--version']);
+}
+
+/** Runlevel 1 keeps Debian from starting the servers that it installs: tests start their own. */
+/** @param {readonly string[]} packages */
+function installPackages(packages) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
+    const { status } = spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 2, 2], env });
+    if (status !== 0) return;
+  }
+}
+
+/**
+ * Answers the parts that are absent after installing, where this machine allows it, those that were missing.
+ *
+ * @param {readonly Part[]} wanted
+ */
+export function provide(wanted, machine = { succeeds, canInstall, installPackages }) {
+  const missing = wanted.filter((part) => !machine.succeeds(part.probe));
+  if (missing.length === 0 || !machine.canInstall()) return missing;
+  machine.installPackages(missing.flatMap((part) => part.apt));
+  return missing.filter((part) => !machine.succeeds(part.probe));
+}

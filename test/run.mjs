@@ -1,0 +1,42 @@
+// `npm test`: makes ready what tests need, then runs jest. Arguments go to jest: `npm test -- test/store`.
+// `--long` runs the *.long.test.ts files instead; MAYFLY_TEST_REQUIRE=all makes an absent part a failure.
+import { build, install, run } from '../scripts/project.mjs';
+import { parts, provide } from './parts.mjs';
+
+const long = ['--testMatch=<rootDir>/test/**/*.long.test.ts', '--testPathIgnorePatterns=/node_modules/'];
+const args = process.argv.slice(2);
+
+if (install() !== 0) {
+  console.log('npm ci failed\n0 passed, 1 failed');
+  process.exit(1);
+}
+
+// End-to-end tests run dist/, so what does not compile counts as a failure, and the other tests run all the same.
+const brokenBuild = build() !== 0;
+const absent = provide(parts);
+const refused = process.env.MAYFLY_TEST_REQUIRE === 'all' ? absent.length : 0;
+const failedBefore = (brokenBuild ? 1 : 0) + refused;
+
+const status = run(
+  process.execPath,
+  [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    'node_modules/jest/bin/jest.js',
+    ...(args.includes('--long') ? [...long, '--passWithNoTests'] : []),
+    ...args.filter((arg) => arg !== '--long'),
+  ],
+  {
+    ...process.env,
+    // Read by tests that do without an absent part, and by the reporter.
+    MAYFLY_TEST_ABSENT: absent.map((part) => part.name).join(','),
+    MAYFLY_TEST_NOTES: [
+      ...(brokenBuild ? ['failed: the build'] : []),
+      ...absent.map(
+        (part) => `absent: ${part.name} (apt: ${part.apt.join(' ')}), needed by ${part.neededBy}`,
+      ),
+    ].join('\n'),
+    MAYFLY_TEST_FAILED_BEFORE: String(failedBefore + Number(process.env.MAYFLY_TEST_FAILED_BEFORE ?? 0)),
+  },
+);
+process.exitCode = status || (failedBefore > 0 ? 1 : 0);
