@@ -1,0 +1,60 @@
+// Who may import what below src/. A key is a folder or a file; the longest that fits a module is its layer.
+// A layer may always import itself. `types:x` allows `import type` from x alone. '*' is everything.
+
+const useCase = ['domain', 'store', 'policy', 'minters', 'audit', 'identity', 'keys', 'jws', 'telemetry'];
+const useCases = ['tasks', 'issuance', 'revocation'];
+
+/** @type {Readonly<Record<string, readonly string[]>>} */
+export const layers = {
+  domain: [],
+  wire: ['domain'],
+  jws: ['domain'],
+  telemetry: ['domain'],
+  audit: ['domain'],
+  config: ['domain', 'types:identity', 'types:jws'],
+  store: ['domain', 'audit'],
+  'store/embedded': ['store', 'domain', 'audit'],
+  'store/redis': ['store', 'domain', 'audit'],
+  keys: ['domain', 'store', 'jws'],
+  identity: ['domain', 'store', 'jws'],
+  policy: ['domain'],
+  minters: ['domain', 'keys', 'jws', 'types:store'],
+  tasks: [...useCase, 'types:config'],
+  issuance: [...useCase, 'types:config'],
+  revocation: [...useCase, 'types:config'],
+  http: [...useCase, ...useCases, 'config', 'wire'],
+  sdk: ['wire'],
+  cli: ['wire', 'config', 'domain', 'jws'],
+  'cli/serve.ts': ['cli', 'wire', 'config', 'domain', 'main.ts'],
+  'cli/dev.ts': ['cli', 'wire', 'config', 'domain', 'jws', 'main.ts'],
+  'cli/dev': ['cli', 'wire', 'config', 'domain', 'jws', 'main.ts'],
+  // Only the composition root constructs.
+  'main.ts': ['*'],
+};
+
+/** Where each package may be imported; one that is not named here may be imported nowhere.
+ * @type {Readonly<Record<string, readonly string[]>>} */
+export const packages = {
+  '@aws-sdk/*': ['minters/aws-sts'],
+  'cli-table3': ['cli'],
+  commander: ['cli'],
+  express: ['http'],
+  helmet: ['http'],
+  ioredis: ['store/redis'],
+  jose: ['identity', 'minters', 'keys', 'jws', 'cli/dev.ts', 'cli/dev'],
+  libsql: ['store/embedded'],
+  'node-cron': ['main.ts'],
+  pino: ['telemetry'],
+  yaml: ['config'],
+  zod: ['wire', 'config', 'http', 'identity', 'policy', 'minters', 'cli'],
+};
+
+/** Layers that may import only these of Node's own modules; the others may import any.
+ * @type {Readonly<Record<string, readonly string[]>>} */
+export const builtins = {
+  domain: ['node:crypto', 'node:util'],
+  wire: [],
+};
+
+/** The only places that read the environment: everything else gets its settings handed to it. */
+export const environment = ['config'];
