@@ -11,7 +11,7 @@ export const layers = {
   jws: ['domain'],
   telemetry: ['domain'],
   audit: ['domain'],
-  config: ['domain', 'types:identity', 'types:jws'],
+  config: ['domain', 'jws', 'types:identity'],
   store: ['domain', 'audit'],
   'store/embedded': ['store', 'domain', 'audit'],
   'store/redis': ['store', 'domain', 'audit'],
