@@ -1,5 +1,5 @@
 // A grant: what one request was permitted, after every bound was applied.
-import type { Manifest, Task } from './task.js';
+import type { Manifest } from './task.js';
 import { manifestTool, resourcesWithin } from './task.js';
 import type { Tool } from './tool.js';
 import { Refusal } from './refusal.js';
@@ -18,7 +18,7 @@ export interface Asked {
   readonly actions: readonly string[];
   /** Absent: whatever the manifest has. */
   readonly details?: readonly {
-    readonly actions?: readonly string[];
+    readonly actions?: readonly string[] | undefined;
     readonly resources: readonly string[];
   }[];
   readonly ttlMs?: number;
@@ -91,6 +91,3 @@ export function narrow(asked: Asked, claimed: Claimed, tool: Tool, permit: Permi
     policyDigest: permit.policyDigest,
   } as unknown as Grant;
 }
-
-/** The task as a policy may see it; the purpose only as a digest would add nothing, so it is left out here. */
-export type TaskFacts = Pick<Task, 'id' | 'orchestrator' | 'manifest' | 'labels' | 'openedAt' | 'deadline'>;

@@ -34,7 +34,6 @@ export const REFUSAL_REASONS = [
   'deadline_not_later',
   'parent_unknown',
   'exceeds_parent',
-  'outcome_conflict',
   // what is asked for
   'request_malformed',
   'grant_type_unsupported',

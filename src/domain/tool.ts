@@ -1,4 +1,6 @@
 // A tool: a catalogue entry with one audience, one plane and one way to mint.
+import { HOUR_MS } from './duration.js';
+
 export const PLANES = ['tool', 'data', 'cloud'] as const;
 export type Plane = (typeof PLANES)[number];
 
@@ -8,6 +10,9 @@ export type Sensitivity = (typeof SENSITIVITIES)[number];
 /** Kinds of credential; later kinds join here and in `minters/`. */
 export const CREDENTIAL_KINDS = ['jwt'] as const;
 export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+
+/** No credential lives longer, whatever is configured: how long an outgoing signing key must stay known. */
+export const MAX_TTL_MS = 12 * HOUR_MS;
 
 export interface Tool {
   readonly name: string;

@@ -18,7 +18,7 @@ export interface SigningMinter {
   /** The key that the next credential will be signed with: fixed in the transition, before signing. */
   keyId(): string;
   /** Signs and checks its own output. Throws where that is not what the lease says. */
-  mint(lease: ActiveLease, grant: Grant): Minted;
+  mint(lease: ActiveLease, grant: Grant, now: number): Minted;
 }
 
 /** A credential that exists at a target. Names there derive from the lease id (invariant 2). */

@@ -4,7 +4,8 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { LeaseId, PrincipalName, RequestId, TaskId } from '../domain/ids.js';
 import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
-import type { Revocation, Selector } from '../domain/selector.js';
+import type { Revocation } from '../domain/revocation.js';
+import type { Selector } from '../domain/selector.js';
 import type { Outcome, Task, TaskState } from '../domain/task.js';
 
 /*

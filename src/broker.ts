@@ -1,0 +1,27 @@
+// What every use case works with: the ports, and the settings in force.
+import type { Clock } from './domain/clock.js';
+import type { Catalogue } from './domain/tool.js';
+import type { KeyRing } from './keys/key-ring.js';
+import type { Minter } from './minters/minter.js';
+import type { Policy } from './policy/policy.js';
+import type { Store } from './store/store.js';
+
+/** Swapped as a whole when the configuration is read again: take it once per request. */
+export interface Rules {
+  readonly catalogue: Catalogue;
+  readonly policy: Policy;
+}
+
+export interface Broker {
+  readonly issuer: string;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly keys: KeyRing;
+  /** By kind of credential. */
+  readonly minters: ReadonlyMap<string, Minter>;
+  readonly maxTaskTtlMs: number;
+  /** The rules in force now. */
+  rules(): Rules;
+  /** Tells the sweeper that there is work. */
+  wake(): void;
+}

@@ -1,0 +1,53 @@
+// Who may call what: every route that authenticates, in one table.
+import type { AuditAction } from '../audit/event.js';
+import type { Role } from '../domain/principal.js';
+
+export interface Access {
+  readonly method: 'get' | 'post' | 'delete';
+  readonly path: string;
+  /** What the audit log calls it. */
+  readonly action: AuditAction;
+  /** Any one of these opens the door; whose task or lease it is, is asked behind it. */
+  readonly roles: readonly Role[] | 'any';
+  /** `form`: an OAuth endpoint, with OAuth's errors; `json` and `none`: problem details. */
+  readonly body: 'none' | 'json' | 'form';
+}
+
+const TASK = '/v1/tasks/:id';
+const LEASE = '/v1/leases/:id';
+
+export const ACCESS = {
+  introspect: on('post', '/introspect', 'token.introspect', ['verifier', 'operator'], 'form'),
+  revokeToken: on('post', '/revoke', 'token.revoke', ['agent', 'operator'], 'form'),
+
+  openTask: on('post', '/v1/tasks', 'task.open', ['orchestrator'], 'json'),
+  listTasks: on('get', '/v1/tasks', 'task.list', ['orchestrator', 'operator', 'auditor']),
+  readTask: on('get', TASK, 'task.read', ['orchestrator', 'operator', 'auditor']),
+  completeTask: on('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json'),
+  extendTask: on('post', `${TASK}/extend`, 'task.extend', ['orchestrator'], 'json'),
+
+  listTools: on('get', '/v1/tools', 'tool.list', 'any'),
+
+  listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator']),
+  readLease: on('get', LEASE, 'lease.read', ['agent', 'operator']),
+  releaseLease: on('delete', LEASE, 'lease.release', ['agent', 'operator']),
+  renewLease: on('post', `${LEASE}/renew`, 'lease.renew', ['agent'], 'json'),
+
+  revoke: on('post', '/v1/revocations', 'revocation.create', ['operator'], 'json'),
+  listQuarantines: on('get', '/v1/quarantines', 'quarantine.list', ['operator']),
+  liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
+
+  readAudit: on('get', '/v1/audit', 'audit.read', ['operator', 'auditor']),
+} as const satisfies Record<string, Access>;
+
+export type RouteName = keyof typeof ACCESS;
+
+function on(
+  method: Access['method'],
+  path: string,
+  action: AuditAction,
+  roles: Access['roles'],
+  body: Access['body'] = 'none',
+): Access {
+  return { method, path, action, roles, body };
+}

@@ -1,0 +1,136 @@
+// One call, from the socket to the answer: who is it, may it, what came of it, and the record of that on every exit.
+import type { IncomingMessage } from 'node:http';
+import { AuditEntry } from '../audit/entry.js';
+import type { AuditAction } from '../audit/event.js';
+import type { Broker } from '../broker.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { hasRole } from '../domain/principal.js';
+import { requestId } from '../domain/ids.js';
+import { Refusal } from '../domain/refusal.js';
+import { StoreUnavailable } from '../store/store.js';
+import type { Log } from '../telemetry/log.js';
+import type { Access } from './access.js';
+import type { Answer } from './answer.js';
+import type { Dialect } from './errors.js';
+import { faultAnswer, refusalAnswer, unauthenticatedAnswer } from './errors.js';
+
+export interface Edge {
+  readonly broker: Broker;
+  /** By the trust in force now. */
+  authenticate(token: string): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
+  readonly log: Log;
+  readonly bodyLimitBytes: number;
+  /** Set once the broker is going down: no new work. */
+  draining(): boolean;
+}
+
+export interface Call {
+  readonly principal: VerifiedPrincipal;
+  readonly entry: AuditEntry;
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, unknown>>;
+  /** JSON, or a form as a Map; checked by the route. */
+  readonly body: unknown;
+}
+
+export type Respond = (call: Call) => Promise<Answer | Refusal>;
+
+/** What `settle` needs to know of an exchange that is under way. */
+export interface Exchange {
+  readonly entry: AuditEntry;
+  readonly dialect: Dialect;
+  /** The answer to a refusal, where it is not what the dialect says. */
+  refused?(refusal: Refusal): Answer | undefined;
+}
+
+export const newEntry = (action: AuditAction): AuditEntry => new AuditEntry(requestId(), action);
+
+/**
+ * Runs the work of one request to its answer. Every exit is recorded: by the transition, or else here. A refusal
+ * is told only once it is on record; where nothing can be recorded, nothing is said but "not now" (invariant 7).
+ */
+export async function settle(
+  { broker, log }: Edge,
+  exchange: Exchange,
+  work: () => Promise<Answer | Refusal>,
+): Promise<Answer> {
+  const { entry, dialect } = exchange;
+  try {
+    const result = await work();
+    if (!(result instanceof Refusal)) {
+      if (!entry.concluded) recordInPassing(broker, entry, log);
+      return result;
+    }
+    if (!entry.concluded) {
+      if (result.detail !== undefined) entry.learn({ why: result.detail });
+      await broker.store.record(entry, { outcome: 'refused', reason: result.reason });
+    }
+    return exchange.refused?.(result) ?? refusalAnswer(result, entry.requestId, dialect);
+  } catch (error) {
+    return failed(broker, log, exchange, error);
+  }
+}
+
+/** A read that was answered: its event goes with the next commit, and the answer does not wait for it. */
+function recordInPassing(broker: Broker, entry: AuditEntry, log: Log): void {
+  broker.store
+    .record(entry, { outcome: 'permitted' })
+    .catch((error: unknown) =>
+      log.error({ err: error, request_id: entry.requestId }, 'an audit event was lost'),
+    );
+}
+
+async function failed(
+  broker: Broker,
+  log: Log,
+  { entry, dialect }: Exchange,
+  error: unknown,
+): Promise<Answer> {
+  log.error({ err: error, request_id: entry.requestId, action: entry.facts.action }, 'a request failed');
+  if (error instanceof StoreUnavailable) {
+    return refusalAnswer(new Refusal('store_unavailable'), entry.requestId, dialect);
+  }
+  try {
+    entry.learn({ error: error instanceof Error ? error.message : String(error) });
+    await broker.store.record(entry, { outcome: 'failed' });
+  } catch (unrecorded) {
+    log.error({ err: unrecorded, request_id: entry.requestId }, 'an audit event was lost');
+  }
+  return faultAnswer(entry.requestId, dialect);
+}
+
+/** A call of a route in the access table: authenticated by its bearer token, then let in by role. */
+export async function answerCall(
+  edge: Edge,
+  access: Access,
+  request: IncomingMessage,
+  read: () => Promise<Pick<Call, 'params' | 'query' | 'body'> | Refusal>,
+  respond: Respond,
+): Promise<{ answer: Answer; requestId: string }> {
+  const entry = newEntry(access.action);
+  const dialect = access.body === 'form' ? 'oauth' : 'problem';
+  let known = false;
+  const refused = (refusal: Refusal): Answer | undefined =>
+    !known && dialect === 'oauth' ? unauthenticatedAnswer(refusal) : undefined;
+
+  const answer = await settle(edge, { entry, dialect, refused }, async () => {
+    if (edge.draining()) return new Refusal('shutting_down');
+    const token = bearerToken(request);
+    if (token === undefined) return new Refusal('token_missing');
+    const principal = await edge.authenticate(token);
+    if (principal instanceof Refusal) return principal;
+    known = true;
+    entry.facts.principal = principal.name;
+    if (access.roles !== 'any' && !hasRole(principal, ...access.roles)) {
+      return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
+    }
+    const given = await read();
+    return given instanceof Refusal ? given : respond({ principal, entry, ...given });
+  });
+  return { answer, requestId: entry.requestId };
+}
+
+/** RFC 6750 §2.1. The scheme's name is case-insensitive (RFC 9110 §11.1). */
+function bearerToken(request: IncomingMessage): string | undefined {
+  return /^bearer +([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+}

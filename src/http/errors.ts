@@ -1,0 +1,262 @@
+// From a refusal to the wire: one exhaustive table. Unknown, not yours and forbidden share one answer (invariant 8).
+import type { Refusal, RefusalReason } from '../domain/refusal.js';
+import type { OAuthError, Problem } from '../wire/common.js';
+import type { Answer } from './answer.js';
+
+interface WireError {
+  /** Where problem details are spoken. */
+  readonly status: number;
+  readonly type: string;
+  /** At OAuth endpoints: the error, answered with 400 unless `oauthStatus` says otherwise. */
+  readonly oauth: string;
+  readonly oauthStatus?: number;
+  readonly say: string;
+  /** The detail is about the caller's own input, and may be told. */
+  readonly tellsDetail?: true;
+  readonly retryAfterSeconds?: number;
+}
+
+const error = (
+  status: number,
+  type: string,
+  oauth: string,
+  say: string,
+  more: Partial<WireError> = {},
+): WireError => ({
+  status,
+  type,
+  oauth,
+  say,
+  ...more,
+});
+
+const UNAUTHENTICATED = error(
+  401,
+  'unauthenticated',
+  'invalid_request',
+  'The token was not accepted. Send a valid workload token of a trusted issuer.',
+);
+const FORBIDDEN = error(403, 'forbidden', 'invalid_request', 'This identity may not do that.');
+const NOT_FOUND = error(
+  404,
+  'not-found',
+  'invalid_target',
+  'There is no such thing here, or it is not yours.',
+);
+const NO_TARGET = error(
+  404,
+  'not-found',
+  'invalid_target',
+  'The task or the tool is unknown, or not available to this identity.',
+);
+const CLOSED = error(409, 'task-closed', 'invalid_target', 'The task is closed.');
+const MALFORMED = error(400, 'malformed', 'invalid_request', 'The request is not well formed.', {
+  tellsDetail: true,
+});
+const UNAVAILABLE = error(
+  503,
+  'unavailable',
+  'temporarily_unavailable',
+  'Not available now. Try again shortly.',
+  {
+    oauthStatus: 503,
+    retryAfterSeconds: 1,
+  },
+);
+
+const WIRE: Readonly<Record<RefusalReason, WireError>> = {
+  token_missing: error(
+    401,
+    'unauthenticated',
+    'invalid_request',
+    'Send a workload token: Authorization: Bearer <token>.',
+  ),
+  token_malformed: UNAUTHENTICATED,
+  token_too_large: UNAUTHENTICATED,
+  token_encrypted: UNAUTHENTICATED,
+  token_type_not_allowed: UNAUTHENTICATED,
+  header_not_allowed: UNAUTHENTICATED,
+  algorithm_not_allowed: UNAUTHENTICATED,
+  issuer_unknown: UNAUTHENTICATED,
+  issuer_unavailable: UNAUTHENTICATED,
+  key_unknown: UNAUTHENTICATED,
+  signature_invalid: UNAUTHENTICATED,
+  audience_mismatch: UNAUTHENTICATED,
+  token_expired: UNAUTHENTICATED,
+  token_not_yet_valid: UNAUTHENTICATED,
+  token_too_old: UNAUTHENTICATED,
+  claim_missing: UNAUTHENTICATED,
+  claim_mistyped: UNAUTHENTICATED,
+  token_replayed: UNAUTHENTICATED,
+  own_credential: UNAUTHENTICATED,
+  role_missing: FORBIDDEN,
+
+  task_unknown: NO_TARGET,
+  task_not_yours: NO_TARGET,
+  agent_not_in_manifest: NO_TARGET,
+  tool_not_in_manifest: NO_TARGET,
+  target_unknown: NO_TARGET,
+  agent_quarantined: NO_TARGET,
+  policy_denied: error(403, 'forbidden', 'invalid_target', 'Policy does not permit this.'),
+  task_id_not_allowed: FORBIDDEN,
+  task_closed: CLOSED,
+  task_ending: CLOSED,
+  task_conflict: error(
+    409,
+    'conflict',
+    'invalid_request',
+    'A task with this id was opened with another body.',
+  ),
+  task_ttl_exceeded: error(400, 'ttl-exceeded', 'invalid_request', 'A task may not last that long.', {
+    tellsDetail: true,
+  }),
+  deadline_not_later: error(
+    400,
+    'deadline-not-later',
+    'invalid_request',
+    'The deadline must be later than the present one.',
+    {
+      tellsDetail: true,
+    },
+  ),
+  parent_unknown: error(
+    404,
+    'not-found',
+    'invalid_target',
+    'There is no such parent task, or it is not yours.',
+  ),
+  exceeds_parent: error(
+    403,
+    'exceeds-parent',
+    'invalid_target',
+    "A child's manifest must stay inside its parent's.",
+    {
+      tellsDetail: true,
+    },
+  ),
+
+  request_malformed: MALFORMED,
+  grant_type_unsupported: error(
+    400,
+    'malformed',
+    'unsupported_grant_type',
+    'Only token exchange is supported.',
+    {
+      tellsDetail: true,
+    },
+  ),
+  token_kind_unsupported: MALFORMED,
+  target_missing: error(
+    400,
+    'malformed',
+    'invalid_request',
+    'Name one tool, by audience (its name) or resource (its URI).',
+  ),
+  action_not_granted: error(
+    403,
+    'scope',
+    'invalid_scope',
+    'The task does not hold an action that was asked for.',
+    {
+      tellsDetail: true,
+    },
+  ),
+  details_malformed: error(
+    400,
+    'malformed',
+    'invalid_authorization_details',
+    'The authorization details are not well formed.',
+    {
+      tellsDetail: true,
+    },
+  ),
+  resource_not_granted: error(
+    403,
+    'scope',
+    'invalid_authorization_details',
+    'The task does not hold a resource that was asked for.',
+    { tellsDetail: true },
+  ),
+  key_revoked: UNAVAILABLE,
+
+  lease_unknown: NOT_FOUND,
+  lease_not_yours: NOT_FOUND,
+  quarantine_unknown: NOT_FOUND,
+  lease_ended: error(409, 'lease-ended', 'invalid_target', 'The lease has ended.'),
+  not_renewable: error(403, 'not-renewable', 'invalid_target', 'Leases of this tool cannot be renewed.'),
+
+  body_too_large: error(413, 'too-large', 'invalid_request', 'The body is too large.', { oauthStatus: 413 }),
+  body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', {
+    tellsDetail: true,
+  }),
+  media_type_unsupported: error(
+    415,
+    'media-type',
+    'invalid_request',
+    'This kind of body is not understood here.',
+    {
+      oauthStatus: 415,
+      tellsDetail: true,
+    },
+  ),
+  route_unknown: error(404, 'not-found', 'invalid_request', 'There is nothing at this address.', {
+    oauthStatus: 404,
+  }),
+  method_not_allowed: error(405, 'method', 'invalid_request', 'This method is not for this address.', {
+    oauthStatus: 405,
+  }),
+  store_unavailable: UNAVAILABLE,
+  shutting_down: UNAVAILABLE,
+};
+
+const FAULT = error(500, 'fault', 'server_error', 'Something went wrong on our side.', { oauthStatus: 500 });
+
+export type Dialect = 'oauth' | 'problem';
+
+/** The wire answer to a refusal. What is not ours to tell stays in the audit log, under the request id. */
+export function refusalAnswer(refusal: Refusal, requestId: string, dialect: Dialect): Answer {
+  return wireAnswer(WIRE[refusal.reason], requestId, dialect, refusal);
+}
+
+/** The wire answer to a fault of ours. */
+export const faultAnswer = (requestId: string, dialect: Dialect): Answer =>
+  wireAnswer(FAULT, requestId, dialect);
+
+function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusal?: Refusal): Answer {
+  const detail = wire.tellsDetail ? refusal?.detail : undefined;
+  const headers: Record<string, string> = { 'cache-control': 'no-store' };
+  if (wire.retryAfterSeconds !== undefined) headers['retry-after'] = String(wire.retryAfterSeconds);
+  if (dialect === 'oauth') {
+    const body: OAuthError = {
+      error: wire.oauth,
+      error_description: detail === undefined ? wire.say : `${wire.say} ${detail}`,
+    };
+    return { status: wire.oauthStatus ?? 400, body, headers };
+  }
+  if (wire.status === 401) headers['www-authenticate'] = challenge(refusal);
+  headers['content-type'] = 'application/problem+json';
+  const flaws = wire.tellsDetail ? (refusal?.flaws ?? []) : [];
+  const body: Problem = {
+    type: `urn:mayfly:problem:${wire.type}`,
+    title: wire.say,
+    status: wire.status,
+    ...(detail !== undefined && { detail }),
+    request_id: requestId,
+    ...(flaws.length > 0 && { flaws: [...flaws] }),
+  };
+  return { status: wire.status, body, headers };
+}
+
+/** RFC 6750 §3: no error code where no token was sent. */
+const challenge = (refusal: Refusal | undefined): string =>
+  refusal?.reason === 'token_missing'
+    ? 'Bearer realm="mayfly"'
+    : 'Bearer realm="mayfly", error="invalid_token"';
+
+/** At an OAuth endpoint, a caller whose token was not accepted: 401, as at every other route (RFC 7662 §2.3). */
+export function unauthenticatedAnswer(refusal: Refusal): Answer | undefined {
+  const { status, say } = WIRE[refusal.reason];
+  if (status !== 401) return undefined;
+  const body: OAuthError = { error: 'invalid_client', error_description: say };
+  return { status, body, headers: { 'cache-control': 'no-store', 'www-authenticate': challenge(refusal) } };
+}

@@ -1,0 +1,52 @@
+// Reads an OAuth form (RFC 6749 §3.2): bounded, each parameter at most once, an empty one as if it were absent.
+import type { IncomingMessage } from 'node:http';
+import { Refusal } from '../domain/refusal.js';
+
+const FORM = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+
+export async function readForm(
+  request: IncomingMessage,
+  limitBytes: number,
+): Promise<Map<string, string> | Refusal> {
+  if (!FORM.test(request.headers['content-type'] ?? '')) {
+    return new Refusal('media_type_unsupported', 'Send application/x-www-form-urlencoded.');
+  }
+  const body = await readBody(request, limitBytes);
+  return body instanceof Refusal ? body : parseForm(body.toString('utf8'));
+}
+
+/** The whole body, or a refusal as soon as it is seen to be too large: the rest is then never read. */
+export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | Refusal> {
+  const tooLarge = new Refusal('body_too_large', `over ${limitBytes} bytes`);
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.resolve(tooLarge);
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= limitBytes) {
+        chunks.push(chunk);
+        return;
+      }
+      request.pause();
+      resolve(tooLarge);
+    });
+    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.on('error', () => resolve(new Refusal('body_not_readable', 'The connection broke.')));
+    request.on('aborted', () => resolve(new Refusal('body_not_readable', 'The connection broke.')));
+  });
+}
+
+export function parseForm(text: string): Map<string, string> | Refusal {
+  const form = new Map<string, string>();
+  const seen = new Set<string>();
+  for (const [name, value] of new URLSearchParams(text)) {
+    if (seen.has(name))
+      return new Refusal('request_malformed', `The parameter ${show(name)} is given twice.`);
+    seen.add(name);
+    if (value !== '') form.set(name, value);
+  }
+  return form;
+}
+
+const show = (name: string): string => JSON.stringify(name.slice(0, 64));

@@ -1,0 +1,67 @@
+// OAuth endpoints beside /token: introspection, revocation, metadata and keys.
+import type { Broker } from '../broker.js';
+import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
+import { Refusal } from '../domain/refusal.js';
+import { introspect } from '../revocation/introspect.js';
+import { revokeToken } from '../revocation/revoke-token.js';
+import { TOKEN_EXCHANGE } from '../wire/token.js';
+import type { Answer } from './answer.js';
+import { ok } from './answer.js';
+import type { Respond } from './call.js';
+
+export const oauthRoutes = (broker: Broker) =>
+  ({
+    introspect: async ({ principal, body, entry }) => {
+      const token = tokenIn(body);
+      return token instanceof Refusal ? token : ok(await introspect(broker, principal, token, entry));
+    },
+
+    revokeToken: async ({ principal, body, entry }) => {
+      const token = tokenIn(body);
+      if (token instanceof Refusal) return token;
+      const refused = await revokeToken(broker, principal, token, entry);
+      // RFC 7009 §2.2: the client cannot do anything about it, so it is told the same.
+      if (refused) await broker.store.record(entry, { outcome: 'refused', reason: refused.reason });
+      return { status: 200, headers: { 'cache-control': 'no-store' } };
+    },
+  }) satisfies Record<string, Respond>;
+
+function tokenIn(body: unknown): string | Refusal {
+  const token = body instanceof Map ? (body.get('token') as string | undefined) : undefined;
+  return token ?? new Refusal('request_malformed', 'token is required.');
+}
+
+const PUBLIC_FOR_SECONDS = 300;
+const published = (body: object): Answer => ({
+  status: 200,
+  body,
+  headers: { 'cache-control': `public, max-age=${PUBLIC_FOR_SECONDS}`, 'access-control-allow-origin': '*' },
+});
+
+/** RFC 7517. Kept by verifiers for no longer than a new key is published ahead. */
+export const jwksAnswer = (broker: Broker): Answer => ({
+  ...published(broker.keys.jwks()),
+  headers: { ...published({}).headers, 'content-type': 'application/jwk-set+json' },
+});
+
+/** RFC 8414 and OpenID Connect Discovery: what we are, for clients that ask. */
+export function metadataAnswer({ issuer, keys }: Broker): Answer {
+  return published({
+    issuer,
+    token_endpoint: `${issuer}/token`,
+    jwks_uri: `${issuer}/jwks`,
+    introspection_endpoint: `${issuer}/introspect`,
+    revocation_endpoint: `${issuer}/revoke`,
+    grant_types_supported: [TOKEN_EXCHANGE],
+    response_types_supported: [],
+    token_endpoint_auth_methods_supported: ['none'],
+    // RFC 8414 §2: names of access token types are allowed here; callers authenticate with a bearer token.
+    introspection_endpoint_auth_methods_supported: ['Bearer'],
+    revocation_endpoint_auth_methods_supported: ['Bearer'],
+    authorization_details_types_supported: [AUTHORIZATION_DETAIL_TYPE],
+    // Asked for by OpenID Connect Discovery §3.
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [keys.current().algorithm],
+    scopes_supported: [],
+  });
+}

@@ -1,0 +1,115 @@
+// POST /token: RFC 8693 token exchange. A plain function in front of the app: it is the path that agents wait for.
+import type { IncomingMessage } from 'node:http';
+import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
+import { isTaskId } from '../domain/ids.js';
+import { sha256 } from '../domain/digest.js';
+import { Refusal } from '../domain/refusal.js';
+import type { CredentialAsked } from '../issuance/issue-credential.js';
+import { issueCredential } from '../issuance/issue-credential.js';
+import { authorizationDetails } from '../wire/authorization-details.js';
+import type { TokenParameters } from '../wire/token.js';
+import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../wire/token.js';
+import type { Answer } from './answer.js';
+import { ok } from './answer.js';
+import type { Edge } from './call.js';
+import { newEntry, settle } from './call.js';
+import { readForm } from './form.js';
+import { flawsOf } from './parse.js';
+import { tokenResponse } from './views.js';
+
+const ACCEPTED_TYPES: readonly string[] = Object.values(TOKEN_TYPE);
+const MINTED_TYPES: readonly string[] = [TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt];
+
+export async function exchangeToken(
+  edge: Edge,
+  request: IncomingMessage,
+): Promise<{ answer: Answer; requestId: string }> {
+  const entry = newEntry('token.exchange');
+  const answer = await settle(edge, { entry, dialect: 'oauth' }, async () => {
+    if (edge.draining()) return new Refusal('shutting_down');
+    const form = await readForm(request, edge.bodyLimitBytes);
+    if (form instanceof Refusal) return form;
+    const parameters = Object.fromEntries(form) as TokenParameters;
+    const unsupported = unsupportedParameter(parameters);
+    if (unsupported) return unsupported;
+
+    const token = parameters.subject_token!;
+    const principal = await edge.authenticate(token);
+    if (principal instanceof Refusal) {
+      entry.learn({ token: sha256(token) });
+      return principal;
+    }
+    entry.facts.principal = principal.name;
+    entry.learn({ token: principal.tokenDigest });
+
+    const asked = askedFor(parameters);
+    if (asked instanceof Refusal) return asked;
+    entry.facts.taskId = asked.taskId;
+    const issued = await issueCredential(edge.broker, principal, asked, entry);
+    return issued instanceof Refusal ? issued : ok(tokenResponse(issued, issued.lease.issuedAt));
+  });
+  return { answer, requestId: entry.requestId };
+}
+
+function unsupportedParameter(given: TokenParameters): Refusal | undefined {
+  if (given.grant_type === undefined) return malformed('grant_type is required.');
+  if (given.grant_type !== TOKEN_EXCHANGE)
+    return new Refusal('grant_type_unsupported', `Use grant_type=${TOKEN_EXCHANGE}.`);
+  if (given.subject_token === undefined) return malformed('subject_token is required.');
+  if (given.subject_token_type === undefined) return malformed('subject_token_type is required.');
+  if (!ACCEPTED_TYPES.includes(given.subject_token_type)) {
+    return malformed(`subject_token_type must be one of ${ACCEPTED_TYPES.join(', ')}.`);
+  }
+  if ((given.actor_token === undefined) !== (given.actor_token_type === undefined)) {
+    return malformed('actor_token and actor_token_type go together.');
+  }
+  if (given.actor_token !== undefined) return malformed('actor_token is not supported.');
+  if (given.requested_token_type !== undefined && !MINTED_TYPES.includes(given.requested_token_type)) {
+    return new Refusal(
+      'token_kind_unsupported',
+      `requested_token_type must be one of ${MINTED_TYPES.join(', ')}.`,
+    );
+  }
+  return undefined;
+}
+
+function askedFor(given: TokenParameters): CredentialAsked | Refusal {
+  const { task_id: taskId, audience, resource, scope, requested_expiry: expiry } = given;
+  if (taskId === undefined) return malformed('task_id is required.');
+  if (!isTaskId(taskId)) return malformed('task_id is not a task id.');
+  if (expiry !== undefined && !/^[1-9]\d{0,8}$/.test(expiry)) {
+    return malformed('requested_expiry must be a whole number of seconds.');
+  }
+  const details =
+    given.authorization_details === undefined ? undefined : readDetails(given.authorization_details);
+  if (details instanceof Refusal) return details;
+  return {
+    taskId,
+    target: {
+      ...(audience !== undefined && { name: audience }),
+      ...(resource !== undefined && { audience: resource }),
+    },
+    actions: scope === undefined ? [] : scope.split(' ').filter((action) => action !== ''),
+    ...(details && { details }),
+    ...(expiry !== undefined && { ttlMs: Number(expiry) * 1000 }),
+  };
+}
+
+/** RFC 9396 §2 and §5: an unknown type or field is refused, not passed over. */
+function readDetails(text: string): NonNullable<CredentialAsked['details']> | Refusal {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return new Refusal('details_malformed', 'It must be a JSON array.');
+  }
+  const read = authorizationDetails.safeParse(json);
+  if (read.success) return read.data;
+  const [flaw] = flawsOf(read.error);
+  return new Refusal(
+    'details_malformed',
+    `${flaw?.at ?? ''} ${flaw?.message ?? ''} (type ${AUTHORIZATION_DETAIL_TYPE})`,
+  );
+}
+
+const malformed = (detail: string): Refusal => new Refusal('request_malformed', detail);

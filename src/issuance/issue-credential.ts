@@ -1,0 +1,118 @@
+// Issues one credential: from a verified agent and what it asks for, to a secret that dies with its task.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker, Rules } from '../broker.js';
+import type { Asked, Grant } from '../domain/grant.js';
+import { claim, narrow } from '../domain/grant.js';
+import type { TaskId } from '../domain/ids.js';
+import type { Lease, RevocationClass } from '../domain/lease.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { hasRole } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import type { Task } from '../domain/task.js';
+import { admitsAgent } from '../domain/task.js';
+import type { Tool } from '../domain/tool.js';
+import type { Minted } from '../minters/minter.js';
+import type { DecisionInput } from '../policy/policy.js';
+import { mintExternal } from './mint-external.js';
+import { mintSigned } from './mint-signed.js';
+
+export interface CredentialAsked extends Asked {
+  readonly taskId: TaskId;
+  /** A tool's name, its audience, or both of the same tool. */
+  readonly target: { readonly name?: string; readonly audience?: string };
+}
+
+export interface IssuedCredential {
+  readonly lease: Lease;
+  readonly minted: Minted;
+  readonly revocation: RevocationClass;
+}
+
+/**
+ * One credential for one task, one agent, one tool and one plane (invariant 3), decided now (invariant 5),
+ * its lease on record before the secret exists (invariant 2).
+ */
+export async function issueCredential(
+  broker: Broker,
+  agent: VerifiedPrincipal,
+  asked: CredentialAsked,
+  entry: AuditEntry,
+): Promise<IssuedCredential | Refusal> {
+  const rules = broker.rules();
+  if (!hasRole(agent, 'agent')) return new Refusal('role_missing', `${agent.name} is no agent`);
+
+  const task = await admittedTask(broker, agent, asked.taskId);
+  if (task instanceof Refusal) return task;
+
+  const tool = targetTool(rules, asked.target);
+  if (tool instanceof Refusal) return tool;
+  entry.facts.tool = tool.name;
+
+  const grant = decide(broker, rules, 'exchange', { agent, task, tool, asked }, entry);
+  if (grant instanceof Refusal) return grant;
+
+  const minter = broker.minters.get(tool.credential.kind);
+  if (!minter) throw new Error(`no minter for ${tool.credential.kind}`);
+  return minter.external
+    ? mintExternal(broker, minter, agent, task, grant, entry)
+    : mintSigned(broker, minter, agent, task, grant, entry);
+}
+
+/** The task, if it names this agent. A task that does not looks like one that is not there (invariant 8). */
+export async function admittedTask(
+  broker: Broker,
+  agent: VerifiedPrincipal,
+  id: TaskId,
+): Promise<Task | Refusal> {
+  const task = await broker.store.readTask(id);
+  if (!task) return new Refusal('task_unknown', `no task ${id}`);
+  if (!admitsAgent(task.manifest, agent.name)) {
+    return new Refusal(
+      'agent_not_in_manifest',
+      `${agent.name} is not among ${task.manifest.agents.join(' ')}`,
+    );
+  }
+  return task;
+}
+
+function targetTool({ catalogue }: Rules, { name, audience }: CredentialAsked['target']): Tool | Refusal {
+  if (name === undefined && audience === undefined)
+    return new Refusal('target_missing', 'neither audience nor resource');
+  const tool = name === undefined ? catalogue.byAudience(audience!) : catalogue.byName(name);
+  if (!tool || (audience !== undefined && tool.audience !== audience)) {
+    return new Refusal('target_unknown', `no tool ${name ?? ''} ${audience ?? ''}`.trim());
+  }
+  return tool;
+}
+
+/** Asked ∩ manifest, then policy on all of it at once, then every bound on time (invariants 4 and 5). */
+export function decide(
+  broker: Broker,
+  { policy }: Rules,
+  action: 'exchange' | 'renew',
+  { agent, task, tool, asked }: { agent: VerifiedPrincipal; task: Task; tool: Tool; asked: Asked },
+  entry: AuditEntry,
+): Grant | Refusal {
+  const claimed = claim(asked, tool, task.manifest);
+  if (claimed instanceof Refusal) return claimed;
+  const input: DecisionInput = {
+    action,
+    principal: agent,
+    task,
+    tool,
+    actions: claimed.actions,
+    details: claimed.details ?? [],
+    ...(asked.ttlMs !== undefined && { ttlMs: asked.ttlMs }),
+    now: broker.clock.now(),
+  };
+  const decision = policy.decide(input);
+  entry.learn({
+    actions: claimed.actions,
+    ...(claimed.details && { details: claimed.details }),
+    ...(asked.ttlMs !== undefined && { ttl_ms: asked.ttlMs }),
+    policy: decision.policyDigest,
+    determining: decision.determining,
+  });
+  if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
+  return narrow(asked, claimed, tool, decision);
+}

@@ -1,0 +1,40 @@
+// A credential that is made at a target: reserve, mint, activate, so that whatever crashes leaves a lease to find it by.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker } from '../broker.js';
+import type { Grant } from '../domain/grant.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import type { Task } from '../domain/task.js';
+import type { ExternalMinter, Minted } from '../minters/minter.js';
+import type { IssuedCredential } from './issue-credential.js';
+import { leaseRequest } from './mint-signed.js';
+
+export async function mintExternal(
+  broker: Broker,
+  minter: ExternalMinter,
+  agent: VerifiedPrincipal,
+  task: Task,
+  grant: Grant,
+  entry: AuditEntry,
+): Promise<IssuedCredential | Refusal> {
+  const request = { ...leaseRequest(agent, task, grant), mintDeadlineMs: minter.mintDeadlineMs };
+  const reserved = await broker.store.reserveLease(request, entry);
+  if (reserved instanceof Refusal) return reserved;
+
+  let minted: Minted;
+  try {
+    minted = await minter.mint(reserved, grant);
+  } catch (error) {
+    // Nobody knows what became of it: it is killed now, and once more when it can no longer come to be.
+    await broker.store.abandonLease(reserved.id, 'mint_unknown', entry);
+    broker.wake();
+    throw error;
+  }
+
+  const lease = await broker.store.activateLease(reserved.id, {}, entry);
+  if (lease instanceof Refusal) {
+    broker.wake();
+    return lease;
+  }
+  return { lease, minted, revocation: minter.class };
+}

@@ -1,0 +1,50 @@
+// Renews a lease: as fresh a decision as the first one, for the same task, tool, actions and resources, never more.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker } from '../broker.js';
+import type { LeaseId } from '../domain/ids.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { hasRole } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import { admittedTask, decide, type IssuedCredential } from './issue-credential.js';
+
+/** Opt-in per tool. The credential is a new one, the lease stays: killing it kills both. */
+export async function renewLease(
+  broker: Broker,
+  agent: VerifiedPrincipal,
+  id: LeaseId,
+  asked: { readonly ttlMs?: number },
+  entry: AuditEntry,
+): Promise<IssuedCredential | Refusal> {
+  entry.facts.leaseId = id;
+  const lease = await broker.store.readLease(id);
+  if (!lease) return new Refusal('lease_unknown', `no lease ${id}`);
+  entry.facts.taskId = lease.taskId;
+  entry.facts.tool = lease.tool;
+  if (lease.agent !== agent.name) return new Refusal('lease_not_yours', `it belongs to ${lease.agent}`);
+  if (!hasRole(agent, 'agent')) return new Refusal('role_missing', `${agent.name} is no agent any more`);
+
+  const rules = broker.rules();
+  const tool = rules.catalogue.byName(lease.tool);
+  if (!tool || tool.audience !== lease.audience)
+    return new Refusal('target_unknown', `${lease.tool} has left the catalogue`);
+  const minter = broker.minters.get(tool.credential.kind);
+  if (!tool.renewable || !minter || minter.external)
+    return new Refusal('not_renewable', `${tool.name} does not allow it`);
+
+  const task = await admittedTask(broker, agent, lease.taskId);
+  if (task instanceof Refusal) return task;
+  const same = { ...asked, actions: lease.actions, ...(lease.details && { details: lease.details }) };
+  const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: same }, entry);
+  if (grant instanceof Refusal) return grant;
+
+  const renewal = {
+    agent: agent.name,
+    ttlMs: grant.ttlMs,
+    keyId: minter.keyId(),
+    policyDigest: grant.policyDigest,
+  };
+  const renewed = await broker.store.renewLease(id, renewal, entry);
+  if (renewed instanceof Refusal) return renewed;
+  const now = await broker.store.now();
+  return { lease: renewed, minted: minter.mint(renewed, grant, now), revocation: minter.class };
+}

@@ -1,0 +1,149 @@
+// The signing keys of one use: kept sealed in the store, rotated with overlap, dropped at once when killed.
+import type { JsonWebKey, KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { AuditEntry } from '../audit/entry.js';
+import type { Clock } from '../domain/clock.js';
+import { sha256 } from '../domain/digest.js';
+import { requestId } from '../domain/ids.js';
+import { MAX_TTL_MS } from '../domain/tool.js';
+import type { KeyStore, RevocationStore, AuditStore, KeyUse, SigningKeyRecord } from '../store/store.js';
+import type { Seal } from './seal.js';
+
+export type SigningAlgorithm = 'ES256' | 'Ed25519' | 'RS256';
+
+export interface SigningKey {
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly privateKey: KeyObject;
+  readonly publicKey: KeyObject;
+  readonly publicJwk: JsonWebKey;
+  readonly activatesAt: number;
+}
+
+export interface KeyRingOptions {
+  readonly store: KeyStore & AuditStore & Pick<RevocationStore, 'revocations'>;
+  readonly seal: Seal;
+  readonly clock: Clock;
+  readonly use: KeyUse;
+  readonly algorithm: SigningAlgorithm;
+  readonly rotateEveryMs: number;
+  /** A new key is published for this long before it signs. */
+  readonly publishAheadMs: number;
+  readonly clockSkewMs: number;
+}
+
+export class KeyRing {
+  readonly #options: KeyRingOptions;
+  /** In the order of activation. */
+  #keys: readonly SigningKey[] = [];
+
+  private constructor(options: KeyRingOptions) {
+    this.#options = options;
+  }
+
+  /** Reads the keys, and makes the first where there is none. @throws SealError where they cannot be opened. */
+  static async open(options: KeyRingOptions): Promise<KeyRing> {
+    const ring = new KeyRing(options);
+    await ring.turn();
+    return ring;
+  }
+
+  /** The key that signs now. */
+  current(): SigningKey {
+    const now = this.#options.clock.now();
+    const active = this.#keys.findLast((key) => key.activatesAt <= now) ?? this.#keys[0];
+    if (!active) throw new Error('the key ring is empty');
+    return active;
+  }
+
+  byId(kid: string): SigningKey | undefined {
+    return this.#keys.find((key) => key.kid === kid);
+  }
+
+  /** RFC 7517: every key that has signed something alive, or is about to sign. */
+  jwks(): { keys: JsonWebKey[] } {
+    return { keys: this.#keys.map((key) => key.publicJwk) };
+  }
+
+  /** Does what is due: drops killed and outlived keys, makes a first or a next one. To be called now and then. */
+  async turn(): Promise<void> {
+    const { store, use, algorithm, clock, rotateEveryMs, publishAheadMs } = this.#options;
+    const now = clock.now();
+    const { entries } = await store.revocations();
+    const killed = new Set(entries.filter(({ kind }) => kind === 'key').map(({ name }) => name));
+    for (const key of await store.signingKeys(use)) {
+      if (killed.has(key.kid) || (await this.#outlived(key, now))) await store.removeSigningKey(key.kid);
+    }
+    const kept = await store.signingKeys(use);
+    const newest = kept.at(-1);
+    if (!kept.some((key) => key.activatesAt <= now)) await this.#add(now);
+    else if (newest!.algorithm !== algorithm || newest!.activatesAt + rotateEveryMs - publishAheadMs <= now) {
+      await this.#add(now + publishAheadMs);
+    }
+    this.#keys = (await store.signingKeys(use)).map((record) => this.#open(record));
+  }
+
+  /** A key has signed nothing that lives, once its successor has been signing for longer than anything may live. */
+  async #outlived(key: SigningKeyRecord, now: number): Promise<boolean> {
+    const later = (await this.#options.store.signingKeys(key.use)).find(
+      (other) => other.activatesAt > key.activatesAt,
+    );
+    return later !== undefined && later.activatesAt + MAX_TTL_MS + this.#options.clockSkewMs <= now;
+  }
+
+  async #add(activatesAt: number): Promise<void> {
+    const { store, seal, use, algorithm, clock } = this.#options;
+    const { privateKey, publicKey } = generate(algorithm);
+    const members = publicKey.export({ format: 'jwk' });
+    const kid = thumbprint(members);
+    const createdAt = clock.now();
+    await store.addSigningKey(
+      {
+        kid,
+        use,
+        algorithm,
+        publicJwk: JSON.stringify({ ...members, kid, alg: algorithm, use: 'sig' }),
+        sealedPrivate: seal.seal(privateKey.export({ format: 'der', type: 'pkcs8' }), `signing-key:${kid}`),
+        createdAt,
+        activatesAt,
+      },
+      new AuditEntry(requestId(createdAt), 'key.rotate', { detail: { use, algorithm } }),
+    );
+  }
+
+  #open(record: SigningKeyRecord): SigningKey {
+    const { kid, activatesAt, publicJwk, sealedPrivate } = record;
+    const known = this.byId(kid);
+    if (known) return known;
+    const der = this.#options.seal.open(sealedPrivate, `signing-key:${kid}`);
+    const privateKey = createPrivateKey({ key: der, format: 'der', type: 'pkcs8' });
+    return {
+      kid,
+      algorithm: record.algorithm as SigningAlgorithm,
+      privateKey,
+      publicKey: createPublicKey(privateKey),
+      publicJwk: JSON.parse(publicJwk) as JsonWebKey,
+      activatesAt,
+    };
+  }
+}
+
+function generate(algorithm: SigningAlgorithm): { privateKey: KeyObject; publicKey: KeyObject } {
+  switch (algorithm) {
+    case 'ES256':
+      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    case 'Ed25519':
+      return generateKeyPairSync('ed25519');
+    case 'RS256':
+      return generateKeyPairSync('rsa', { modulusLength: 2048 });
+  }
+}
+
+/** RFC 7638: the required members in alphabetical order. */
+function thumbprint(jwk: JsonWebKey): string {
+  const { crv, e, kty, n, x, y } = jwk;
+  const members = { crv, e, kty, n, x, y };
+  return sha256(
+    JSON.stringify(Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))),
+  );
+}

@@ -1,0 +1,114 @@
+// The composition root: configuration → parts → listening → drained. The only place that constructs.
+import { schedule } from 'node-cron';
+import type { Broker, Rules } from './broker.js';
+import { givenSealKeys } from './config/environment.js';
+import type { LiveSettings } from './config/reload.js';
+import type { SwappableSettings } from './config/settings.js';
+import { systemClock } from './domain/clock.js';
+import type { Clock } from './domain/clock.js';
+import { listen } from './http/server.js';
+import { Authenticator, KeySources } from './identity/authenticate.js';
+import { KeyRing } from './keys/key-ring.js';
+import { developmentSealKeys } from './keys/development-seal-key.js';
+import { Seal } from './keys/seal.js';
+import { JwtMinter } from './minters/jwt/jwt-minter.js';
+import type { Minter } from './minters/minter.js';
+import { cataloguePolicy } from './policy/catalogue-policy.js';
+import { Sweeper } from './revocation/sweeper.js';
+import { openEmbeddedStore } from './store/embedded/embedded-store.js';
+import type { Log } from './telemetry/log.js';
+
+export interface RunningBroker {
+  /** Where it listens, with the port that it got. */
+  readonly url: string;
+  /** Finishes what is in flight, then closes the store. Safe to call twice. */
+  stop(): Promise<void>;
+}
+
+/** Every half minute, beside the sweeper's own clock: the safety net. */
+const SAFETY_NET = '*/30 * * * * *';
+
+/** @throws ConfigurationError, StoreUnavailable or SealError with what to change. */
+export async function startBroker(
+  live: LiveSettings,
+  log: Log,
+  clock: Clock = systemClock(),
+): Promise<RunningBroker> {
+  const settings = live.fixed;
+  const store = openEmbeddedStore({
+    path: settings.store.path,
+    clock,
+    retention: settings.retention,
+    clockSkewMs: settings.keys.clockSkewMs,
+  });
+  try {
+    const seal = new Seal(givenSealKeys() ?? developmentSealKeys(settings, log));
+    const { keys: keySettings } = settings;
+    const keys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'credential' });
+    const minters = new Map<string, Minter>([['jwt', new JwtMinter(settings.issuer, keys)]]);
+    const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
+    const sweeper = new Sweeper({ store, minters, unseal, clock, log });
+
+    const sources = new KeySources();
+    const inForce = (swappable: SwappableSettings) => ({
+      rules: {
+        catalogue: swappable.catalogue,
+        policy: cataloguePolicy(swappable.catalogue, swappable.policyDigest),
+      } satisfies Rules,
+      authenticator: new Authenticator({
+        trust: swappable.trust,
+        ownIssuer: settings.issuer,
+        clock,
+        store,
+        sources,
+      }),
+    });
+    let force = inForce(live.current);
+    live.onSwap((swappable) => (force = inForce(swappable)));
+
+    const broker: Broker = {
+      issuer: settings.issuer,
+      store,
+      clock,
+      keys,
+      minters,
+      maxTaskTtlMs: settings.tasks.maxTtlMs,
+      rules: () => force.rules,
+      wake: () => sweeper.wake(),
+    };
+    let draining = false;
+    const edge = {
+      broker,
+      authenticate: (token: string) => force.authenticator.authenticate(token),
+      log,
+      bodyLimitBytes: settings.http.bodyLimitBytes,
+      draining: () => draining,
+    };
+    const server = await listen(edge, { ...settings.http, ...settings.listen });
+    sweeper.wake();
+    const net = schedule(SAFETY_NET, () => {
+      sweeper.wake();
+      keys
+        .turn()
+        .catch((error: unknown) => log.error({ err: error }, 'the signing keys could not be looked after'));
+    });
+
+    const host = settings.listen.host.includes(':') ? `[${settings.listen.host}]` : settings.listen.host;
+    const url = `http://${host}:${server.port}`;
+    log.info({ url, issuer: settings.issuer, store: settings.store.path }, 'listening');
+
+    let stopped: Promise<void> | undefined;
+    const stop = async (): Promise<void> => {
+      draining = true;
+      await net.stop();
+      await server.drain();
+      await sweeper.stop();
+      await store.close();
+      log.info('stopped');
+    };
+    return { url, stop: () => (stopped ??= stop()) };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}

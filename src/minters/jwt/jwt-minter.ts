@@ -1,0 +1,85 @@
+// Mints at+jwt credentials (RFC 9068). The lease was committed before: signing only writes down what it says.
+import type { Grant } from '../../domain/grant.js';
+import type { ActiveLease } from '../../domain/lease.js';
+import { Secret } from '../../domain/secret.js';
+import { composeCompact } from '../../jws/compact.js';
+import { signSync } from '../../jws/signature.js';
+import type { KeyRing } from '../../keys/key-ring.js';
+import type { Minted, SigningMinter } from '../minter.js';
+
+export const ACCESS_TOKEN_TYPE = 'at+jwt';
+
+/** Claims of a credential, beside those that RFC 9068 §2.2 asks for. */
+export interface CredentialClaims {
+  readonly iss: string;
+  readonly sub: string;
+  readonly aud: string;
+  readonly exp: number;
+  readonly iat: number;
+  readonly nbf: number;
+  readonly jti: string;
+  readonly client_id: string;
+  readonly scope: string;
+  readonly task_id: string;
+  readonly tool: string;
+  readonly plane: string;
+  readonly authorization_details?: readonly object[];
+}
+
+export class JwtMinter implements SigningMinter {
+  readonly kind = 'jwt';
+  readonly external = false;
+  readonly class = 'pushed';
+  readonly #issuer: string;
+  readonly #keys: KeyRing;
+
+  constructor(issuer: string, keys: KeyRing) {
+    this.#issuer = issuer;
+    this.#keys = keys;
+  }
+
+  keyId(): string {
+    return this.#keys.current().kid;
+  }
+
+  mint(lease: ActiveLease, grant: Grant, now: number): Minted {
+    const key = this.#keys.byId(lease.keyId ?? '');
+    if (!key) throw new Error(`the key of ${lease.id} is gone`);
+    const issuedAt = Math.floor(now / 1000);
+    const claims: CredentialClaims = {
+      iss: this.#issuer,
+      sub: lease.agent,
+      aud: grant.tool.audience,
+      exp: lease.expiresAt / 1000,
+      iat: issuedAt,
+      nbf: issuedAt,
+      jti: lease.id,
+      client_id: lease.agent,
+      scope: grant.actions.join(' '),
+      task_id: lease.taskId,
+      tool: lease.tool,
+      plane: lease.plane,
+      ...(grant.details && { authorization_details: grant.details }),
+    };
+    checkOutput(claims, lease, grant);
+    const header = { alg: key.algorithm, typ: ACCESS_TOKEN_TYPE, kid: key.kid };
+    const token = composeCompact(header, claims, (input) => signSync(key.algorithm, key.privateKey, input));
+    return {
+      secret: new Secret(token),
+      issuedTokenType: 'urn:ietf:params:oauth:token-type:access_token',
+      tokenType: 'Bearer',
+    };
+  }
+}
+
+/** Audience, time and binding against the lease and the grant: a mistake upstream ends here, not at a tool. */
+function checkOutput(claims: CredentialClaims, lease: ActiveLease, grant: Grant): void {
+  const wrong =
+    (claims.aud !== lease.audience && 'audience') ||
+    (lease.tool !== grant.tool.name && 'tool') ||
+    (lease.plane !== grant.tool.plane && 'plane') ||
+    (!Number.isInteger(claims.exp) && 'exp') ||
+    (claims.exp <= claims.iat && 'exp') ||
+    (!grant.actions.every((action) => lease.actions.includes(action)) && 'scope');
+  if (wrong) throw new Error(`a credential for ${lease.id} would not match its lease in ${wrong}`);
+}

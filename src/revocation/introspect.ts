@@ -1,0 +1,40 @@
+// Introspection (RFC 7662): whether a credential is alive at this moment, for those whom it concerns.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker } from '../broker.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { hasRole, reachesTool, rolesOf } from '../domain/principal.js';
+import type { CredentialClaims } from '../minters/jwt/jwt-minter.js';
+import { ownCredential } from './own-credential.js';
+
+export type Introspection =
+  { readonly active: false } | ({ readonly active: true; readonly token_type: string } & CredentialClaims);
+
+const INACTIVE: Introspection = { active: false };
+
+/** Unknown, expired, revoked, or not for you: all the same answer (§2.2). The record has which. */
+export async function introspect(
+  broker: Broker,
+  verifier: VerifiedPrincipal,
+  token: string,
+  entry: AuditEntry,
+): Promise<Introspection> {
+  const inactive = (why: string): Introspection => {
+    entry.learn({ active: false, why });
+    return INACTIVE;
+  };
+  const claims = ownCredential(broker, token);
+  if (!claims) return inactive('not a credential of ours');
+  entry.facts.leaseId = claims.jti;
+  entry.facts.taskId = claims.task_id;
+  entry.facts.tool = claims.tool;
+  if (!hasRole(verifier, 'operator') && !reachesTool(rolesOf(verifier, 'verifier'), claims.tool)) {
+    return inactive(`tool ${claims.tool} is not the caller's`);
+  }
+  const lease = await broker.store.readLease(claims.jti);
+  if (!lease) return inactive('no such lease');
+  if (lease.state !== 'active') return inactive(`the lease is ${lease.state}`);
+  if (claims.exp * 1000 <= (await broker.store.now()))
+    return inactive('this credential of the lease has expired');
+  entry.learn({ active: true });
+  return { active: true, token_type: 'Bearer', ...claims };
+}

@@ -1,0 +1,45 @@
+// Completes a task: from the moment this resolves, every credential of it and of all below it is dead.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker } from '../broker.js';
+import type { TaskId } from '../domain/ids.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import type { Task } from '../domain/task.js';
+import type { Closing } from '../store/store.js';
+import { taskFor } from './own.js';
+
+/** How often the record is looked at while somebody waits for `settled`. */
+const LOOK_EVERY_MS = 25;
+
+export interface Completion {
+  readonly outcome: Closing['outcome'];
+  readonly reason?: string;
+  /** Wait so long, at most, until the last external credential is accounted for. */
+  readonly waitMs?: number;
+}
+
+/** Idempotent: of a task that is closed already, the first closing stands and is given again. */
+export async function completeTask(
+  broker: Broker,
+  principal: VerifiedPrincipal,
+  id: TaskId,
+  { outcome, reason, waitMs }: Completion,
+  entry: AuditEntry,
+): Promise<Task | Refusal> {
+  const task = await taskFor(broker, principal, id, entry, ['operator']);
+  if (task instanceof Refusal) return task;
+  const closing = { outcome, by: principal.name, ...(reason !== undefined && { reason }) };
+  const closed = await broker.store.closeTask(id, closing, entry);
+  broker.wake();
+  return closed instanceof Refusal || waitMs === undefined ? closed : settledWithin(broker, closed, waitMs);
+}
+
+async function settledWithin(broker: Broker, closed: Task, waitMs: number): Promise<Task> {
+  const until = performance.now() + waitMs;
+  let task = closed;
+  while (task.state !== 'settled' && performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+    task = (await broker.store.readTask(closed.id)) ?? task;
+  }
+  return task;
+}

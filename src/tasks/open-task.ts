@@ -1,0 +1,80 @@
+// Opens a task: the unit of authority. What it may ever hold is fixed here.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker } from '../broker.js';
+import { digestOf } from '../domain/digest.js';
+import type { TaskId } from '../domain/ids.js';
+import { newTaskId, parentOf } from '../domain/ids.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { reachesTask, rolesOf } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import type { Manifest, Task } from '../domain/task.js';
+import { withinParent } from '../domain/task.js';
+import { taskFor } from './own.js';
+
+export interface TaskAsked {
+  readonly id?: TaskId;
+  readonly parent?: TaskId;
+  readonly purpose: string;
+  readonly manifest: Manifest;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ttlMs: number;
+}
+
+/**
+ * Idempotent by id and body: the same again, by the same orchestrator, gives the task that exists. A child's
+ * manifest and deadline stay inside its parent's (invariant 4); only the parent's orchestrator opens one.
+ */
+export async function openTask(
+  broker: Broker,
+  principal: VerifiedPrincipal,
+  asked: TaskAsked,
+  entry: AuditEntry,
+): Promise<{ task: Task; created: boolean } | Refusal> {
+  const id = asked.id ?? (asked.parent ? (`${asked.parent}.${newTaskId()}` as TaskId) : newTaskId());
+  entry.facts.taskId = id;
+  entry.learn({
+    purpose: asked.purpose,
+    manifest: asked.manifest,
+    ttl_ms: asked.ttlMs,
+    labels: asked.labels,
+  });
+
+  if (!reachesTask(rolesOf(principal, 'orchestrator'), id)) {
+    return new Refusal('task_id_not_allowed', `the role of ${principal.name} does not reach ${id}`);
+  }
+  if (parentOf(id) !== asked.parent) {
+    return malformed(
+      'parent',
+      "a child's id is its parent's id, a dot and a name; a root has neither dot nor parent",
+    );
+  }
+  if (asked.ttlMs > broker.maxTaskTtlMs) {
+    return new Refusal('task_ttl_exceeded', `a task may last ${broker.maxTaskTtlMs / 1000} seconds at most`);
+  }
+  if (asked.parent !== undefined) {
+    const parent = await taskFor(broker, principal, asked.parent, entry, []);
+    entry.facts.taskId = id;
+    if (parent instanceof Refusal) return new Refusal('parent_unknown', parent.detail);
+    const excess = withinParent(asked.manifest, parent.manifest);
+    if (excess) return excess;
+  }
+
+  const { policy } = broker.rules();
+  const { purpose, manifest, labels, parent, ttlMs } = asked;
+  const facts = { id, orchestrator: principal.name, manifest, labels, ...(parent && { parent }) };
+  const decision = policy.decide({
+    action: 'open_task',
+    principal,
+    task: facts,
+    ttlMs,
+    now: broker.clock.now(),
+  });
+  entry.learn({ policy: decision.policyDigest, determining: decision.determining });
+  if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
+
+  const bodyDigest = digestOf({ ...asked, id });
+  return broker.store.openTask({ ...facts, purpose, bodyDigest, ttlMs }, entry);
+}
+
+const malformed = (at: string, message: string): Refusal =>
+  new Refusal('request_malformed', `${at}: ${message}`, [{ at, message }]);

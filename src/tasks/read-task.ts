@@ -1,0 +1,41 @@
+// Reads tasks: one's own, or all of them for operators and auditors.
+import type { AuditEntry } from '../audit/entry.js';
+import type { Broker } from '../broker.js';
+import type { TaskId } from '../domain/ids.js';
+import type { VerifiedPrincipal } from '../domain/principal.js';
+import { hasRole } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
+import type { Task } from '../domain/task.js';
+import type { LeaseCounts, TaskQuery } from '../store/store.js';
+import { taskFor } from './own.js';
+
+export interface TaskWithCounts {
+  readonly task: Task;
+  readonly counts: LeaseCounts;
+}
+
+export const withCounts = async (broker: Broker, task: Task): Promise<TaskWithCounts> => ({
+  task,
+  counts: await broker.store.countLeases(task.id),
+});
+
+export async function readTask(
+  broker: Broker,
+  principal: VerifiedPrincipal,
+  id: TaskId,
+  entry: AuditEntry,
+): Promise<TaskWithCounts | Refusal> {
+  const task = await taskFor(broker, principal, id, entry, ['operator', 'auditor']);
+  return task instanceof Refusal ? task : withCounts(broker, task);
+}
+
+/** Newest first. An orchestrator sees its own only. */
+export async function listTasks(
+  broker: Broker,
+  principal: VerifiedPrincipal,
+  query: TaskQuery,
+): Promise<TaskWithCounts[]> {
+  const own = hasRole(principal, 'operator', 'auditor') ? {} : { orchestrator: principal.name };
+  const tasks = await broker.store.listTasks({ ...query, ...own });
+  return Promise.all(tasks.map((task) => withCounts(broker, task)));
+}
