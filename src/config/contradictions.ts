@@ -1,0 +1,111 @@
+// What no field can be blamed for alone: names given twice, and values that contradict each other.
+import { showDuration } from '../domain/duration.js';
+import type { TrustedIssuer } from '../identity/trust.js';
+import type { Draft } from './draft.js';
+import type { Mistake, Path } from './mistakes.js';
+import type { YamlSource } from './source.js';
+
+type Say = (path: Path, message: string) => void;
+
+/** Trust that the file does not name itself stands beside what it names, and must not collide with it. */
+export function contradictionsIn(
+  draft: Draft,
+  source: YamlSource,
+  extraTrust: readonly Pick<TrustedIssuer, 'name' | 'issuer'>[],
+): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const say: Say = (path, message) => void mistakes.push(source.mistake(path, message));
+  trustContradictions(draft, extraTrust, say);
+  toolContradictions(draft, say);
+  roleContradictions(draft, say);
+  timeContradictions(draft, say);
+  return mistakes;
+}
+
+function trustContradictions(
+  draft: Draft,
+  extra: readonly Pick<TrustedIssuer, 'name' | 'issuer'>[],
+  say: Say,
+): void {
+  if (draft.trust.length === 0 && extra.length === 0)
+    say(['trust'], 'must name at least one issuer, or nobody can call');
+  const names = new Set(extra.map((one) => one.name));
+  const issuers = new Map(extra.map((one) => [one.issuer, one.name]));
+  draft.trust.forEach(({ name, issuer, jwks_uri: uri, jwks_file: file }, index) => {
+    if (uri !== undefined && file !== undefined) {
+      say(['trust', index, 'jwks_file'], 'cannot be given together with jwks_uri: keep one');
+    }
+    if (name !== undefined) {
+      if (names.has(name))
+        say(['trust', index, 'name'], `${name} is taken: give each trusted issuer its own name`);
+      names.add(name);
+    }
+    if (issuer === undefined) return;
+    const at = ['trust', index, 'issuer'];
+    const holder = issuers.get(issuer);
+    if (issuers.has(issuer))
+      say(at, `is the issuer of ${holder} as well: put the roles of both in one entry`);
+    else issuers.set(issuer, name ?? `trust[${index}]`);
+    if (sameUri(issuer, draft.issuer))
+      say(at, 'is this broker itself, whose credentials are never workload tokens');
+  });
+}
+
+function toolContradictions(draft: Draft, say: Say): void {
+  const audiences = new Map<string, string>();
+  for (const { name, audience } of draft.tools) {
+    if (audience === undefined) continue;
+    const at = ['tools', name, 'audience'];
+    const uri = new URL(audience).href;
+    const holder = audiences.get(uri);
+    if (holder === undefined) audiences.set(uri, name);
+    else say(at, `is the audience of ${holder} as well: a credential must open one tool only`);
+    if (sameUri(audience, draft.issuer)) say(at, 'is this broker itself: name the tool');
+  }
+}
+
+function roleContradictions(draft: Draft, say: Say): void {
+  const known = new Set(draft.tools.map(({ name }) => name));
+  if (known.size === 0) return;
+  draft.trust.forEach(({ roles }, index) => {
+    for (const [role, given] of Object.entries(roles)) {
+      const at: Path = ['trust', index, 'roles', role];
+      [given].flat().forEach((rule, ruleIndex) => {
+        (rule.tools ?? []).forEach((tool, toolIndex) => {
+          const place = [...at, ...(Array.isArray(given) ? [ruleIndex] : []), 'tools', toolIndex];
+          if (!known.has(tool)) say(place, `${JSON.stringify(tool)} is not in the catalogue under tools`);
+        });
+      });
+    }
+  });
+}
+
+function timeContradictions(draft: Draft, say: Say): void {
+  const { task_retention: retention, tasks, keys, http } = draft;
+  const ttls = draft.tools.map(({ name, max_ttl: ttl }): [string, number] => [
+    `tools.${name}.max_ttl`,
+    ttl ?? 0,
+  ]);
+  for (const [name, ttl] of [['tasks.max_ttl', tasks?.max_ttl ?? 0] as [string, number], ...ttls]) {
+    if (retention === undefined || retention > ttl) continue;
+    say(
+      ['task_retention'],
+      `must be longer than ${name} (${showDuration(ttl)}), or an id could come back while credentials live`,
+    );
+  }
+  if (keys && keys.publish_ahead >= keys.rotate_every) {
+    say(['keys', 'publish_ahead'], `must be shorter than rotate_every (${showDuration(keys.rotate_every)})`);
+  }
+  if (http && http.headers_timeout > http.request_timeout) {
+    say(
+      ['http', 'headers_timeout'],
+      `must not be longer than request_timeout (${showDuration(http.request_timeout)})`,
+    );
+  }
+}
+
+/** The same URI, whether or not somebody put the slash of an empty path. */
+export const sameUri = (one: string, other: string | undefined): boolean =>
+  other !== undefined &&
+  URL.canParse(one) &&
+  new URL(one).href.replace(/\/$/, '') === new URL(other).href.replace(/\/$/, '');

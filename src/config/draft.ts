@@ -1,0 +1,47 @@
+// What can be made out of a file that may have mistakes: every field that is good by itself, so that one
+// mistake does not hide what another field contradicts.
+import type { z } from 'zod';
+import { configurationShape } from './schema.js';
+import { toolShape } from './tool-schema.js';
+import { rolesShape, trustShape } from './trust-schema.js';
+
+type Shape = Readonly<Record<string, z.ZodType>>;
+type Readable<S extends Shape> = { readonly [Key in keyof S]?: Exclude<z.output<S[Key]>, undefined> };
+
+export type TrustDraft = Readable<Omit<typeof trustShape, 'roles'>> & {
+  readonly roles: Readable<typeof rolesShape>;
+};
+
+export interface Draft extends Readable<Omit<typeof configurationShape, 'trust' | 'tools'>> {
+  readonly trust: readonly TrustDraft[];
+  readonly tools: readonly (Readable<typeof toolShape> & { readonly name: string })[];
+}
+
+export function draftOf(raw: unknown): Draft {
+  const { trust, tools, ...rest } = membersOf(raw);
+  const { trust: _trust, tools: _tools, ...shape } = configurationShape;
+  return {
+    ...readable(shape, rest),
+    trust: (Array.isArray(trust) ? trust : []).map(trustDraft),
+    tools: Object.entries(membersOf(tools)).map(([name, tool]) => ({ ...readable(toolShape, tool), name })),
+  };
+}
+
+function trustDraft(raw: unknown): TrustDraft {
+  const { roles, ...rest } = membersOf(raw);
+  const { roles: _roles, ...shape } = trustShape;
+  return { ...readable(shape, rest), roles: readable(rolesShape, roles) };
+}
+
+function readable<S extends Shape>(shape: S, raw: unknown): Readable<S> {
+  const members = membersOf(raw);
+  const read: Record<string, unknown> = {};
+  for (const [key, schema] of Object.entries(shape)) {
+    const parsed = schema.safeParse(members[key]);
+    if (parsed.success && parsed.data !== undefined) read[key] = parsed.data;
+  }
+  return read as Readable<S>;
+}
+
+const membersOf = (raw: unknown): Readonly<Record<string, unknown>> =>
+  raw !== null && typeof raw === 'object' && !Array.isArray(raw) ? (raw as Record<string, unknown>) : {};

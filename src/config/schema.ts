@@ -1,0 +1,71 @@
+// The one schema of the configuration file.
+import { z } from 'zod';
+import { toolName, toolSchema } from './tool-schema.js';
+import { trustSchema } from './trust-schema.js';
+import { brokerUrl, duration, listenAddress, size, text } from './values.js';
+
+const keys = z.strictObject({
+  algorithm: z
+    .enum(['ES256', 'Ed25519', 'RS256'])
+    .prefault('ES256')
+    .describe('what credentials, feed, receipts and audit are signed with'),
+  rotate_every: duration('1m', '3650d').prefault('30d').describe('how long a signing key signs'),
+  publish_ahead: duration('0s', '7d')
+    .prefault('10m')
+    .describe('how long a new key is published before it signs'),
+  clock_skew: duration('0s', '5m').prefault('60s').describe("how far verifiers' clocks may be off"),
+});
+
+const http = z.strictObject({
+  body_limit: size(1024, 16 * 1024 * 1024)
+    .prefault('64KiB')
+    .describe('the longest request body, in bytes or as 64KiB'),
+  request_timeout: duration('1s', '10m').prefault('30s').describe('how long a request may take to arrive'),
+  headers_timeout: duration('1s', '10m').prefault('10s').describe('how long its headers may take to arrive'),
+  drain_timeout: duration('0s', '10m')
+    .prefault('20s')
+    .describe('how long a shutdown waits for what is in flight'),
+});
+
+const store = z.strictObject({
+  kind: z.enum(['embedded']).describe('where state is kept: embedded'),
+  path: text().describe('the database file, relative to this file'),
+});
+
+export const configurationShape = {
+  issuer: brokerUrl.describe('the external URL of this broker, such as https://broker.example'),
+  listen: listenAddress.describe('where to listen, such as 127.0.0.1:8420'),
+  store: store.describe('where state is kept, such as { kind: embedded, path: ./data/mayfly.db }'),
+  trust: z.array(trustSchema).prefault([]).describe('whose tokens are believed'),
+  tools: z
+    .record(toolName, toolSchema)
+    .refine((tools) => Object.keys(tools).length > 0, 'must name at least one tool')
+    .describe('the catalogue: what agents may be given credentials for'),
+  tasks: z
+    .strictObject({
+      max_ttl: duration('1s', '30d')
+        .prefault('24h')
+        .describe('the longest that a task may last, extensions included'),
+    })
+    .prefault({})
+    .describe('bounds of a task'),
+  task_retention: duration('1m', '3650d')
+    .prefault('30d')
+    .describe('how long the ids of closed tasks stay reserved; above every TTL'),
+  lease_retention: duration('1s', '3650d').prefault('1d').describe('how long ended leases are kept'),
+  audit_retention: duration('1s', '36500d').prefault('90d').describe('how long audit events are kept'),
+  keys: keys.prefault({}).describe('signing keys'),
+  http: http.prefault({}).describe('limits of the HTTP server'),
+  log_level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+    .prefault('info')
+    .describe('how much is logged'),
+  policies: text().optional().describe('a folder of Cedar policies, or one file'),
+};
+
+export const configurationSchema = z
+  .strictObject(configurationShape)
+  .describe('Configuration of a Mayfly broker');
+
+/** The file as it reads, before paths and names in it are resolved. */
+export type Configuration = z.output<typeof configurationSchema>;
