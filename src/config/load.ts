@@ -1,0 +1,78 @@
+// Reads a configuration file: the settings, or one error with every mistake in it.
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import type { TrustedIssuer } from '../identity/trust.js';
+import { assemble, type NamedFiles } from './assemble.js';
+import { contradictionsIn } from './contradictions.js';
+import { type Draft, draftOf } from './draft.js';
+import { checkAgainst } from './issues.js';
+import { type KeySet, readKeySet } from './jwks-file.js';
+import { ConfigurationError, type Mistake, type Path } from './mistakes.js';
+import { readPolicies } from './policy-files.js';
+import { configurationSchema } from './schema.js';
+import type { Settings } from './settings.js';
+import { YamlSource } from './source.js';
+
+export interface LoadOptions {
+  /** Trust that the file does not name: what `mayfly dev` adds, whose keys are made when it starts. */
+  readonly extraTrust?: readonly TrustedIssuer[];
+}
+
+/**
+ * Reads the file, and the files that it names.
+ *
+ * @throws ConfigurationError (`ERR_CONFIGURATION`) with every mistake, each at its line
+ * @example
+ * const settings = await loadSettings('config/mayfly.yaml');
+ */
+export async function loadSettings(path: string, options: LoadOptions = {}): Promise<Settings> {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const message =
+      code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'must be UTF-8 text' : `cannot be read (${code})`;
+    throw new ConfigurationError([{ file: path, path: '', message }]);
+  }
+  return settingsFrom(text, path, options);
+}
+
+/** The same for a text at hand; paths in it are relative to the folder of `path`. */
+export async function settingsFrom(text: string, path: string, options: LoadOptions = {}): Promise<Settings> {
+  const { extraTrust = [] } = options;
+  const source = new YamlSource(path, text);
+  const folder = dirname(resolve(path));
+  const { data, mistakes } = checkAgainst(configurationSchema, source);
+  const draft = draftOf(source.value);
+  const files = await readNamedFiles(draft, folder, source);
+  // What is wrong by itself needs no second complaint that it contradicts something.
+  const blamed = new Set(mistakes.map((mistake) => mistake.path));
+  const contradictions = blamed.has('')
+    ? []
+    : contradictionsIn(draft, source, extraTrust).filter((mistake) => !blamed.has(mistake.path));
+  const all = [...source.flaws, ...mistakes, ...contradictions, ...files.mistakes];
+  if (data === undefined || all.length > 0) throw new ConfigurationError(all);
+  return assemble(data, folder, files, extraTrust);
+}
+
+async function readNamedFiles(
+  draft: Draft,
+  folder: string,
+  source: YamlSource,
+): Promise<NamedFiles & { readonly mistakes: readonly Mistake[] }> {
+  const mistakes: Mistake[] = [];
+  const say = (path: Path, message: string): void => void mistakes.push(source.mistake(path, message));
+  const keySets = new Map<number, KeySet>();
+  for (const [index, { jwks_file: file, algorithms }] of draft.trust.entries()) {
+    if (file === undefined) continue;
+    const read = await readKeySet(resolve(folder, file), algorithms);
+    if ('keySet' in read) keySets.set(index, read.keySet);
+    else for (const flaw of read.flaws) say(['trust', index, 'jwks_file'], `${file}: ${flaw}`);
+  }
+  if (draft.policies === undefined) return { keySets, mistakes };
+  const policies = await readPolicies(resolve(folder, draft.policies));
+  if (typeof policies !== 'string') return { keySets, policies, mistakes };
+  say(['policies'], `${draft.policies}: ${policies}`);
+  return { keySets, mistakes };
+}

@@ -1,0 +1,50 @@
+// The configuration once it was read and found good: durations in milliseconds, files read, names resolved.
+import type { Catalogue } from '../domain/tool.js';
+import type { TrustedIssuer } from '../identity/trust.js';
+import type { SignatureAlgorithm } from '../jws/algorithms.js';
+import type { PolicyFile } from './policy-files.js';
+
+/** What stays for as long as the broker runs. */
+export interface FixedSettings {
+  /** External URL, without a slash at the end: `iss` of what we sign. */
+  readonly issuer: string;
+  readonly listen: { readonly host: string; readonly port: number };
+  readonly store: { readonly kind: 'embedded'; readonly path: string };
+  readonly keys: KeySettings;
+  readonly tasks: {
+    /** The longest that a task may last, extensions included. */
+    readonly maxTtlMs: number;
+  };
+  readonly retention: { readonly taskMs: number; readonly leaseMs: number; readonly auditMs: number };
+  readonly http: HttpSettings;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+}
+
+export interface KeySettings {
+  readonly algorithm: Extract<SignatureAlgorithm, 'ES256' | 'Ed25519' | 'RS256'>;
+  readonly rotateEveryMs: number;
+  /** A new key stands in the JWKS for this long before it signs, so that verifiers have it. */
+  readonly publishAheadMs: number;
+  /** Verifiers' clocks may be off by this much: how long a dead credential's record outlives its exp. */
+  readonly clockSkewMs: number;
+}
+
+export interface HttpSettings {
+  readonly bodyLimitBytes: number;
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  /** For how long a shutdown waits for what is in flight. */
+  readonly drainTimeoutMs: number;
+}
+
+/** What SIGHUP swaps, as a whole. */
+export interface SwappableSettings {
+  readonly trust: readonly TrustedIssuer[];
+  readonly catalogue: Catalogue;
+  /** The policies as they were read; absent where none are configured. */
+  readonly policies?: readonly PolicyFile[];
+  /** Digest of the catalogue as configured, and of the policies when there are some: recorded with each decision. */
+  readonly policyDigest: string;
+}
+
+export interface Settings extends FixedSettings, SwappableSettings {}
