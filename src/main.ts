@@ -7,7 +7,8 @@ import type { SwappableSettings } from './config/settings.js';
 import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
 import { listen } from './http/server.js';
-import { Authenticator, KeySources } from './identity/authenticate.js';
+import { Authenticator } from './identity/authenticate.js';
+import { KeySources } from './identity/key-source.js';
 import { KeyRing } from './keys/key-ring.js';
 import { developmentSealKeys } from './keys/development-seal-key.js';
 import { Seal } from './keys/seal.js';
@@ -49,7 +50,7 @@ export async function startBroker(
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const sweeper = new Sweeper({ store, minters, unseal, clock, log });
 
-    const sources = new KeySources();
+    const sources = new KeySources(clock);
     const inForce = (swappable: SwappableSettings) => ({
       rules: {
         catalogue: swappable.catalogue,

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { parseDuration, showDuration } from '../domain/duration.js';
+import { isLoopback } from '../domain/loopback.js';
 
 const DURATION_FORM = /^\d{1,9}(?:ms|s|m|h|d)$/;
 const DURATION_WANTED = 'must be a number with its unit: 30s, 5m, 12h or 30d';
@@ -63,10 +64,6 @@ export const oneOrMore = () =>
   z
     .union([text(), listOf(text())], 'must be a text or a list of texts')
     .transform((value) => (typeof value === 'string' ? [value] : value));
-
-/** Hosts that never leave the machine, where plain http gives nothing away. */
-const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 
 /** What is wrong with a URL that we or our peers are reached at; undefined where nothing is. */
 function urlFlaw(written: string, example: string): string | undefined {

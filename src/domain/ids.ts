@@ -25,8 +25,9 @@ export const isTaskId = (text: string): text is TaskId => TASK_ID.test(text);
 export const isLeaseId = (text: string): text is LeaseId => LEASE_ID.test(text);
 export const isRequestId = (text: string): text is RequestId => REQUEST_ID.test(text);
 
+/** Trust names hold no slash, so the name says who vouches: no issuer can speak for another's subjects. */
 export const principalName = (trust: string, subject: string): PrincipalName =>
-  (subject.startsWith('spiffe://') ? subject : `${trust}/${subject}`) as PrincipalName;
+  `${trust}/${subject}` as PrincipalName;
 
 /** The first segment: the task that a whole tree hangs from. */
 export function rootOf(id: TaskId): TaskId {

@@ -1,6 +1,6 @@
 // The domain's records as they stand on the wire.
 import type { AuditEvent } from '../audit/event.js';
-import type { IssuedCredential } from '../issuance/issue-credential.js';
+import type { IssuedCredential } from '../issuance/issued.js';
 import type { Lease, RevocationClass } from '../domain/lease.js';
 import type { Tool } from '../domain/tool.js';
 import type { Killed } from '../revocation/revoke.js';

@@ -4,15 +4,14 @@ import type { Broker, Rules } from '../broker.js';
 import type { Asked, Grant } from '../domain/grant.js';
 import { claim, narrow } from '../domain/grant.js';
 import type { TaskId } from '../domain/ids.js';
-import type { Lease, RevocationClass } from '../domain/lease.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
-import type { Minted } from '../minters/minter.js';
 import type { DecisionInput } from '../policy/policy.js';
+import type { IssuedCredential } from './issued.js';
 import { mintExternal } from './mint-external.js';
 import { mintSigned } from './mint-signed.js';
 
@@ -20,12 +19,6 @@ export interface CredentialAsked extends Asked {
   readonly taskId: TaskId;
   /** A tool's name, its audience, or both of the same tool. */
   readonly target: { readonly name?: string; readonly audience?: string };
-}
-
-export interface IssuedCredential {
-  readonly lease: Lease;
-  readonly minted: Minted;
-  readonly revocation: RevocationClass;
 }
 
 /**

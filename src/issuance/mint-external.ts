@@ -6,8 +6,8 @@ import type { VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import type { ExternalMinter, Minted } from '../minters/minter.js';
-import type { IssuedCredential } from './issue-credential.js';
-import { leaseRequest } from './mint-signed.js';
+import type { IssuedCredential } from './issued.js';
+import { leaseRequest } from './issued.js';
 
 export async function mintExternal(
   broker: Broker,

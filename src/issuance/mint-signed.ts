@@ -6,8 +6,8 @@ import type { VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import type { SigningMinter } from '../minters/minter.js';
-import type { LeaseRequest } from '../store/store.js';
-import type { IssuedCredential } from './issue-credential.js';
+import type { IssuedCredential } from './issued.js';
+import { leaseRequest } from './issued.js';
 
 export async function mintSigned(
   broker: Broker,
@@ -22,18 +22,3 @@ export async function mintSigned(
   if (lease instanceof Refusal) return lease;
   return { lease, minted: minter.mint(lease, grant, lease.issuedAt), revocation: minter.class };
 }
-
-export const leaseRequest = (agent: VerifiedPrincipal, task: Task, grant: Grant): LeaseRequest => ({
-  taskId: task.id,
-  agent: agent.name,
-  actors: [],
-  trust: agent.trust,
-  tool: grant.tool.name,
-  plane: grant.tool.plane,
-  kind: grant.tool.credential.kind,
-  audience: grant.tool.audience,
-  actions: grant.actions,
-  ...(grant.details && { details: grant.details }),
-  policyDigest: grant.policyDigest,
-  ttlMs: grant.ttlMs,
-});

@@ -5,7 +5,8 @@ import type { LeaseId } from '../domain/ids.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
-import { admittedTask, decide, type IssuedCredential } from './issue-credential.js';
+import { admittedTask, decide } from './issue-credential.js';
+import type { IssuedCredential } from './issued.js';
 
 /** Opt-in per tool. The credential is a new one, the lease stays: killing it kills both. */
 export async function renewLease(

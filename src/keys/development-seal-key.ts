@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { isLoopback } from '../domain/loopback.js';
 import { Secret } from '../domain/secret.js';
 import { SEAL_KEY_BYTES, SealError } from './seal.js';
 
@@ -15,7 +16,7 @@ export function developmentSealKeys(
   { issuer, store }: DevelopmentSealKeyOptions,
   log: { warn(facts: object, message: string): void },
 ): Secret[] {
-  if (!isLoopback(issuer)) {
+  if (!isLoopback(new URL(issuer).hostname)) {
     throw new SealError(
       'MAYFLY_SEAL_KEY is not set: give 32 random bytes in base64, as `openssl rand -base64 32` makes them',
     );
@@ -31,8 +32,3 @@ export function developmentSealKeys(
   );
   return [new Secret(readFileSync(file, 'utf8').trim())];
 }
-
-const isLoopback = (url: string): boolean => {
-  const { hostname } = new URL(url);
-  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
-};
