@@ -1,0 +1,193 @@
+// The story of one task, from its opening to the question why its last credential died.
+import { performance } from 'node:perf_hooks';
+import type { Outcome } from './telling.js';
+import { chapter, step, table } from './telling.js';
+import type { Answer } from './wire.js';
+import { ask } from './wire.js';
+
+export interface Stage {
+  readonly broker: string;
+  readonly crm: string;
+  /** A workload token of this name, fresh enough to be used. */
+  readonly tokenOf: (name: string) => Promise<string>;
+}
+
+const TASK = 'run-42';
+const OTHER_TASK = 'run-43';
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+const JWT = 'urn:ietf:params:oauth:token-type:jwt';
+
+export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
+  const openTask = async (id: string, agent: string): Promise<Answer> =>
+    ask(`${broker}/v1/tasks`, {
+      bearer: await tokenOf('planner'),
+      json: {
+        id,
+        purpose: 'Summarise what customer 42 bought',
+        agents: [`cluster/${agent}`],
+        tools: [{ tool: 'crm', actions: ['read'], resources: ['customers/42'] }],
+        ttl: '10m',
+      },
+    });
+  const exchange = async (agent: string, asked: Record<string, string>): Promise<Answer> =>
+    ask(`${broker}/token`, {
+      form: {
+        grant_type: TOKEN_EXCHANGE,
+        subject_token: await tokenOf(agent),
+        subject_token_type: JWT,
+        ...asked,
+      },
+    });
+  let credential = '';
+  let lease = '';
+  const callCrm = (path: string, method: 'GET' | 'POST' = 'GET'): Promise<Answer> =>
+    ask(`${crm}${path}`, { method, bearer: credential, headers: { 'x-task-id': TASK } });
+
+  chapter('A task is opened, and an agent gets what it needs for it');
+
+  await step(`planner opens the task ${TASK}: agent-7 may read customer 42, for ten minutes`, async () => {
+    const other = await openTask(OTHER_TASK, 'agent-8');
+    const opened = await openTask(TASK, 'agent-7');
+    return outcome(
+      opened,
+      opened.status === 201 && other.status === 201,
+      `open until ${clockOf(opened.body['deadline'])}; nothing outside this manifest can be had in it`,
+    );
+  });
+
+  await step('agent-7 exchanges its workload token for a credential for the CRM', async () => {
+    const issued = await exchange('agent-7', { task_id: TASK, audience: 'crm' });
+    credential = String(issued.body['access_token']);
+    lease = String(issued.body['lease_id']);
+    return outcome(
+      issued,
+      issued.status === 200 && issued.body['scope'] === 'read',
+      `scope ${String(issued.body['scope'])}, at most ${String(issued.body['expires_in'])} s, recorded as`,
+      lease,
+    );
+  });
+
+  await step('agent-7 reads customer 42', async () => {
+    const read = await callCrm('/customers/42');
+    return outcome(read, read.status === 200, `the CRM answers: ${JSON.stringify(read.body)}`);
+  });
+
+  chapter('What it may not do, it cannot do');
+
+  await step('agent-7 tries to write a note to customer 42', async () =>
+    refused(await callCrm('/customers/42/notes', 'POST'), 403, 'insufficient_scope', 'the CRM'),
+  );
+  await step('agent-7 tries to read customer 43', async () =>
+    refused(await callCrm('/customers/43'), 403, 'insufficient_scope', 'the CRM'),
+  );
+  await step('agent-7 asks the broker for the credential to write after all', async () =>
+    refused(
+      await exchange('agent-7', { task_id: TASK, audience: 'crm', scope: 'read write' }),
+      400,
+      'invalid_scope',
+    ),
+  );
+  await step('agent-7 asks for a tool that its task does not have', async () =>
+    refused(await exchange('agent-7', { task_id: TASK, audience: 'search' }), 400, 'invalid_target'),
+  );
+  await step(`agent-7 asks for something in ${OTHER_TASK}, which is agent-8's`, async () => {
+    const theirs = await exchange('agent-7', { task_id: OTHER_TASK, audience: 'crm' });
+    const nobodys = await exchange('agent-7', { task_id: 'run-999', audience: 'crm' });
+    const told = refused(theirs, 400, 'invalid_target');
+    const alike = JSON.stringify(theirs.body) === JSON.stringify(nobodys.body);
+    return {
+      ...told,
+      asTold: told.asTold && alike,
+      lines: [...told.lines, 'word for word what it is told of a task that does not exist'],
+    };
+  });
+
+  chapter('The task is over, and so is everything that was given out for it');
+
+  let completedAt = 0;
+  await step(`planner completes ${TASK}`, async () => {
+    const completed = await ask(`${broker}/v1/tasks/${TASK}/complete`, {
+      bearer: await tokenOf('planner'),
+      json: { reason: 'the summary was sent' },
+    });
+    completedAt = performance.now();
+    const counts = completed.body['leases'] as { active: number; revoked: number };
+    return outcome(
+      completed,
+      completed.body['outcome'] === 'completed' && counts.active === 0 && counts.revoked === 1,
+      `${counts.revoked} credential revoked, ${counts.active} alive`,
+    );
+  });
+
+  await step('agent-7 reads customer 42 again, with the credential that it still holds', async () => {
+    const read = await callCrm('/customers/42');
+    const sinceMs = performance.now() - completedAt;
+    const told = refused(read, 401, 'invalid_token', 'the CRM');
+    return {
+      ...told,
+      lines: [...told.lines, `${sinceMs.toFixed(1)} ms after the completion was acknowledged`],
+    };
+  });
+
+  await step('agent-7 asks for a new one', async () =>
+    refused(await exchange('agent-7', { task_id: TASK, audience: 'crm' }), 400, 'invalid_target'),
+  );
+
+  chapter('Afterwards: what happened, and why');
+
+  await step(`operator reads the audit log of ${TASK}`, async () => {
+    const bearer = await tokenOf('operator');
+    const read = await ask(`${broker}/v1/audit?task=${TASK}`, { bearer });
+    const events = (read.body['events'] as AuditEvent[]).toReversed();
+    const refusals = events.filter((event) => event.outcome === 'refused').length;
+    return outcome(
+      read,
+      read.status === 200 && refusals === 3,
+      `${events.length} events, ${refusals} of them refusals; the true reasons are here, and here only`,
+      ...table(events.map(auditRow)),
+    );
+  });
+
+  await step('operator asks why the credential died', async () => {
+    const read = await ask(`${broker}/v1/leases/${lease}`, { bearer: await tokenOf('operator') });
+    const ended = (read.body['ended'] ?? {}) as Record<string, unknown>;
+    return outcome(
+      read,
+      read.body['state'] === 'revoked' && ended['cause'] === 'task' && ended['name'] === TASK,
+      `${String(read.body['state'])} at ${clockOf(ended['at'])}, by the end of the ${String(ended['cause'])} ` +
+        `${String(ended['name'])}: "${String(ended['reason'])}"`,
+      `on request ${String(ended['request_id'])}`,
+    );
+  });
+}
+
+interface AuditEvent {
+  readonly at: string;
+  readonly action: string;
+  readonly outcome: string;
+  readonly reason?: string;
+  readonly principal?: string;
+  readonly detail: Readonly<Record<string, unknown>>;
+}
+
+function auditRow({ at, action, outcome: end, reason, principal = 'mayfly', detail }: AuditEvent): string[] {
+  const found = detail['active'] === undefined ? '' : detail['active'] === true ? 'active' : 'not active';
+  return [clockOf(at), principal, action, end, reason ?? found];
+}
+
+/** The time of day of an RFC 3339 time. */
+const clockOf = (at: unknown): string => String(at).slice(11, 23);
+
+const outcome = ({ status, body, ms }: Answer, asTold: boolean, ...lines: string[]): Outcome => ({
+  asTold,
+  ms,
+  lines: asTold ? lines : [`${status} ${JSON.stringify(body)}`],
+});
+
+const refused = (answer: Answer, status: number, error: string, by = 'the broker'): Outcome =>
+  outcome(
+    answer,
+    answer.status === status && answer.body['error'] === error,
+    `refused by ${by}: ${answer.status} ${error}`,
+    String(answer.body['error_description']),
+  );
