@@ -14,9 +14,9 @@ export function systemClock(wall = Date.now, monotonic = () => performance.now()
   return {
     now() {
       const elapsedMs = monotonic() - seenAt;
-      latest = Math.max(wall(), Math.floor(latest + elapsedMs));
+      latest = Math.max(wall(), latest + elapsedMs);
       seenAt += elapsedMs;
-      return latest;
+      return Math.floor(latest);
     },
   };
 }
