@@ -15,6 +15,8 @@ import { Seal } from './keys/seal.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
+import type { Policy } from './policy/policy.js';
+import { unevaluatedPolicy } from './policy/unevaluated-policy.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { openEmbeddedStore } from './store/embedded/embedded-store.js';
 import type { Log } from './telemetry/log.js';
@@ -25,6 +27,10 @@ export interface RunningBroker {
   /** Finishes what is in flight, then closes the store. Safe to call twice. */
   stop(): Promise<void>;
 }
+
+/** Policies that nobody evaluates must not look as if somebody did. */
+const policyOf = ({ catalogue, policies, policyDigest }: SwappableSettings): Policy =>
+  policies ? unevaluatedPolicy(policyDigest) : cataloguePolicy(catalogue, policyDigest);
 
 /** Every half minute, beside the sweeper's own clock: the safety net. */
 const SAFETY_NET = '*/30 * * * * *';
@@ -54,7 +60,7 @@ export async function startBroker(
     const inForce = (swappable: SwappableSettings) => ({
       rules: {
         catalogue: swappable.catalogue,
-        policy: cataloguePolicy(swappable.catalogue, swappable.policyDigest),
+        policy: policyOf(swappable),
       } satisfies Rules,
       authenticator: new Authenticator({
         trust: swappable.trust,
@@ -65,7 +71,15 @@ export async function startBroker(
       }),
     });
     let force = inForce(live.current);
-    live.onSwap((swappable) => (force = inForce(swappable)));
+    const warnOfPolicies = ({ policies }: SwappableSettings): void => {
+      if (policies)
+        log.error('policies are configured, and this version evaluates none: every request is denied');
+    };
+    warnOfPolicies(live.current);
+    live.onSwap((swappable) => {
+      force = inForce(swappable);
+      warnOfPolicies(swappable);
+    });
 
     const broker: Broker = {
       issuer: settings.issuer,

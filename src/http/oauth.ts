@@ -31,22 +31,26 @@ function tokenIn(body: unknown): string | Refusal {
   return token ?? new Refusal('request_malformed', 'token is required.');
 }
 
-const PUBLIC_FOR_SECONDS = 300;
-const published = (body: object): Answer => ({
-  status: 200,
-  body,
-  headers: { 'cache-control': `public, max-age=${PUBLIC_FOR_SECONDS}`, 'access-control-allow-origin': '*' },
-});
+const LONGEST_CACHED_SECONDS = 300;
+/** Kept by verifiers for half the time at most that a new key is published ahead of its first signature. */
+const published = ({ keys }: Broker, body: object, type = 'application/json'): Answer => {
+  const maxAge = Math.min(LONGEST_CACHED_SECONDS, Math.floor(keys.publishAheadMs / 2000));
+  const cacheControl = `public, max-age=${maxAge}`;
+  return {
+    status: 200,
+    body,
+    headers: { 'content-type': type, 'cache-control': cacheControl, 'access-control-allow-origin': '*' },
+  };
+};
 
-/** RFC 7517. Kept by verifiers for no longer than a new key is published ahead. */
-export const jwksAnswer = (broker: Broker): Answer => ({
-  ...published(broker.keys.jwks()),
-  headers: { ...published({}).headers, 'content-type': 'application/jwk-set+json' },
-});
+/** RFC 7517. */
+export const jwksAnswer = (broker: Broker): Answer =>
+  published(broker, broker.keys.jwks(), 'application/jwk-set+json');
 
 /** RFC 8414 and OpenID Connect Discovery: what we are, for clients that ask. */
-export function metadataAnswer({ issuer, keys }: Broker): Answer {
-  return published({
+export function metadataAnswer(broker: Broker): Answer {
+  const { issuer, keys } = broker;
+  return published(broker, {
     issuer,
     token_endpoint: `${issuer}/token`,
     jwks_uri: `${issuer}/jwks`,

@@ -36,6 +36,8 @@ export class KeyRing {
   readonly #options: KeyRingOptions;
   /** In the order of activation. */
   #keys: readonly SigningKey[] = [];
+  /** One turn after the other. */
+  #turning: Promise<void> = Promise.resolve();
 
   private constructor(options: KeyRingOptions) {
     this.#options = options;
@@ -60,13 +62,24 @@ export class KeyRing {
     return this.#keys.find((key) => key.kid === kid);
   }
 
+  /** For how long a verifier may keep the JWKS without missing a key that signs. */
+  get publishAheadMs(): number {
+    return this.#options.publishAheadMs;
+  }
+
   /** RFC 7517: every key that has signed something alive, or is about to sign. */
   jwks(): { keys: JsonWebKey[] } {
     return { keys: this.#keys.map((key) => key.publicJwk) };
   }
 
   /** Does what is due: drops killed and outlived keys, makes a first or a next one. To be called now and then. */
-  async turn(): Promise<void> {
+  turn(): Promise<void> {
+    const turned = this.#turning.then(() => this.#turn());
+    this.#turning = turned.catch(() => {});
+    return turned;
+  }
+
+  async #turn(): Promise<void> {
     const { store, use, algorithm, clock, rotateEveryMs, publishAheadMs } = this.#options;
     const now = clock.now();
     const { entries } = await store.revocations();

@@ -65,14 +65,14 @@ export class Sweeper {
   async #sweepUntilDone(): Promise<void> {
     const { store, log } = this.#options;
     try {
-      for (let busy = true; busy && !this.#stopped;) {
-        const { changed } = await store.sweep(SWEEP_LIMIT);
+      while (!this.#stopped) {
+        const { changed, nextDueAt } = await store.sweep(SWEEP_LIMIT);
         const due = await store.claimDue(CLAIM_LIMIT, CLAIM_WINDOW_MS);
         await Promise.all(due.map((claimed) => this.#kill(claimed)));
-        busy = changed > 0 || due.length > 0;
+        if (changed > 0 || due.length > 0) continue;
+        this.#sleepUntil(nextDueAt);
+        return;
       }
-      const { nextDueAt } = await store.sweep(SWEEP_LIMIT);
-      this.#sleepUntil(nextDueAt);
     } catch (error) {
       log.error({ err: error }, 'the sweep was interrupted; it is taken up again');
       this.#sleepUntil(this.#options.clock.now() + SECOND_MS);
