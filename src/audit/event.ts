@@ -68,6 +68,8 @@ export interface AuditQuery {
   readonly request?: string;
   /** Only events after this sequence. */
   readonly after?: number;
+  /** Only events before this sequence: the page that follows. */
+  readonly before?: number;
   /** At most this many, newest first. */
   readonly limit: number;
 }

@@ -212,8 +212,11 @@ export interface ReplayStore {
 
 export interface KeyStore {
   signingKeys(use: KeyUse): Promise<SigningKeyRecord[]>;
-  /** Adds, unless a key of this use that activates later is there already: two brokers rotate once. */
-  addSigningKey(key: SigningKeyRecord, entry: AuditEntry): Promise<boolean>;
+  /**
+   * Adds, unless a key of this use that activates then or later is there already. With `newest`, the kid that the
+   * caller saw activate last (null: it saw none), also not where another was added since: two brokers rotate once.
+   */
+  addSigningKey(key: SigningKeyRecord, entry: AuditEntry, newest?: string | null): Promise<boolean>;
   removeSigningKey(kid: string): Promise<void>;
 }
 

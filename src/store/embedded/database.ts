@@ -23,12 +23,15 @@ interface Pending {
 
 /** At most so many transitions to a commit: bounds how long the first of them waits. */
 const MOST_PER_COMMIT = 256;
+/** Transitions between two checkpoints: keeps the log at some 16 MB. */
+const CHECKPOINT_EVERY = 1000;
 
 export class EmbeddedDatabase {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Statement>();
   #pending: Pending[] = [];
   #scheduled = false;
+  #sinceCheckpoint = 0;
   /** Set for good when a write could not be made durable: what the disk then holds, nobody knows. */
   #broken: string | undefined;
   #closed = false;
@@ -66,6 +69,17 @@ export class EmbeddedDatabase {
     });
   }
 
+  /** Runs `work`, which only reads. It sees what is on disk: a transaction never stays open between two turns. */
+  async read<T>(work: () => T): Promise<T> {
+    const ailment = this.ailment;
+    if (ailment !== undefined) throw new StoreUnavailable(ailment);
+    try {
+      return work();
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+
   get ailment(): string | undefined {
     return this.#closed ? 'the store is closed' : this.#broken;
   }
@@ -75,6 +89,14 @@ export class EmbeddedDatabase {
     if (this.#closed) return;
     this.#commitPending();
     this.#closed = true;
+    try {
+      // The driver keeps the file open while a statement is left: leaving WAL is what gives up the lock.
+      for (const pragma of ['journal_mode = DELETE', 'locking_mode = NORMAL', 'user_version']) {
+        this.#db.prepare(`PRAGMA ${pragma}`).all();
+      }
+    } catch {
+      // A disk that cannot take the checkpoint keeps the log: the next opening reads it.
+    }
     this.#db.close();
   }
 
@@ -104,23 +126,39 @@ export class EmbeddedDatabase {
       this.sql('COMMIT').run();
     } catch (error) {
       this.#rollBack();
-      if (!isFull(error))
-        this.#broken = `a commit failed (${messageOf(error)}): look at the disk, then restart`;
+      if (!isFull(error)) this.#broken ??= `a commit failed (${messageOf(error)}): ${ADVICE}`;
       for (const { reject } of batch) reject(asUnavailable(error));
       return;
     }
     batch.forEach(({ resolve }, index) => resolve(results[index] as never));
+    this.#sinceCheckpoint += batch.length;
+    if (this.#sinceCheckpoint >= CHECKPOINT_EVERY) {
+      this.#sinceCheckpoint = 0;
+      setImmediate(() => this.#checkpoint());
+    }
+  }
+
+  /** By ourselves, because SQLite keeps the errors of its own to itself: after a failed fsync the next one lies. */
+  #checkpoint(): void {
+    if (this.ailment !== undefined) return;
+    try {
+      this.sql('PRAGMA wal_checkpoint(PASSIVE)').all();
+    } catch (error) {
+      if (!isFull(error)) this.#broken = `a checkpoint failed (${messageOf(error)}): ${ADVICE}`;
+    }
   }
 
   #rollBack(): void {
     try {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
+      this.afterRollback();
     } catch (error) {
-      this.#broken = `a rollback failed (${messageOf(error)}): look at the disk, then restart`;
+      this.#broken = `a rollback failed (${messageOf(error)}): ${ADVICE}`;
     }
-    this.afterRollback();
   }
 }
+
+const ADVICE = 'look at the disk, then restart';
 
 function open(path: string): Database.Database {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
@@ -129,23 +167,18 @@ function open(path: string): Database.Database {
     db = new Database(path);
     // EXCLUSIVE keeps other processes out; FULL has every commit on disk before it is acknowledged.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;');
+    db.exec('PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY;');
     db.exec('BEGIN EXCLUSIVE');
     prepareSchema(db, path);
     db.exec('COMMIT');
     return db;
   } catch (error) {
     db?.close();
-    if (/locked|busy/i.test(messageOf(error))) {
-      throw new StoreUnavailable(
-        `${path} is in use by another process: an embedded store belongs to one broker`,
-        {
-          cause: error,
-        },
-      );
-    }
     if (error instanceof StoreUnavailable) throw error;
-    throw new StoreUnavailable(`${path} cannot be opened: ${messageOf(error)}`, { cause: error });
+    const message = /locked|busy/i.test(messageOf(error))
+      ? `${path} is in use by another process: an embedded store belongs to one broker`
+      : `${path} cannot be opened: ${messageOf(error)}`;
+    throw new StoreUnavailable(message, { cause: error });
   }
 }
 
@@ -172,5 +205,5 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const isFull = (error: unknown): boolean => /full/i.test(messageOf(error));
 const asUnavailable = (error: unknown): unknown =>
   error instanceof Error && 'code' in error && String(error.code).startsWith('SQLITE')
-    ? new StoreUnavailable(`the store could not write: ${error.message}`, { cause: error })
+    ? new StoreUnavailable(`the store could not be used: ${error.message}`, { cause: error })
     : error;

@@ -1,5 +1,5 @@
 // The embedded store: the port's whole promise on one SQLite file, for one broker.
-import { AuditEntry } from '../../audit/entry.js';
+import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
 import type { Clock } from '../../domain/clock.js';
 import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
@@ -71,21 +71,18 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
       await db.transact(() => ledger.writeEvent(entry, conclusion));
       entry.markConcluded();
     },
-    auditEvents: (query) => Promise.resolve(auditEvents(db, query)),
+    auditEvents: (query) => db.read(() => auditEvents(db, query)),
 
     once: (key, expiresAt) =>
-      db.transact(
-        () =>
-          db.sql('INSERT INTO once VALUES (?, ?) ON CONFLICT DO NOTHING').run(key, expiresAt).changes === 1,
-      ),
+      db.transact(() => db.sql(INSERT_ONCE).run(key, expiresAt, ledger.now()).changes === 1),
 
-    signingKeys: (use) => Promise.resolve(signingKeys(db, use)),
-    addSigningKey: (key, entry) =>
-      db.transact(() => {
-        const later = db
-          .sql('SELECT 1 FROM signing_key WHERE use = ? AND activates_at >= ?')
-          .get(key.use, key.activatesAt);
-        if (later) return false;
+    signingKeys: (use) => db.read(() => signingKeys(db, use)),
+    async addSigningKey(key, entry, newest) {
+      const added = await db.transact(() => {
+        const known = signingKeys(db, key.use);
+        if (newest !== undefined && newest !== (known.at(-1)?.kid ?? null)) return false;
+        if (known.some(({ kid, activatesAt }) => kid === key.kid || activatesAt >= key.activatesAt))
+          return false;
         db.sql(INSERT_KEY).run(
           key.kid,
           key.use,
@@ -100,15 +97,18 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
           detail: { kid: key.kid, activates_at: key.activatesAt },
         });
         return true;
-      }),
+      });
+      if (added) entry.markConcluded();
+      return added;
+    },
     removeSigningKey: (kid) =>
       db.transact(() => void db.sql('DELETE FROM signing_key WHERE kid = ?').run(kid)),
 
-    now: () => Promise.resolve(ledger.peek()),
+    now: () => db.read(() => ledger.now()),
     async ailment() {
       if (db.ailment !== undefined) return db.ailment;
       try {
-        await db.transact(() => void db.sql('UPDATE meta SET latest = max(latest, ?)').run(ledger.tick()));
+        await db.transact(() => void db.sql('UPDATE meta SET latest = max(latest, ?)').run(ledger.now()));
         return undefined;
       } catch (error) {
         return error instanceof Error ? error.message : String(error);
@@ -117,6 +117,10 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     close: () => Promise.resolve(db.close()),
   };
 }
+
+/** A key that has had its time may be used again, purged or not. */
+const INSERT_ONCE = `INSERT INTO once VALUES (?1, ?2)
+  ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE expires_at <= ?3`;
 
 const INSERT_KEY = insertSql('signing_key', [
   'kid',
@@ -133,7 +137,7 @@ const signingKeys = (db: EmbeddedDatabase, use: KeyUse): SigningKeyRecord[] =>
 
 function auditEvents(
   db: EmbeddedDatabase,
-  { task, agent, lease, request, after, limit }: AuditQuery,
+  { task, agent, lease, request, after, before, limit }: AuditQuery,
 ): AuditEvent[] {
   const where: string[] = ['1'];
   const values: Value[] = [];
@@ -144,6 +148,7 @@ function auditEvents(
   if (lease !== undefined) and('lease_id = ?', lease);
   if (request !== undefined) and('request_id = ?', request);
   if (after !== undefined) and('sequence > ?', after);
+  if (before !== undefined) and('sequence < ?', before);
   return db
     .sql(`SELECT * FROM audit WHERE ${where.join(' AND ')} ORDER BY sequence DESC LIMIT ?`)
     .all(...values, limit)

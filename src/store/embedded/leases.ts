@@ -1,10 +1,13 @@
 // Leases in the embedded store: issue, reserve, activate, renew, and how each stands.
 import type { AuditEntry } from '../../audit/entry.js';
+import type { AuditConclusion } from '../../audit/event.js';
+import { SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId } from '../../domain/ids.js';
 import { chance, leaseId, slotOf } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseEnding, ReservedLease } from '../../domain/lease.js';
 import { expiryOf, isExternal, LEASE_TRANSITIONS, standing } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
+import type { Revocation } from '../../domain/revocation.js';
 import type { Task } from '../../domain/task.js';
 import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal } from '../store.js';
 import type { Row, Value } from './database.js';
@@ -41,18 +44,18 @@ export class Leases implements LeaseStore {
     return this.#ledger.transition(
       entry,
       () => this.#create(request, entry, 'active') as ActiveLease | Refusal,
-      (lease) => ({ leaseId: lease.id, detail: { expires_at: lease.expiresAt } }),
+      (lease) => told(lease),
     );
   }
 
   reserveLease(
-    request: LeaseRequest & { mintDeadlineMs: number },
+    { mintDeadlineMs, ...request }: LeaseRequest & { mintDeadlineMs: number },
     entry: AuditEntry,
   ): Promise<ReservedLease | Refusal> {
     return this.#ledger.transition(
       entry,
-      () => this.#create(request, entry, 'reserved', request.mintDeadlineMs) as ReservedLease | Refusal,
-      (lease) => ({ leaseId: lease.id, detail: { expires_at: lease.expiresAt, stage: 'reserved' } }),
+      () => this.#create(request, entry, 'reserved', mintDeadlineMs) as ReservedLease | Refusal,
+      (lease) => told(lease, 'reserved'),
     );
   }
 
@@ -62,7 +65,7 @@ export class Leases implements LeaseStore {
     state: 'active' | 'reserved',
     mintDeadlineMs?: number,
   ): Lease | Refusal {
-    const issuedAt = this.#ledger.tick();
+    const issuedAt = this.#ledger.now();
     const task = this.#ledger.task(request.taskId);
     const refused = this.#mayHold(request, task, issuedAt);
     if (refused) return refused;
@@ -105,7 +108,7 @@ export class Leases implements LeaseStore {
       this.#ledger.quarantined.has(agent),
     );
     if (quarantined !== undefined) return new Refusal('agent_quarantined', `${quarantined} is in quarantine`);
-    if (request.keyId !== undefined && this.#ledger.wide.has({ kind: 'key', name: request.keyId })) {
+    if (request.keyId !== undefined && this.#ledger.isRevokedKey(request.keyId)) {
       return new Refusal('key_revoked', `key ${request.keyId} was revoked`);
     }
     return undefined;
@@ -115,85 +118,89 @@ export class Leases implements LeaseStore {
     return this.#ledger.transition(
       entry,
       () => this.#activate(id, activation),
-      (lease) => ({ leaseId: lease.id, detail: { expires_at: lease.expiresAt, stage: 'active' } }),
+      (lease) => told(lease, 'active'),
     );
   }
 
-  #activate(id: LeaseId, activation: Activation): ActiveLease | Refusal {
-    const now = this.#ledger.tick();
+  #activate(id: LeaseId, { expiresAt: targetEnd, sealedSecret }: Activation): ActiveLease | Refusal {
+    const now = this.#ledger.now();
     const row = this.#ledger.leaseRow(id);
     if (!row) return new Refusal('lease_unknown', `no lease ${id}`);
-    const lease = leaseFromRow(row);
-    const killer = this.#ledger.killerOf(lease);
-    const late = now >= Number(row['mint_deadline']);
-    if (lease.state === 'reserved' && (killer || late || now >= lease.expiresAt)) {
-      // The fresh secret must die: the sweeper finds it here.
-      const ended: LeaseEnding = killer
-        ? { at: killer.at, cause: killer.kind, name: killer.name }
-        : { at: now, cause: late ? 'mint_unknown' : 'ttl' };
-      this.markRevoking(id, ended, now, activation.sealedSecret);
+    const lease = this.seen(row, now);
+    const expiresAt = Math.min(lease.expiresAt, wholeSecond(targetEnd ?? Infinity));
+    const ended = lease.ended ?? overdue(row, expiresAt, now);
+    if (ended) {
+      this.#killMinted(id, ended, now, sealedSecret);
+      return new Refusal('lease_ended', `the lease is over: ${ended.cause}`);
     }
-    if (lease.state !== 'reserved' && activation.sealedSecret !== undefined && lease.state === 'revoking') {
-      this.#ledger.db.sql('UPDATE lease SET sealed_secret = ? WHERE id = ?').run(activation.sealedSecret, id);
-    }
-    const after = this.#ledger.leaseRow(id)!;
-    const to = LEASE_TRANSITIONS[after['state'] as Lease['state']].activate;
-    if (to === undefined) return new Refusal('lease_ended', `the lease is ${String(after['state'])}`);
-
-    const expiresAt = Math.min(lease.expiresAt, activation.expiresAt ?? Infinity);
+    const to = LEASE_TRANSITIONS[lease.state].activate;
+    if (to === undefined) return new Refusal('lease_ended', `the lease is ${lease.state}`);
     this.#ledger.db
       .sql('UPDATE lease SET state = ?, expires_at = ?, sealed_secret = ?, mint_deadline = NULL WHERE id = ?')
-      .run(to, expiresAt, activation.sealedSecret ?? null, id);
+      .run(to, expiresAt, sealedSecret ?? null, id);
     return { ...lease, state: 'active', expiresAt };
+  }
+
+  /**
+   * A secret that nobody may have any more: to be killed at once. The mint is over, so that one kill from now on
+   * is enough; one that is under way may have come before the mint, and confirms nothing.
+   */
+  #killMinted(id: LeaseId, ended: LeaseEnding, now: number, sealedSecret: string | undefined): void {
+    this.#ledger.db
+      .sql(
+        `UPDATE lease SET state = 'revoking', ended_at = ifnull(ended_at, ?), ended = ifnull(ended, ?), due_at = ?,
+           claim = NULL, mint_deadline = NULL, sealed_secret = ifnull(?, sealed_secret)
+         WHERE id = ? AND state IN ('reserved', 'revoking')`,
+      )
+      .run(ended.at, JSON.stringify(ended), now, sealedSecret ?? null, id);
   }
 
   async abandonLease(id: LeaseId, cause: 'mint_failed' | 'mint_unknown', entry: AuditEntry): Promise<void> {
     await this.#ledger.transition(
       entry,
       () => {
-        const now = this.#ledger.tick();
+        const now = this.#ledger.now();
         const row = this.#ledger.leaseRow(id);
-        if (row?.['state'] === 'reserved') this.markRevoking(id, { at: now, cause }, now);
+        if (row?.['state'] === 'reserved') this.recordEnding(row, now, { at: now, cause });
         return true;
       },
-      () => ({ leaseId: id, detail: { stage: cause } }),
+      () => ({ outcome: 'failed', leaseId: id, detail: { stage: cause } }),
     );
   }
 
-  /** Into `revoking`, due at once. A mint that may still be under way keeps its deadline: see `settle`. */
-  markRevoking(id: LeaseId, ended: LeaseEnding, now: number, sealedSecret?: string): void {
+  /**
+   * Writes down how an external lease ended, and makes it due to be killed at once; `otherwise` where nothing
+   * has ended it yet. A mint that may still be under way keeps its deadline: see `settle`.
+   */
+  recordEnding(row: Row, now: number, otherwise?: LeaseEnding): void {
+    const ended = this.seen(row, now).ended ?? otherwise;
+    if (!ended) return;
     this.#ledger.db
-      .sql(
-        `UPDATE lease SET state = 'revoking', ended_at = ?, ended = ?, due_at = ?, sealed_secret = ifnull(?, sealed_secret)
-         WHERE id = ? AND state IN ('reserved', 'active')`,
-      )
-      .run(ended.at, JSON.stringify(ended), now, sealedSecret ?? null, id);
+      .sql("UPDATE lease SET state = 'revoking', ended_at = ?, ended = ?, due_at = ? WHERE n = ?")
+      .run(ended.at, JSON.stringify(ended), now, row['n']!);
   }
 
   renewLease(id: LeaseId, renewal: Renewal, entry: AuditEntry): Promise<ActiveLease | Refusal> {
     return this.#ledger.transition(
       entry,
-      () => this.#renew(id, renewal, entry),
-      (lease) => ({ leaseId: lease.id, detail: { expires_at: lease.expiresAt } }),
+      () => this.#renew(id, renewal),
+      (lease) => told(lease),
     );
   }
 
-  #renew(id: LeaseId, renewal: Renewal, entry: AuditEntry): ActiveLease | Refusal {
-    const now = this.#ledger.tick();
+  #renew(id: LeaseId, renewal: Renewal): ActiveLease | Refusal {
+    const now = this.#ledger.now();
     const row = this.#ledger.leaseRow(id);
     if (!row) return new Refusal('lease_unknown', `no lease ${id}`);
-    const lease = this.#seen(row, now);
+    const lease = this.seen(row, now);
     if (lease.agent !== renewal.agent) return new Refusal('lease_not_yours', `it belongs to ${lease.agent}`);
     if (lease.state !== 'active') return new Refusal('lease_ended', `the lease is ${lease.state}`);
     const task = this.#ledger.task(lease.taskId);
     const keyId = renewal.keyId ?? lease.keyId;
     const refused = this.#mayHold({ ...lease, ...(keyId !== undefined && { keyId }) }, task, now);
     if (refused) return refused;
-    const bound = expiryOf(now, renewal.ttlMs, task!.deadline);
-    if (bound === undefined) return new Refusal('task_ending', 'less than a second of the task is left');
-
     // A renewal never takes time away: the credential handed out before stays good until its own exp.
-    const expiresAt = Math.max(bound, lease.expiresAt);
+    const expiresAt = Math.max(expiryOf(now, renewal.ttlMs, task!.deadline) ?? 0, lease.expiresAt);
     const renewed = {
       ...lease,
       expiresAt,
@@ -203,18 +210,19 @@ export class Leases implements LeaseStore {
     this.#ledger.db
       .sql('UPDATE lease SET expires_at = ?, key_id = ?, terms = ? WHERE id = ?')
       .run(expiresAt, keyId ?? null, leaseTerms(renewed), id);
-    return { ...renewed, requestId: entry.requestId, state: 'active' };
+    return { ...renewed, state: 'active' };
   }
 
   readLease(id: LeaseId): Promise<Lease | undefined> {
-    const row = this.#ledger.leaseRow(id);
-    return Promise.resolve(row && this.#seen(row, this.#ledger.peek()));
+    return this.#ledger.db.read(() => {
+      const row = this.#ledger.leaseRow(id);
+      return row && this.seen(row, this.#ledger.now());
+    });
   }
 
   listLeases({ agent, task, tool, state, after, limit }: LeaseQuery): Promise<Lease[]> {
-    const now = this.#ledger.peek();
     const where: string[] = ['?1 > 0'];
-    const values: Value[] = [now];
+    const values: Value[] = [];
     const and = (condition: string, ...more: Value[]): void =>
       void (where.push(condition), values.push(...more));
     if (agent !== undefined) and('l.agent = ?', agent);
@@ -222,31 +230,51 @@ export class Leases implements LeaseStore {
     if (tool !== undefined) and('l.tool = ?', tool);
     if (state !== undefined) and(`${STANDING_SQL} = ?`, state);
     if (after !== undefined) and('l.id < ?', after);
-    const rows = this.#ledger.db
-      .sql(
-        `SELECT l.* FROM lease l JOIN task t ON t.id = l.task_id WHERE ${where.join(' AND ')} ORDER BY l.id DESC LIMIT ?`,
-      )
-      .all(...values, limit);
-    return Promise.resolve(rows.map((row) => this.#seen(row, now)));
+    const sql = `SELECT l.* FROM lease l JOIN task t ON t.id = l.task_id
+      WHERE ${where.join(' AND ')} ORDER BY l.id DESC LIMIT ?`;
+    return this.#ledger.db.read(() => {
+      const now = this.#ledger.now();
+      return this.#ledger.db
+        .sql(sql)
+        .all(now, ...values, limit)
+        .map((row) => this.seen(row, now));
+    });
   }
 
   /** The lease as it stands at `now`, with the end that a selector, its task or time has brought it. */
-  #seen(row: Row, now: number): Lease {
+  seen(row: Row, now: number): Lease {
     const lease = leaseFromRow(row);
     if (lease.ended) return lease;
     const killer = this.#ledger.killerOf(lease);
     const state = standing(lease, killer?.at, now);
     if (state === lease.state) return lease;
-    const killed = killer !== undefined && killer.at < lease.expiresAt;
-    const ended: LeaseEnding = killed
-      ? {
-          at: killer.at,
-          cause: killer.kind,
-          name: killer.name,
-          ...(killer.reason !== undefined && { reason: killer.reason }),
-          ...(killer.requestId !== undefined && { requestId: killer.requestId }),
-        }
-      : { at: lease.expiresAt, cause: 'ttl' };
+    const ended =
+      killer && killer.at < lease.expiresAt
+        ? endingBy(killer)
+        : ({ at: lease.expiresAt, cause: 'ttl' } as const);
     return { ...lease, state, ended };
   }
 }
+
+const told = ({ id, taskId, expiresAt }: Lease, stage?: string): Omit<AuditConclusion, 'outcome'> => ({
+  taskId,
+  leaseId: id,
+  detail: { expires_at: expiresAt, ...(stage !== undefined && { stage }) },
+});
+
+export const endingBy = ({ at, kind, name, reason, requestId }: Revocation): LeaseEnding => ({
+  at,
+  cause: kind,
+  name,
+  ...(reason !== undefined && { reason }),
+  ...(requestId !== undefined && { requestId }),
+});
+
+/** A mint that came back too late to be of use: after its own deadline, or after the end that its target gave it. */
+function overdue(row: Row, expiresAt: number, now: number): LeaseEnding | undefined {
+  if (row['state'] !== 'reserved') return undefined;
+  if (now >= Number(row['mint_deadline'])) return { at: now, cause: 'mint_unknown' };
+  return now >= expiresAt ? { at: now, cause: 'ttl' } : undefined;
+}
+
+const wholeSecond = (ms: number): number => Math.floor(ms / SECOND_MS) * SECOND_MS;

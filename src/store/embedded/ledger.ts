@@ -1,14 +1,15 @@
 // What every transition of the embedded store works on: the tables, the store's time, and the mirrors kept in memory.
 import type { AuditEntry } from '../../audit/entry.js';
 import { concludedEvent } from '../../audit/entry.js';
-import type { AuditConclusion } from '../../audit/event.js';
+import type { AuditConclusion, AuditOutcome } from '../../audit/event.js';
 import type { Clock } from '../../domain/clock.js';
-import { MINUTE_MS } from '../../domain/duration.js';
+import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
 import type { Lease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { Revocation } from '../../domain/selector.js';
-import { RevocationSet, WIDE_KINDS } from '../../domain/selector.js';
+import type { Revocation } from '../../domain/revocation.js';
+import { RevocationSet } from '../../domain/revocation.js';
+import { WIDE_KINDS } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
 import { StoreUnavailable } from '../store.js';
 import type { EmbeddedDatabase, Row, Value } from './database.js';
@@ -16,10 +17,12 @@ import { insertSql, revocationFromRow, taskFromRow } from './rows.js';
 
 /** How far the store's time may be ahead of the machine's before we would rather not start. */
 const MOST_AHEAD_MS = MINUTE_MS;
+/** How much of its time a store may forget by a crash while nothing was written. */
+const WRITE_TIME_AFTER_MS = 10 * SECOND_MS;
 const MOST_CACHED_TASKS = 10_000;
 
 /** Kinds that are kept in memory: what names single leases and tasks stands in their own rows. */
-export const MIRRORED_KINDS = [...WIDE_KINDS, 'key'] as const;
+const MIRRORED_KINDS: readonly string[] = [...WIDE_KINDS, 'key'];
 
 export class Ledger {
   readonly db: EmbeddedDatabase;
@@ -28,9 +31,11 @@ export class Ledger {
   readonly #clock: Clock;
   #latest = 0;
   #fence = 0;
-  #timeMoved = false;
-  wide = new RevocationSet();
-  quarantined = new Set<string>();
+  /** The time on disk, and how many rows had been changed when it was last looked at. */
+  #written = 0;
+  #changes = 0;
+  #wide = new RevocationSet();
+  readonly quarantined = new Set<string>();
   readonly #tasks = new Map<string, Task>();
 
   constructor(db: EmbeddedDatabase, clock: Clock, skewMs: number) {
@@ -48,29 +53,27 @@ export class Ledger {
     }
   }
 
-  /** The store's time for a transition: never back, and past every fence. */
-  tick(): number {
-    const now = Math.max(this.#clock.now(), this.#latest, this.#fence + 1);
-    if (now !== this.#latest) this.#timeMoved = true;
-    return (this.#latest = now);
+  /** The store's time: never back, and past every fence. */
+  now(): number {
+    return (this.#latest = Math.max(this.#clock.now(), this.#latest, this.#fence + 1));
   }
 
-  /** The store's time for a reader. */
-  peek(): number {
-    return Math.max(this.#clock.now(), this.#latest);
+  /** A millisecond later than all that was: what ended before can then be told from what ends now. */
+  nextMillisecond(): number {
+    this.raiseFence(this.#latest);
+    return this.now();
   }
 
-  /** Everything issued from now on is later than this. */
+  /** Everything from now on is later than this. */
   raiseFence(cutoff: number): void {
     this.#fence = Math.max(this.#fence, cutoff);
-    this.#timeMoved = true;
   }
 
   /** Runs a transition and concludes the entry in the same transaction: a refusal as one, a result as `told` says. */
   async transition<T>(
     entry: AuditEntry,
     work: () => T | Refusal,
-    told: (result: T) => Omit<AuditConclusion, 'outcome'> = () => ({}),
+    told: (result: T) => Omit<AuditConclusion, 'outcome'> & { readonly outcome?: AuditOutcome } = () => ({}),
   ): Promise<T | Refusal> {
     const result = await this.db.transact(() => {
       const outcome = work();
@@ -85,8 +88,8 @@ export class Ledger {
     return result;
   }
 
-  writeEvent(entry: AuditEntry, conclusion: AuditConclusion, at = this.tick()): void {
-    const event = concludedEvent(entry, conclusion, at);
+  writeEvent(entry: AuditEntry, conclusion: AuditConclusion): void {
+    const event = concludedEvent(entry, conclusion, this.now());
     this.db
       .sql(INSERT_EVENT)
       .run(
@@ -119,17 +122,37 @@ export class Ledger {
     this.#tasks.delete(id);
   }
 
-  /** For a change to a whole tree. */
-  forgetTree(root: TaskId): void {
-    for (const id of this.#tasks.keys()) if (id === root || id.startsWith(`${root}.`)) this.#tasks.delete(id);
-  }
-
   /** The kill that a lease's own row does not tell of: its task's end, or a wide selector; the earlier of them. */
   killerOf(lease: Lease): Revocation | undefined {
     const closed = this.task(lease.taskId)?.closed;
-    const wide = this.wide.killerOf(lease);
+    const wide = this.#wide.killerOf(lease);
     if (!closed || (wide && wide.at <= closed.at)) return wide;
     return { kind: 'task', name: lease.taskId, cutoff: Infinity, mootAt: Infinity, ...closed };
+  }
+
+  /** A key that was revoked signs nothing more, also when its selector is moot. */
+  isRevokedKey(kid: string): boolean {
+    return this.#wide.has({ kind: 'key', name: kid });
+  }
+
+  /** Puts a selector in force. `walked`: nobody has to look for external leases that it names. */
+  addRevocation(revocation: Revocation, walked: boolean): void {
+    const { kind, name, cutoff, mootAt, at, by, reason, requestId } = revocation;
+    this.db
+      .sql(INSERT_REVOCATION)
+      .run(
+        kind,
+        name,
+        cutoff === Infinity ? null : cutoff,
+        mootAt,
+        at,
+        by,
+        reason ?? null,
+        requestId ?? null,
+        walked ? 1 : 0,
+      );
+    if (MIRRORED_KINDS.includes(kind)) this.#wide.add(revocation);
+    if (cutoff !== Infinity) this.raiseFence(cutoff);
   }
 
   /** Past every exp that is on record: what is killed now is moot after this and the verifiers' skew. */
@@ -150,28 +173,39 @@ export class Ledger {
     return this.db.sql('SELECT * FROM lease WHERE id = ?').get(id);
   }
 
+  /** With whatever else is written; by itself only now and then, since a look that finds nothing costs no commit. */
   #writeTime(): void {
-    if (!this.#timeMoved) return;
+    const changes = this.#totalChanges();
+    if (changes === this.#changes && this.#latest - this.#written < WRITE_TIME_AFTER_MS) return;
     this.db.sql('UPDATE meta SET latest = ?, fence = ?').run(this.#latest, this.#fence);
-    this.#timeMoved = false;
+    this.#written = this.#latest;
+    this.#changes = changes + 1;
+  }
+
+  #totalChanges(): number {
+    return Number(this.db.sql('SELECT total_changes() AS n').get()!['n']);
   }
 
   #readMirrors(): void {
     const meta = this.db.sql('SELECT latest, fence FROM meta').get()!;
     this.#latest = Math.max(this.#latest, Number(meta['latest']));
     this.#fence = Number(meta['fence']);
-    this.wide = new RevocationSet();
-    const kinds = MIRRORED_KINDS.map((kind) => `'${kind}'`).join(',');
-    for (const row of this.db.sql(`SELECT * FROM revocation WHERE kind IN (${kinds})`).all()) {
-      this.wide.add(revocationFromRow(row));
-    }
-    this.quarantined = new Set(
-      this.db
-        .sql('SELECT agent FROM quarantine')
-        .all()
-        .map((row) => String(row['agent'])),
-    );
+    this.#written = Number(meta['latest']);
+    this.#changes = this.#totalChanges();
+    this.readRevocations();
+    this.quarantined.clear();
+    for (const row of this.db.sql('SELECT agent FROM quarantine').all())
+      this.quarantined.add(String(row['agent']));
     this.#tasks.clear();
+  }
+
+  /** To be called wherever selectors are deleted. */
+  readRevocations(): void {
+    this.#wide = new RevocationSet();
+    for (const kind of MIRRORED_KINDS) {
+      for (const row of this.db.sql('SELECT * FROM revocation WHERE kind = ?').all(kind))
+        this.#wide.add(revocationFromRow(row));
+    }
   }
 }
 
@@ -188,7 +222,23 @@ const INSERT_EVENT = insertSql('audit', [
   'detail',
 ]);
 
-const UNSETTLED = "external = 1 AND state IN ('reserved', 'active', 'revoking')";
+/** Grow-only: the same kill again only adds to what it reaches. */
+const INSERT_REVOCATION = `${insertSql('revocation', [
+  'kind',
+  'name',
+  'cutoff',
+  'moot_at',
+  'at',
+  'by',
+  'reason',
+  'request_id',
+  'walked',
+])} ON CONFLICT (kind, name, at) DO UPDATE SET
+  cutoff = iif(cutoff IS NULL OR excluded.cutoff IS NULL, NULL, max(cutoff, excluded.cutoff)),
+  moot_at = max(moot_at, excluded.moot_at), walked = min(walked, excluded.walked)`;
+
+/** External leases that somebody has still to account for. Word for word the condition of an index. */
+export const UNSETTLED = "external = 1 AND state IN ('reserved', 'active', 'revoking')";
 
 /** A task and all below it, as a range of ids: `.` is followed by `/` in ASCII. Takes `treeBounds`. */
 export const inTree = (column: string): string => `(${column} = ? OR (${column} > ? AND ${column} < ?))`;

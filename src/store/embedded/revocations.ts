@@ -1,30 +1,17 @@
 // Kills in the embedded store: one row each, whatever they name; the fence keeps later leases out of their reach.
 import type { AuditEntry } from '../../audit/entry.js';
 import type { LeaseId, PrincipalName, TaskId } from '../../domain/ids.js';
-import type { LeaseEnding } from '../../domain/lease.js';
-import { standing } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { Revocation, Selector } from '../../domain/selector.js';
+import type { Revocation } from '../../domain/revocation.js';
+import type { Selector } from '../../domain/selector.js';
 import { selectorText, WIDE_KINDS } from '../../domain/selector.js';
 import type { Kill, LeaseCount, Quarantine, RevocationStore } from '../store.js';
-import type { Leases } from './leases.js';
-import { MIRRORED_KINDS, type Ledger } from './ledger.js';
-import { insertSql, leaseFromRow, revocationFromRow } from './rows.js';
-import { ALIVE_UNTIL_SQL, namedBy } from './standing.js';
-import type { Tasks } from './tasks.js';
-
-const INSERT_REVOCATION = `${insertSql('revocation', [
-  'kind',
-  'name',
-  'cutoff',
-  'moot_at',
-  'at',
-  'by',
-  'reason',
-  'request_id',
-  'walked',
-])} ON CONFLICT (kind, name, at) DO UPDATE SET
-  cutoff = max(ifnull(cutoff, 9e15), ifnull(excluded.cutoff, 9e15)), moot_at = max(moot_at, excluded.moot_at)`;
+import type { Row } from './database.js';
+import { endingBy, type Leases } from './leases.js';
+import type { Ledger } from './ledger.js';
+import { revocationFromRow } from './rows.js';
+import { ALIVE_SQL, ALIVE_UNTIL_SQL, namedBy } from './standing.js';
+import { revocationOf, type Tasks } from './tasks.js';
 
 export class Revocations implements RevocationStore {
   readonly #ledger: Ledger;
@@ -41,8 +28,9 @@ export class Revocations implements RevocationStore {
     const revocation = await this.#ledger.transition(
       entry,
       () => {
-        const now = this.#ledger.tick();
-        if (kill.quarantine) this.#quarantine(kill, now);
+        // Agents release leases all the time; only an operator's kill is rare enough for a millisecond of its own.
+        const now = kill.select.kind === 'lease' ? this.#ledger.now() : this.#ledger.nextMillisecond();
+        if (kill.quarantine && kill.select.kind === 'agent') this.#quarantine(kill, now);
         return this.#kill(kill, entry, now);
       },
       ({ at, cutoff }) => ({
@@ -52,97 +40,60 @@ export class Revocations implements RevocationStore {
     return revocation as Revocation;
   }
 
-  #kill(kill: Kill, entry: AuditEntry, now: number): Revocation {
-    const { kind, name } = kill.select;
+  #kill({ select: { kind, name }, by, reason }: Kill, entry: AuditEntry, now: number): Revocation {
+    const task = kind === 'task' ? this.#ledger.task(name) : undefined;
+    if (task) {
+      const closing = { outcome: 'revoked' as const, by, ...(reason !== undefined && { reason }) };
+      return revocationOf(this.#tasks.close(task, closing, entry, now), this.#ledger.skewMs);
+    }
     const revocation: Revocation = {
       kind,
       name,
       cutoff: WIDE_KINDS.has(kind) ? now : Infinity,
       mootAt: this.#ledger.mootAfterAll(now),
       at: now,
-      by: kill.by,
-      ...(kill.reason !== undefined && { reason: kill.reason }),
+      by,
+      ...(reason !== undefined && { reason }),
       requestId: entry.requestId,
     };
-    if (kind === 'task') return this.#killTask(revocation, kill, entry);
-    if (kind === 'lease') return this.#killLease(revocation);
-    this.#write(revocation);
+    const row = kind === 'lease' ? this.#ledger.leaseRow(name as LeaseId) : undefined;
+    if (row) return this.#killLease(row, revocation);
+    const known = this.#inForce(revocation);
+    if (known) return known;
+    // Whether it names an external lease is for the sweeper to find out: a kill looks at none.
+    this.#ledger.addRevocation(revocation, false);
     return revocation;
   }
 
-  #killTask(revocation: Revocation, kill: Kill, entry: AuditEntry): Revocation {
-    const task = this.#ledger.task(revocation.name);
-    if (!task) {
-      this.#write(revocation);
-      return revocation;
-    }
-    const { by, reason } = kill;
-    const closed = this.#tasks.close(
-      task,
-      { outcome: 'revoked', by, ...(reason !== undefined && { reason }) },
-      entry,
-      revocation.at,
-    );
-    return { ...revocation, at: closed.closed!.at, mootAt: task.deadline + this.#ledger.skewMs };
+  /** What names something that is over for good is not said twice. */
+  #inForce({ kind, name, cutoff, at }: Revocation): Revocation | undefined {
+    if (cutoff !== Infinity) return undefined;
+    const row = this.#ledger.db
+      .sql(
+        'SELECT * FROM revocation WHERE kind = ? AND name = ? AND cutoff IS NULL AND moot_at > ? ORDER BY at LIMIT 1',
+      )
+      .get(kind, name, at);
+    return row && revocationFromRow(row);
   }
 
-  #killLease(revocation: Revocation): Revocation {
-    const row = this.#ledger.leaseRow(revocation.name as LeaseId);
-    if (!row) {
-      this.#write(revocation);
-      return revocation;
-    }
-    const lease = leaseFromRow(row);
-    const { at, reason, requestId } = revocation;
-    const state = standing(lease, this.#ledger.killerOf(lease)?.at, at);
-    const known = { ...revocation, at: lease.ended?.at ?? at, mootAt: lease.expiresAt + this.#ledger.skewMs };
-    if (state !== 'active' && state !== 'reserved') return known;
-
-    const ended: LeaseEnding = {
-      at,
-      cause: 'lease',
-      name: lease.id,
-      ...(reason !== undefined && { reason }),
-      ...(requestId !== undefined && { requestId }),
-    };
-    if (row['external'] === 1) this.#leases.markRevoking(lease.id, ended, at);
-    else {
-      this.#ledger.db
-        .sql("UPDATE lease SET state = 'revoked', ended_at = ?, ended = ?, confirmed_at = ? WHERE id = ?")
-        .run(at, JSON.stringify(ended), at, lease.id);
-    }
-    this.#write(known, true);
-    return known;
+  /** A lease that is dead already stays as it died: the first ending stands. */
+  #killLease(row: Row, revocation: Revocation): Revocation {
+    const { ended, expiresAt } = this.#leases.seen(row, revocation.at);
+    const mootAt = expiresAt + this.#ledger.skewMs;
+    if (ended) return { ...revocation, at: ended.at, mootAt };
+    const killed = { ...revocation, mootAt };
+    this.#endLease(row, killed);
+    this.#ledger.addRevocation(killed, true);
+    return killed;
   }
 
-  #write(revocation: Revocation, walked = !this.#namesExternal(revocation)): void {
-    const { kind, name, cutoff, mootAt, at, by, reason, requestId } = revocation;
+  #endLease(row: Row, revocation: Revocation): void {
+    const { at } = revocation;
+    const ending = endingBy(revocation);
+    if (row['external'] === 1) return this.#leases.recordEnding(row, at, ending);
     this.#ledger.db
-      .sql(INSERT_REVOCATION)
-      .run(
-        kind,
-        name,
-        cutoff === Infinity ? null : cutoff,
-        mootAt,
-        at,
-        by,
-        reason ?? null,
-        requestId ?? null,
-        walked ? 1 : 0,
-      );
-    if ((MIRRORED_KINDS as readonly string[]).includes(kind)) this.#ledger.wide.add(revocation);
-    if (cutoff !== Infinity) this.#ledger.raiseFence(cutoff);
-  }
-
-  #namesExternal(select: Selector): boolean {
-    const { where, values } = namedBy(select);
-    return (
-      this.#ledger.db
-        .sql(
-          `SELECT 1 FROM lease l WHERE l.external = 1 AND l.state IN ('reserved', 'active') AND ${where} LIMIT 1`,
-        )
-        .get(...values) !== undefined
-    );
+      .sql("UPDATE lease SET state = 'revoked', ended_at = ?, ended = ?, confirmed_at = ? WHERE n = ?")
+      .run(at, JSON.stringify(ending), at, row['n']!);
   }
 
   #quarantine({ select, by, reason }: Kill, now: number): void {
@@ -154,21 +105,23 @@ export class Revocations implements RevocationStore {
 
   countSelected(select: Selector, killed?: Revocation): Promise<LeaseCount> {
     const { where, values } = namedBy(select);
-    // A preview asks for what is alive after everything that has happened by now.
-    const until = killed?.at ?? this.#ledger.peek() + 1;
-    const counted = this.#ledger.db
-      .sql(
-        `SELECT count(*) FILTER (WHERE l.external = 0) AS tokens, count(*) FILTER (WHERE l.external = 1) AS external
-         FROM lease l JOIN task t ON t.id = l.task_id WHERE ${ALIVE_UNTIL_SQL} AND ${where}`,
-      )
-      .get(until, ...values)!;
-    return Promise.resolve({ tokens: Number(counted['tokens']), external: Number(counted['external']) });
+    const sql = `SELECT count(*) FILTER (WHERE l.external = 0) AS tokens, count(*) FILTER (WHERE l.external = 1) AS external
+      FROM lease l JOIN task t ON t.id = l.task_id WHERE ${killed ? ALIVE_UNTIL_SQL : ALIVE_SQL} AND ${where}`;
+    return this.#ledger.db.read(() => {
+      const counted = this.#ledger.db.sql(sql).get(killed?.at ?? this.#ledger.now(), ...values)!;
+      return { tokens: Number(counted['tokens']), external: Number(counted['external']) };
+    });
   }
 
   revocations(): Promise<{ epoch: string; entries: Revocation[] }> {
-    const { epoch } = this.#ledger.db.sql('SELECT epoch FROM meta').get() as { epoch: string };
-    const rows = this.#ledger.db.sql('SELECT * FROM revocation WHERE moot_at > ?').all(this.#ledger.peek());
-    return Promise.resolve({ epoch, entries: rows.map(revocationFromRow) });
+    const { db } = this.#ledger;
+    return db.read(() => ({
+      epoch: String(db.sql('SELECT epoch FROM meta').get()!['epoch']),
+      entries: db
+        .sql('SELECT * FROM revocation WHERE moot_at > ?')
+        .all(this.#ledger.now())
+        .map(revocationFromRow),
+    }));
   }
 
   async restoreRevocations(entries: readonly Revocation[]): Promise<void> {
@@ -178,30 +131,18 @@ export class Revocations implements RevocationStore {
   }
 
   #restore(entry: Revocation): void {
-    const { kind, name, by, reason, at } = entry;
-    this.#ledger.db
-      .sql(
-        `UPDATE task SET state = 'closed', closed_at = min(?, deadline), outcome = 'revoked', closed_by = ?, close_reason = ?
-         WHERE state = 'open' AND ? = 'task' AND (id = ? OR (id > ? AND id < ?))`,
-      )
-      .run(at, by, reason ?? null, kind, name, `${name}.`, `${name}/`);
-    if (kind === 'task') {
-      this.#ledger.forgetTree(name as TaskId);
-      this.#tasks.settleUpwards(name as TaskId, this.#ledger.tick());
-    }
-    if (kind === 'lease') this.#killLease(entry);
-    else this.#write(entry);
+    // Time that others have seen is not seen again.
+    this.#ledger.raiseFence(entry.at - 1);
+    if (entry.mootAt <= this.#ledger.now()) return;
+    this.#ledger.addRevocation(entry, false);
+    if (entry.kind === 'task') this.#tasks.closeTree(entry.name as TaskId, { ...entry, outcome: 'revoked' });
+    const row = entry.kind === 'lease' ? this.#ledger.leaseRow(entry.name as LeaseId) : undefined;
+    if (row && !this.#leases.seen(row, this.#ledger.now()).ended) this.#endLease(row, entry);
   }
 
   quarantines(): Promise<Quarantine[]> {
-    const rows = this.#ledger.db.sql('SELECT * FROM quarantine ORDER BY since DESC').all();
-    return Promise.resolve(
-      rows.map(({ agent, since, by, reason }) => ({
-        agent: String(agent),
-        since: Number(since),
-        by: String(by) as PrincipalName,
-        ...(reason !== null && { reason: String(reason) }),
-      })),
+    return this.#ledger.db.read(() =>
+      this.#ledger.db.sql('SELECT * FROM quarantine ORDER BY since DESC, agent').all().map(quarantineFromRow),
     );
   }
 
@@ -212,9 +153,16 @@ export class Revocations implements RevocationStore {
         const row = this.#ledger.db.sql('DELETE FROM quarantine WHERE agent = ? RETURNING *').get(agent);
         if (!row) return new Refusal('quarantine_unknown', `${agent} is not in quarantine`);
         this.#ledger.quarantined.delete(agent);
-        return { agent, since: Number(row['since']), by: String(row['by']) as PrincipalName };
+        return quarantineFromRow(row);
       },
       () => ({ detail: { agent } }),
     );
   }
 }
+
+const quarantineFromRow = ({ agent, since, by, reason }: Row): Quarantine => ({
+  agent: String(agent),
+  since: Number(since),
+  by: String(by) as PrincipalName,
+  ...(reason !== null && { reason: String(reason) }),
+});

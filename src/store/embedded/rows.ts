@@ -1,7 +1,7 @@
 // Between rows and the domain's records.
 import type { AuditEvent } from '../../audit/event.js';
 import type { Lease, LeaseEnding } from '../../domain/lease.js';
-import type { Revocation } from '../../domain/selector.js';
+import type { Revocation } from '../../domain/revocation.js';
 import type { Task } from '../../domain/task.js';
 import type { SigningKeyRecord } from '../store.js';
 import type { Row } from './database.js';

@@ -29,9 +29,8 @@ CREATE TABLE task (
   close_reason  TEXT,
   close_request TEXT,
   settled_at    INTEGER,
-  past_revoked     INTEGER NOT NULL DEFAULT 0,
-  past_expired     INTEGER NOT NULL DEFAULT 0,
-  past_irrevocable INTEGER NOT NULL DEFAULT 0
+  past_revoked  INTEGER NOT NULL DEFAULT 0,
+  past_expired  INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE INDEX task_due ON task (deadline) WHERE state = 'open';
 CREATE INDEX task_by_age ON task (opened_at, id);
@@ -66,6 +65,7 @@ CREATE INDEX lease_by_agent ON lease (agent);
 CREATE INDEX lease_by_actors ON lease (actors) WHERE actors IS NOT NULL;
 CREATE INDEX lease_by_expiry ON lease (expires_at);
 CREATE INDEX lease_unsettled ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active', 'revoking');
+CREATE INDEX lease_live ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active');
 CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state = 'active';
 CREATE INDEX lease_reserved ON lease (mint_deadline) WHERE state = 'reserved';
 CREATE INDEX lease_due ON lease (due_at) WHERE state = 'revoking';

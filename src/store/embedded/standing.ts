@@ -3,13 +3,19 @@ import type { Selector } from '../../domain/selector.js';
 import type { Value } from './database.js';
 import { inTree, treeBounds } from './ledger.js';
 
-/** Whether a wide selector kills lease `l`; `bound` limits which. */
-const killedByWide = (bound: string): string => `EXISTS (
-  SELECT 1 FROM revocation r
-  WHERE r.kind IN ('agent', 'tool', 'trust', 'key', 'all') AND l.issued_at <= ifnull(r.cutoff, 9e15) AND ${bound} AND (
-    r.kind = 'all' OR (r.kind = 'tool' AND r.name = l.tool) OR (r.kind = 'trust' AND r.name = l.trust)
-    OR (r.kind = 'key' AND r.name = l.key_id)
-    OR (r.kind = 'agent' AND (r.name = l.agent OR r.name IN (SELECT value FROM json_each(l.actors))))))`;
+/** Whether a wide selector kills lease `l`; `bound` limits which. Each line is one look-up in the index. */
+const killedByWide = (bound: string): string => {
+  const killedBy = (kind: string, name: string): string => `EXISTS (SELECT 1 FROM revocation r
+    WHERE r.kind = '${kind}' AND r.name ${name} AND ${bound} AND l.issued_at <= ifnull(r.cutoff, 9e15))`;
+  return `(${[
+    killedBy('all', "= ''"),
+    killedBy('agent', '= l.agent'),
+    killedBy('tool', '= l.tool'),
+    killedBy('trust', '= l.trust'),
+    killedBy('key', '= l.key_id'),
+    `(l.actors IS NOT NULL AND ${killedBy('agent', 'IN (SELECT value FROM json_each(l.actors))')})`,
+  ].join(' OR ')})`;
+};
 
 /** The standing of lease `l` of task `t` at time ?1. */
 export const STANDING_SQL = `CASE
@@ -19,8 +25,11 @@ export const STANDING_SQL = `CASE
   WHEN l.expires_at <= ?1 THEN iif(l.external, 'revoking', 'expired')
   ELSE l.state END`;
 
-/** Whether lease `l` of task `t` was alive until time ?1: what ended it, if anything did, did so then or later. */
-export const ALIVE_UNTIL_SQL = `(l.issued_at <= ?1 AND l.expires_at > ?1
+/** Whether lease `l` of task `t` is alive at ?1, its own present. */
+export const ALIVE_SQL = `(l.expires_at > ?1 AND ${STANDING_SQL} IN ('active', 'reserved'))`;
+
+/** Whether lease `l` of task `t` was alive when a kill of time ?1 came: what ended it did so then or later. */
+export const ALIVE_UNTIL_SQL = `(l.expires_at > ?1 AND l.issued_at <= ?1
   AND ifnull(l.ended_at, 9e15) >= ?1 AND ifnull(t.closed_at, 9e15) >= ?1 AND NOT ${killedByWide('r.at < ?1')})`;
 
 /** The condition on lease `l` that the selector names it. Anonymous parameters, to be bound after the numbered ones. */

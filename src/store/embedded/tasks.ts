@@ -1,15 +1,17 @@
 // Tasks in the embedded store: open, extend, close. Closing writes the task's rows and one selector, never a lease.
 import type { AuditEntry } from '../../audit/entry.js';
 import type { TaskId } from '../../domain/ids.js';
-import { lineageOf } from '../../domain/ids.js';
+import { lineageOf, parentOf } from '../../domain/ids.js';
 import type { LeaseState } from '../../domain/lease.js';
 import { LEASE_STATES } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { Task } from '../../domain/task.js';
+import type { Revocation } from '../../domain/revocation.js';
+import { taskSelector } from '../../domain/selector.js';
+import type { Task, TaskClosing } from '../../domain/task.js';
 import { outcomeForChild } from '../../domain/task.js';
 import type { Closing, LeaseCounts, NewTask, TaskQuery, TaskStore } from '../store.js';
 import type { Value } from './database.js';
-import { inTree, treeBounds, type Ledger } from './ledger.js';
+import { inTree, treeBounds, UNSETTLED, type Ledger } from './ledger.js';
 import { insertSql, taskFromRow, taskTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
 
@@ -25,17 +27,9 @@ const INSERT_TASK = insertSql('task', [
 
 export class Tasks implements TaskStore {
   readonly #ledger: Ledger;
-  readonly #insertRevocation: (id: TaskId, mootAt: number, walked: boolean, closing: Closed) => void;
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
-    this.#insertRevocation = (id, mootAt, walked, { at, by, reason, requestId }) =>
-      void ledger.db
-        .sql(
-          `INSERT INTO revocation (kind, name, cutoff, moot_at, at, by, reason, request_id, walked)
-           VALUES ('task', ?, NULL, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-        )
-        .run(id, mootAt, at, by, reason ?? null, requestId, walked ? 1 : 0);
   }
 
   openTask(task: NewTask, entry: AuditEntry): Promise<{ task: Task; created: boolean } | Refusal> {
@@ -50,7 +44,7 @@ export class Tasks implements TaskStore {
   }
 
   #open(asked: NewTask): { task: Task; created: boolean } | Refusal {
-    const now = this.#ledger.tick();
+    const now = this.#ledger.now();
     const known = this.#ledger.task(asked.id);
     if (known) {
       return known.bodyDigest === asked.bodyDigest && known.orchestrator === asked.orchestrator
@@ -59,6 +53,11 @@ export class Tasks implements TaskStore {
             'task_conflict',
             'the id belongs to a task that was opened with another body or by somebody else',
           );
+    }
+    // A kill may name a task before it is there, and a store that lost the task may have been told of its kill.
+    if (this.#isRevoked(asked.id, now)) return new Refusal('task_closed', `${asked.id} was revoked`);
+    if (asked.parent !== parentOf(asked.id)) {
+      return new Refusal('task_id_not_allowed', "a child's id is its parent's id, a dot and a name");
     }
     let deadline = now + asked.ttlMs;
     if (asked.parent !== undefined) {
@@ -73,8 +72,16 @@ export class Tasks implements TaskStore {
     return { task: this.#ledger.task(asked.id)!, created: true };
   }
 
+  #isRevoked(id: TaskId, now: number): boolean {
+    return lineageOf(id).some((name) =>
+      this.#ledger.db
+        .sql("SELECT 1 FROM revocation WHERE kind = 'task' AND name = ? AND moot_at > ?")
+        .get(name, now),
+    );
+  }
+
   readTask(id: TaskId): Promise<Task | undefined> {
-    return Promise.resolve(this.#ledger.task(id));
+    return this.#ledger.db.read(() => this.#ledger.task(id));
   }
 
   listTasks({ orchestrator, state, tree, after, limit }: TaskQuery): Promise<Task[]> {
@@ -86,27 +93,28 @@ export class Tasks implements TaskStore {
     if (state !== undefined) and('state = ?', state);
     if (tree !== undefined) and(inTree('id'), ...treeBounds(tree));
     if (after !== undefined) and('(opened_at, id) < (SELECT opened_at, id FROM task WHERE id = ?)', after);
-    const rows = this.#ledger.db
-      .sql(`SELECT * FROM task WHERE ${where.join(' AND ')} ORDER BY opened_at DESC, id DESC LIMIT ?`)
-      .all(...values, limit);
-    return Promise.resolve(rows.map(taskFromRow));
+    const sql = `SELECT * FROM task WHERE ${where.join(' AND ')} ORDER BY opened_at DESC, id DESC LIMIT ?`;
+    return this.#ledger.db.read(() =>
+      this.#ledger.db
+        .sql(sql)
+        .all(...values, limit)
+        .map(taskFromRow),
+    );
   }
 
   countLeases(id: TaskId): Promise<LeaseCounts> {
-    const counts = Object.fromEntries(LEASE_STATES.map((state) => [state, 0])) as Record<LeaseState, number>;
-    const now = this.#ledger.peek();
-    const rows = this.#ledger.db
-      .sql(
-        `SELECT ${STANDING_SQL} AS standing, count(*) AS n
-         FROM lease l JOIN task t ON t.id = l.task_id WHERE l.task_id = ?2 GROUP BY 1`,
-      )
-      .all(now, id);
-    for (const row of rows) counts[row['standing'] as LeaseState] += Number(row['n']);
-    const past = this.#ledger.db
-      .sql('SELECT past_revoked, past_expired, past_irrevocable FROM task WHERE id = ?')
-      .get(id);
-    if (past) for (const state of PURGED_STATES) counts[state] += Number(past[`past_${state}`]);
-    return Promise.resolve(counts);
+    return this.#ledger.db.read(() => {
+      const counts = Object.fromEntries(LEASE_STATES.map((state) => [state, 0])) as Record<
+        LeaseState,
+        number
+      >;
+      const rows = this.#ledger.db.sql(COUNT_STANDING).all(this.#ledger.now(), id);
+      for (const row of rows) counts[row['standing'] as LeaseState] += Number(row['n']);
+      const purged = this.#ledger.db.sql('SELECT past_revoked, past_expired FROM task WHERE id = ?').get(id);
+      counts.revoked += Number(purged?.['past_revoked'] ?? 0);
+      counts.expired += Number(purged?.['past_expired'] ?? 0);
+      return counts;
+    });
   }
 
   extendTask(
@@ -122,7 +130,7 @@ export class Tasks implements TaskStore {
   }
 
   #extend(id: TaskId, { deadline: asked, maxTtlMs }: { deadline: number; maxTtlMs: number }): Task | Refusal {
-    const now = this.#ledger.tick();
+    const now = this.#ledger.now();
     const task = this.#ledger.task(id);
     if (!task) return new Refusal('task_unknown', `no task ${id}`);
     if (!isOpen(task, now)) return new Refusal('task_closed', `the task is ${task.state}`);
@@ -148,36 +156,35 @@ export class Tasks implements TaskStore {
       () => {
         const task = this.#ledger.task(id);
         return task
-          ? this.close(task, closing, entry, this.#ledger.tick())
+          ? this.close(task, closing, entry, this.#ledger.now())
           : new Refusal('task_unknown', `no task ${id}`);
       },
       (task) => ({ taskId: task.id, detail: { outcome: task.closed?.outcome, closed_at: task.closed?.at } }),
     );
   }
 
-  /**
-   * The transition itself, for whoever closes a task: its orchestrator, an operator, or time. What had passed its
-   * deadline has expired, whatever anybody says of it later.
-   */
-  close(task: Task, asked: Closing, entry: AuditEntry, now: number): Task {
+  /** The transition itself, for whoever closes a task: its orchestrator, an operator, or time. */
+  close(task: Task, { outcome, by, reason }: Closing, entry: AuditEntry, now: number): Task {
     if (task.closed) return task;
-    const expired = now >= task.deadline;
-    const closing: Closed = expired
-      ? { at: task.deadline, outcome: 'expired', by: 'mayfly', requestId: entry.requestId }
-      : { ...asked, at: now, requestId: entry.requestId };
-    const settled = !this.#ledger.hasUnsettled(task.id);
-    this.#writeClosing('id = ?', [task.id], closing, settled);
-    const below = { ...closing, outcome: outcomeForChild(closing.outcome), reason: `${task.id} was closed` };
-    this.#writeClosing(
-      "state = 'open' AND id > ? AND id < ?",
-      [`${task.id}.`, `${task.id}/`],
-      below,
-      settled,
-    );
+    const { requestId } = entry;
+    this.closeTree(task.id, { at: now, outcome, by, ...(reason !== undefined && { reason }), requestId });
+    const closed = this.#ledger.task(task.id)!;
     // Nothing outlives a deadline by itself: a selector is needed only for an end that comes before it.
-    if (!expired) this.#insertRevocation(task.id, task.deadline + this.#ledger.skewMs, settled, closing);
-    this.#ledger.forgetTree(task.id);
-    return this.#ledger.task(task.id)!;
+    if (closed.closed!.outcome !== 'expired') {
+      this.#ledger.addRevocation(revocationOf(closed, this.#ledger.skewMs), closed.state === 'settled');
+    }
+    return closed;
+  }
+
+  /**
+   * Closes what is open of a tree. What had passed its deadline by then has expired, whatever anybody says of it
+   * later. A row of the task and one of each task below it are written, and no lease's.
+   */
+  closeTree(root: TaskId, { at, outcome, by, reason, requestId }: TaskClosing): void {
+    const why = [outcome, by, reason ?? null, requestId ?? null];
+    const below = [outcomeForChild(outcome), `${root} was closed`];
+    for (const row of this.#ledger.db.sql(CLOSE_TREE).all(at, root, ...why, ...below))
+      this.#ledger.forgetTask(String(row['id']));
   }
 
   /** Marks as settled what is closed and has nothing outstanding any more, from this task upwards. */
@@ -188,29 +195,39 @@ export class Tasks implements TaskStore {
       this.#ledger.forgetTask(task);
     }
   }
-
-  #writeClosing(where: string, values: Value[], closing: Closed, settled: boolean): void {
-    this.#ledger.db
-      .sql(
-        `UPDATE task SET state = ?, closed_at = ?, outcome = ?, closed_by = ?, close_reason = ?, close_request = ?, settled_at = ?
-         WHERE ${where}`,
-      )
-      .run(
-        settled ? 'settled' : 'closed',
-        closing.at,
-        closing.outcome,
-        closing.by,
-        closing.reason ?? null,
-        closing.requestId,
-        settled ? closing.at : null,
-        ...values,
-      );
-  }
 }
-
-type Closed = Closing & { readonly at: number; readonly requestId: AuditEntry['requestId'] };
-
-const PURGED_STATES = ['revoked', 'expired', 'irrevocable'] as const;
 
 /** Open, and not past its deadline either, whether or not the sweeper has been there. */
 export const isOpen = (task: Task, now: number): boolean => task.state === 'open' && now < task.deadline;
+
+/** The selector by which a closed task's leases are dead; what it names is over by the deadline. */
+export const revocationOf = ({ id, deadline, closed }: Task, skewMs: number): Revocation => {
+  const { at, by, reason, requestId } = closed!;
+  return {
+    ...taskSelector(id),
+    cutoff: Infinity,
+    mootAt: deadline + skewMs,
+    at,
+    by,
+    ...(reason !== undefined && { reason }),
+    ...(requestId !== undefined && { requestId }),
+  };
+};
+
+const COUNT_STANDING = `SELECT ${STANDING_SQL} AS standing, count(*) AS n
+  FROM lease l JOIN task t ON t.id = l.task_id WHERE l.task_id = ?2 GROUP BY 1`;
+
+const UNSETTLED_BELOW = `EXISTS (SELECT 1 FROM lease WHERE ${UNSETTLED}
+  AND (task_id = task.id OR (task_id > task.id || '.' AND task_id < task.id || '/')))`;
+
+/** ?1 at, ?2 root, ?3 outcome, ?4 by, ?5 reason, ?6 request; ?7 outcome and ?8 reason of what is below the root. */
+const CLOSE_TREE = `UPDATE task SET
+    closed_at = min(deadline, ?1),
+    outcome = CASE WHEN deadline <= ?1 THEN 'expired' WHEN id = ?2 THEN ?3 ELSE ?7 END,
+    closed_by = iif(deadline <= ?1, 'mayfly', ?4),
+    close_reason = CASE WHEN deadline <= ?1 THEN NULL WHEN id = ?2 THEN ?5 ELSE ?8 END,
+    close_request = ?6,
+    state = iif(${UNSETTLED_BELOW}, 'closed', 'settled'),
+    settled_at = iif(${UNSETTLED_BELOW}, NULL, ?1)
+  WHERE state = 'open' AND (id = ?2 OR (id > ?2 || '.' AND id < ?2 || '/'))
+  RETURNING id`;

@@ -2,11 +2,11 @@
 import { AuditEntry } from '../../audit/entry.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
 import { chance, requestId } from '../../domain/ids.js';
-import type { LeaseEnding, LeaseState } from '../../domain/lease.js';
-import { LEASE_TRANSITIONS, settledAs, standing } from '../../domain/lease.js';
+import type { LeaseState } from '../../domain/lease.js';
+import { LEASE_TRANSITIONS, settledAs } from '../../domain/lease.js';
 import type { ClaimedLease, Retention, Settlement, Swept, WorkStore } from '../store.js';
 import type { Row } from './database.js';
-import type { Leases } from './leases.js';
+import { endingBy, type Leases } from './leases.js';
 import type { Ledger } from './ledger.js';
 import { leaseFromRow, revocationFromRow } from './rows.js';
 import { namedBy } from './standing.js';
@@ -25,28 +25,27 @@ export class Work implements WorkStore {
     this.#retention = retention;
   }
 
-  async sweep(limit: number): Promise<Swept> {
-    const swept = await this.#ledger.db.transact(() => {
-      const now = this.#ledger.peek();
+  sweep(limit: number): Promise<Swept> {
+    return this.#ledger.db.transact(() => {
+      const now = this.#ledger.now();
       const expiredTasks = this.#expireTasks(now, limit);
       const changed =
         expiredTasks.length + this.#lapse(now, limit) + this.#walk(now, limit) + this.#purge(now, limit);
-      return { expiredTasks, changed };
+      const due = this.#ledger.db.sql(NEXT_DUE).get()!['due'];
+      return { expiredTasks, changed, ...(typeof due === 'number' && { nextDueAt: due }) };
     });
-    const nextDueAt = this.#nextDueAt();
-    return { ...swept, ...(nextDueAt !== undefined && { nextDueAt }) };
   }
 
   #expireTasks(now: number, limit: number): TaskId[] {
+    // What lies deeper first: each task ends by its own deadline, in a transition of its own.
     const due = this.#ledger.db
-      .sql("SELECT id FROM task WHERE state = 'open' AND deadline <= ? ORDER BY deadline LIMIT ?")
+      .sql("SELECT id FROM task WHERE state = 'open' AND deadline <= ? ORDER BY deadline, id DESC LIMIT ?")
       .all(now, limit)
       .map((row) => row['id'] as TaskId);
     for (const id of due) {
       const task = this.#ledger.task(id)!;
-      if (task.state !== 'open') continue; // closed a moment ago, with its parent
       const entry = new AuditEntry(requestId(now), 'task.expire', { taskId: id });
-      this.#tasks.close(task, { outcome: 'expired', by: 'mayfly' }, entry, this.#ledger.tick());
+      this.#tasks.close(task, { outcome: 'expired', by: 'mayfly' }, entry, now);
       this.#ledger.writeEvent(entry, { outcome: 'permitted', detail: { deadline: task.deadline } });
     }
     return due;
@@ -57,15 +56,11 @@ export class Work implements WorkStore {
     const lapsed = this.#ledger.db
       .sql("SELECT * FROM lease WHERE external = 1 AND state = 'active' AND expires_at <= ? LIMIT ?")
       .all(now, limit);
-    for (const row of lapsed) {
-      const lease = leaseFromRow(row);
-      this.#leases.markRevoking(lease.id, { at: lease.expiresAt, cause: 'ttl' }, now);
-    }
     const lost = this.#ledger.db
-      .sql("SELECT id FROM lease WHERE state = 'reserved' AND mint_deadline <= ? LIMIT ?")
+      .sql("SELECT * FROM lease WHERE state = 'reserved' AND mint_deadline <= ? LIMIT ?")
       .all(now, limit);
-    for (const row of lost)
-      this.#leases.markRevoking(row['id'] as LeaseId, { at: now, cause: 'mint_unknown' }, now);
+    for (const row of [...lapsed, ...lost])
+      this.#leases.recordEnding(row, now, { at: now, cause: 'mint_unknown' });
     return lapsed.length + lost.length;
   }
 
@@ -75,26 +70,15 @@ export class Work implements WorkStore {
     for (const row of this.#ledger.db
       .sql('SELECT rowid, * FROM revocation WHERE walked = 0 ORDER BY at')
       .all()) {
-      const { kind, name, cutoff, at, reason, requestId: killedBy } = revocationFromRow(row);
-      const { where, values } = namedBy({ kind, name });
+      const revocation = revocationFromRow(row);
+      const { where, values } = namedBy(revocation);
       const named = this.#ledger.db
-        .sql(
-          `SELECT l.id FROM lease l
-           WHERE l.external = 1 AND l.state IN ('reserved', 'active') AND l.issued_at <= ? AND ${where} LIMIT ?`,
-        )
-        .all(Math.min(cutoff, Number.MAX_SAFE_INTEGER), ...values, limit - walked);
-      const ended: LeaseEnding = {
-        at,
-        cause: kind,
-        name,
-        ...(reason !== undefined && { reason }),
-        ...(killedBy !== undefined && { requestId: killedBy }),
-      };
-      for (const lease of named) this.#leases.markRevoking(lease['id'] as LeaseId, ended, now);
+        .sql(`${LIVE_EXTERNAL} AND l.issued_at <= ? AND l.expires_at > ? AND ${where} LIMIT ?`)
+        .all(Math.min(revocation.cutoff, Number.MAX_SAFE_INTEGER), revocation.at, ...values, limit - walked);
+      for (const lease of named) this.#leases.recordEnding(lease, now, endingBy(revocation));
       walked += named.length;
-      if (walked >= limit) return walked;
+      if (walked >= limit) break;
       this.#ledger.db.sql('UPDATE revocation SET walked = 1 WHERE rowid = ?').run(row['rowid']!);
-      if (kind === 'task') this.#tasks.settleUpwards(name as TaskId, now);
     }
     return walked;
   }
@@ -104,22 +88,13 @@ export class Work implements WorkStore {
     const { taskMs, leaseMs, auditMs } = this.#retention;
     const leases = this.#purgeLeases(now, now - leaseMs, limit);
     let purged = leases;
-    // A wide selector tells how leases ended for as long as one of those is on record.
+    // A wide selector tells how leases ended for as long as one of those is on record, a key's for good.
     if (leases < limit) {
-      purged += db
-        .sql(
-          `DELETE FROM revocation WHERE walked = 1 AND rowid IN (
-             SELECT rowid FROM revocation WHERE moot_at <= ? AND (kind IN ('task', 'lease') OR moot_at <= ?) LIMIT ?)`,
-        )
-        .run(now, now - leaseMs, limit).changes;
-      this.#ledger.wide.prune(now - leaseMs);
+      const pruned = db.sql(PRUNE_REVOCATIONS).run(now, now - leaseMs, limit).changes;
+      if (pruned > 0) this.#ledger.readRevocations();
+      purged += pruned;
     }
-    const gone = db
-      .sql(
-        `DELETE FROM task WHERE id IN (SELECT id FROM task t WHERE closed_at <= ? AND state = 'settled'
-           AND NOT EXISTS (SELECT 1 FROM lease WHERE task_id = t.id) ORDER BY closed_at LIMIT ?) RETURNING id`,
-      )
-      .all(now - taskMs, limit);
+    const gone = db.sql(PURGE_TASKS).all(now - taskMs, now - this.#ledger.skewMs, limit);
     for (const row of gone) this.#ledger.forgetTask(String(row['id']));
     purged += gone.length;
     purged += db
@@ -133,16 +108,11 @@ export class Work implements WorkStore {
 
   /** Leases that ended long ago go; their task keeps the count. */
   #purgeLeases(now: number, before: number, limit: number): number {
-    const rows = this.#ledger.db
-      .sql(
-        `SELECT * FROM lease WHERE expires_at <= ? AND (external = 0 OR (state IN ('revoked', 'expired') AND confirmed_at <= ?1))
-         ORDER BY expires_at LIMIT ?`,
-      )
-      .all(before, limit);
+    const rows = this.#ledger.db.sql(PURGEABLE_LEASES).all(before, limit);
     const ends = new Map<string, number>();
     for (const row of rows) {
-      const lease = leaseFromRow(row);
-      const key = `${standing(lease, this.#ledger.killerOf(lease)?.at, now)} ${lease.taskId}`;
+      const { state, taskId } = this.#leases.seen(row, now);
+      const key = `${state} ${taskId}`;
       ends.set(key, (ends.get(key) ?? 0) + 1);
       this.#ledger.db.sql('DELETE FROM lease WHERE n = ?').run(row['n']!);
     }
@@ -153,21 +123,14 @@ export class Work implements WorkStore {
     return rows.length;
   }
 
-  #nextDueAt(): number | undefined {
-    const row = this.#ledger.db.sql(NEXT_DUE).get()!;
-    return row['due'] === null ? undefined : Number(row['due']);
-  }
-
-  async claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]> {
-    const now = this.#ledger.peek();
-    if (!this.#ledger.db.sql("SELECT 1 FROM lease WHERE state = 'revoking' AND due_at <= ? LIMIT 1").get(now))
-      return [];
-    return this.#ledger.db.transact(() =>
-      this.#ledger.db
+  claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]> {
+    return this.#ledger.db.transact(() => {
+      const now = this.#ledger.now();
+      return this.#ledger.db
         .sql("SELECT * FROM lease WHERE state = 'revoking' AND due_at <= ? ORDER BY due_at LIMIT ?")
         .all(now, limit)
-        .map((row) => this.#lend(row, now + windowMs)),
-    );
+        .map((row) => this.#lend(row, now + windowMs));
+    });
   }
 
   #lend(row: Row, until: number): ClaimedLease {
@@ -186,7 +149,7 @@ export class Work implements WorkStore {
     return this.#ledger.db.transact(() => {
       const row = this.#ledger.leaseRow(id);
       if (!row || row['claim'] !== claim) return false;
-      this.#settle(row, settlement, this.#ledger.tick());
+      this.#settle(row, settlement, this.#ledger.now());
       return true;
     });
   }
@@ -228,9 +191,26 @@ export class Work implements WorkStore {
   }
 }
 
+/** Word for word the condition of an index. */
+const LIVE_EXTERNAL = "SELECT l.* FROM lease l WHERE l.external = 1 AND l.state IN ('reserved', 'active')";
+
 const NEXT_DUE = `SELECT min(due) AS due FROM (
   SELECT min(deadline) AS due FROM task WHERE state = 'open'
   UNION ALL SELECT min(expires_at) FROM lease WHERE external = 1 AND state = 'active'
   UNION ALL SELECT min(mint_deadline) FROM lease WHERE state = 'reserved'
   UNION ALL SELECT min(due_at) FROM lease WHERE state = 'revoking'
   UNION ALL SELECT min(at) FROM revocation WHERE walked = 0)`;
+
+const PURGEABLE_LEASES = `SELECT * FROM lease
+  WHERE expires_at <= ?1 AND (external = 0 OR (state IN ('revoked', 'expired') AND confirmed_at <= ?1))
+  ORDER BY expires_at LIMIT ?2`;
+
+/** ?1 now, ?2 the end of the retention of leases, ?3 limit. */
+const PRUNE_REVOCATIONS = `DELETE FROM revocation WHERE rowid IN (SELECT rowid FROM revocation
+  WHERE moot_at <= ?1 AND walked = 1 AND kind <> 'key' AND (kind IN ('task', 'lease') OR moot_at <= ?2) LIMIT ?3)`;
+
+/** ?1 the end of their retention, ?2 the time by which a kill of theirs is moot, ?3 limit. */
+const PURGE_TASKS = `DELETE FROM task WHERE id IN (SELECT id FROM task t
+  WHERE closed_at <= ?1 AND deadline <= ?2 AND state = 'settled'
+    AND NOT EXISTS (SELECT 1 FROM lease WHERE task_id = t.id)
+  ORDER BY closed_at LIMIT ?3) RETURNING id`;

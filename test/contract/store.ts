@@ -1,0 +1,23 @@
+// The contract of the store port: the suite that every adapter runs. Its guarantees are those numbered in src/store/store.ts.
+import { afterEach, describe } from '@jest/globals';
+import { describeExternalLeases } from './store/external-leases.js';
+import type { StoreHarness, StoreTerms } from './store/harness.js';
+import { describeLeases } from './store/leases.js';
+import { describeRecords } from './store/records.js';
+import { describeRevocations } from './store/revocations.js';
+import { Scene } from './store/scene.js';
+import { describeSweeping } from './store/sweeping.js';
+import { describeTasks } from './store/tasks.js';
+
+export function describeStore(name: string, harness: StoreHarness): void {
+  describe(`the ${name} store`, () => {
+    const begin = (terms?: Partial<StoreTerms>): Promise<Scene> => Scene.open(harness, terms);
+    afterEach(() => harness.close());
+    describeTasks(begin);
+    describeLeases(begin);
+    describeExternalLeases(begin);
+    describeRevocations(begin);
+    describeSweeping(begin);
+    describeRecords(begin, harness);
+  });
+}

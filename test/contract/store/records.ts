@@ -1,0 +1,363 @@
+// The store's contract on what stands beside tasks and leases: audit, time, durability, replay keys, signing keys.
+import { describe, expect, it } from '@jest/globals';
+import type { AuditEvent } from '../../../src/audit/event.js';
+import { MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
+import type { LeaseId } from '../../../src/domain/ids.js';
+import type { KeyUse, SigningKeyRecord, Store } from '../../../src/store/store.js';
+import { StoreUnavailable } from '../../../src/store/store.js';
+import type { StoreHarness } from './harness.js';
+import { SettableClock, TERMS } from './harness.js';
+import type { Scene } from './scene.js';
+import {
+  AGENT,
+  entry,
+  externalRequest,
+  newTask,
+  OPERATOR,
+  OTHER_AGENT,
+  PLANNER,
+  select,
+  taskId,
+  tokenRequest,
+} from './scene.js';
+
+export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarness): void {
+  describe('audit', () => {
+    type Transition = (scene: Scene, written: ReturnType<typeof entry>) => Promise<unknown>;
+    const renewal = { agent: AGENT, ttlMs: MINUTE_MS, policyDigest: 'p' };
+    it.each<[string, Transition, Partial<AuditEvent>]>([
+      [
+        'an opening',
+        ({ store }, e) => store.openTask(newTask('run-9'), e),
+        { outcome: 'permitted', taskId: taskId('run-9') },
+      ],
+      [
+        'a refused opening',
+        ({ store }, e) => store.openTask(newTask('run-1', { bodyDigest: 'x' }), e),
+        { outcome: 'refused', reason: 'task_conflict' },
+      ],
+      ['an issuance', ({ store }, e) => store.issueLease(tokenRequest('run-1'), e), { outcome: 'permitted' }],
+      [
+        'a refused issuance',
+        ({ store }, e) => store.issueLease(tokenRequest('run-x'), e),
+        { outcome: 'refused', reason: 'task_unknown' },
+      ],
+      [
+        'a reservation',
+        ({ store }, e) => store.reserveLease(externalRequest('run-1'), e),
+        { outcome: 'permitted', detail: expect.objectContaining({ stage: 'reserved' }) },
+      ],
+      [
+        'an activation',
+        async (scene, e) => scene.store.activateLease(await newestLease(scene), {}, e),
+        { outcome: 'permitted', detail: expect.objectContaining({ stage: 'active' }) },
+      ],
+      [
+        'a mint given up',
+        async (scene, e) => scene.store.abandonLease(await newestLease(scene), 'mint_failed', e),
+        { outcome: 'failed', detail: expect.objectContaining({ stage: 'mint_failed' }) },
+      ],
+      [
+        'a refused renewal',
+        async (scene, e) => scene.store.renewLease(await newestLease(scene), renewal, e),
+        { outcome: 'refused', reason: 'lease_ended' },
+      ],
+      [
+        'an extension',
+        ({ store, clock }, e) =>
+          store.extendTask(
+            taskId('run-1'),
+            { deadline: clock.now() + 11 * MINUTE_MS, maxTtlMs: 60 * MINUTE_MS },
+            e,
+          ),
+        { outcome: 'permitted', taskId: taskId('run-1') },
+      ],
+      [
+        'a closing',
+        ({ store }, e) => store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, e),
+        { outcome: 'permitted', taskId: taskId('run-1') },
+      ],
+      [
+        'a closing of what is closed',
+        ({ store }, e) => store.closeTask(taskId('closed'), { outcome: 'completed', by: PLANNER }, e),
+        { outcome: 'permitted', taskId: taskId('closed') },
+      ],
+      [
+        'a kill',
+        ({ store }, e) => store.revoke({ select: select('agent', AGENT), by: OPERATOR }, e),
+        { outcome: 'permitted', detail: expect.objectContaining({ select: `agent:${AGENT}` }) },
+      ],
+      [
+        'a refused lifting',
+        ({ store }, e) => store.liftQuarantine(AGENT, e),
+        { outcome: 'refused', reason: 'quarantine_unknown' },
+      ],
+      [
+        'a new signing key',
+        ({ store }, e) => store.addSigningKey(signingKey('k', 1), e),
+        { outcome: 'permitted' },
+      ],
+      [
+        'what belongs to no transition',
+        ({ store }, e) => store.record(e, { outcome: 'refused', reason: 'token_expired' }),
+        { outcome: 'refused', reason: 'token_expired' },
+      ],
+    ])(
+      'writes exactly one event for %s, in the same transaction, and concludes the entry',
+      async (_, transition, expected) => {
+        const scene = await begin();
+        await scene.task('run-1');
+        await scene.task('closed');
+        await scene.closeTask('closed');
+        await scene.reserve('run-1');
+        const before = await scene.store.auditEvents({ limit: 99 });
+        const written = entry('request', { principal: PLANNER, tool: 'crm', detail: { token: 'digest' } });
+        await transition(scene, written);
+        expect(written.concluded).toBe(true);
+        await scene.crash();
+        const [event, ...earlier] = await scene.store.auditEvents({ limit: 99 });
+        expect(earlier).toEqual(before);
+        expect(event).toMatchObject({
+          action: 'request',
+          requestId: written.requestId,
+          principal: PLANNER,
+          tool: 'crm',
+          ...expected,
+        });
+        expect(event!.detail).toMatchObject({ token: 'digest' });
+        expect(event!.sequence).toBe(before.length + 1);
+      },
+    );
+
+    it('knows the lease that an issuance made, and how a kill was settled', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const { id } = await scene.external('run-1');
+      await scene.revoke(select('lease', id));
+      await scene.settleAll();
+      const events = await scene.store.auditEvents({ lease: id, limit: 9 });
+      expect(events.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
+        'lease.settle permitted',
+        'token.exchange permitted',
+        'token.exchange permitted',
+      ]);
+    });
+
+    it('loses nothing that was acknowledged and keeps nothing that was not: never a lease without its event, nor the reverse', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const acknowledged = await Promise.all(Array.from({ length: 30 }, () => scene.issue('run-1')));
+      const pending = Array.from({ length: 30 }, () => scene.issue('run-1').catch(() => undefined));
+      await scene.crash();
+      await Promise.all(pending);
+      const leases = (await scene.store.listLeases({ limit: 99 })).map(({ id }) => id).toSorted();
+      const events = (await scene.store.auditEvents({ limit: 99 }))
+        .flatMap(({ leaseId }) => leaseId ?? [])
+        .toSorted();
+      expect(leases).toEqual(events);
+      expect(leases).toEqual(expect.arrayContaining(acknowledged.map(({ id }) => id)));
+    });
+
+    it('is found by task tree, agent, lease and request, newest first', async () => {
+      const scene = await begin();
+      const record = async (facts: object): Promise<string> => {
+        const written = entry('request', facts);
+        await scene.store.record(written, { outcome: 'permitted' });
+        return written.requestId;
+      };
+      const parent = await record({ taskId: 'run-4', principal: PLANNER });
+      const child = await record({ taskId: 'run-4.a', principal: AGENT });
+      const beside = await record({ taskId: 'run-42', principal: AGENT, leaseId: 'lease_x' });
+      const found = async (query: object): Promise<string[]> =>
+        (await scene.store.auditEvents({ limit: 9, ...query })).map(({ requestId }) => requestId);
+      expect(await found({})).toEqual([beside, child, parent]);
+      expect(await found({ task: 'run-4' })).toEqual([child, parent]);
+      expect(await found({ agent: AGENT })).toEqual([beside, child]);
+      expect(await found({ agent: AGENT, task: 'run-4' })).toEqual([child]);
+      expect(await found({ lease: 'lease_x' })).toEqual([beside]);
+      expect(await found({ request: child })).toEqual([child]);
+    });
+
+    it('comes a page at a time, backwards from the newest, and forwards from what is known', async () => {
+      const { store } = await begin();
+      for (let n = 0; n < 7; n++) await store.record(entry(), { outcome: 'permitted' });
+      const sequences = async (query: object): Promise<number[]> =>
+        (await store.auditEvents({ limit: 3, ...query })).map(({ sequence }) => sequence);
+      expect(await sequences({})).toEqual([7, 6, 5]);
+      expect(await sequences({ before: 5 })).toEqual([4, 3, 2]);
+      expect(await sequences({ before: 2 })).toEqual([1]);
+      expect(await sequences({ after: 5 })).toEqual([7, 6]);
+      expect(await sequences({ after: 7 })).toEqual([]);
+    });
+  });
+
+  describe('the store’s time', () => {
+    it('never goes back with a clock that does, nor across a crash', async () => {
+      const scene = await begin();
+      await scene.task('run-1', { ttlMs: 60 * MINUTE_MS });
+      scene.clock.advance(30 * SECOND_MS);
+      const lease = await scene.issue('run-1');
+      scene.clock.advance(-50 * SECOND_MS);
+      expect(await scene.store.now()).toBe(lease.issuedAt);
+      expect((await scene.issue('run-1')).issuedAt).toBeGreaterThanOrEqual(lease.issuedAt);
+      await scene.crash();
+      expect(await scene.store.now()).toBeGreaterThanOrEqual(lease.issuedAt);
+      expect((await scene.issue('run-1')).issuedAt).toBeGreaterThanOrEqual(lease.issuedAt);
+    });
+
+    it('keeps the fence across a crash: what is issued next is later than a kill before it', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const { cutoff } = await scene.revoke(select('all'));
+      await scene.crash();
+      const lease = await scene.issue('run-1');
+      expect(lease.issuedAt).toBeGreaterThan(cutoff);
+      expect(await scene.standing(lease.id)).toBe('active');
+    });
+
+    it('does not start more than a minute ahead of the machine: rather not at all than with wrong deadlines', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      scene.clock.advance(-MINUTE_MS);
+      await scene.crash();
+      scene.clock.advance(-1);
+      await expect(scene.crash()).rejects.toThrow(StoreUnavailable);
+    });
+  });
+
+  describe('once', () => {
+    it('is true for one among many who come at the same time', async () => {
+      const { store, clock } = await begin();
+      const expiresAt = clock.now() + MINUTE_MS;
+      const winners = await Promise.all(Array.from({ length: 50 }, () => store.once('jti-1', expiresAt)));
+      expect(winners.filter(Boolean)).toHaveLength(1);
+      expect(await store.once('jti-2', expiresAt)).toBe(true);
+    });
+
+    it('is false until the key expires, also after a crash and a sweep, and true again then', async () => {
+      const scene = await begin();
+      expect(await scene.store.once('jti-1', scene.clock.now() + MINUTE_MS)).toBe(true);
+      await scene.crash();
+      scene.clock.advance(MINUTE_MS - 1);
+      await scene.sweep();
+      expect(await scene.store.once('jti-1', scene.clock.now() + MINUTE_MS)).toBe(false);
+      scene.clock.advance(1);
+      expect(await scene.store.once('jti-1', scene.clock.now() + MINUTE_MS)).toBe(true);
+      expect(await scene.store.once('jti-1', scene.clock.now() + MINUTE_MS)).toBe(false);
+    });
+  });
+
+  describe('signing keys', () => {
+    it('are kept by use, in the order of their activation, until they are removed', async () => {
+      const scene = await begin();
+      for (const key of [signingKey('a', 1), signingKey('b', 2), signingKey('f', 1, 'feed')]) {
+        expect(await scene.store.addSigningKey(key, entry('key.rotate'))).toBe(true);
+      }
+      await scene.crash();
+      expect(await scene.store.signingKeys('credential')).toEqual([signingKey('a', 1), signingKey('b', 2)]);
+      await scene.store.removeSigningKey('a');
+      expect(await scene.store.signingKeys('credential')).toEqual([signingKey('b', 2)]);
+      expect(await scene.store.signingKeys('feed')).toEqual([signingKey('f', 1, 'feed')]);
+    });
+
+    it('are rotated once by two brokers at the same time, and the one that came too late says nothing', async () => {
+      const { store } = await begin();
+      const rotate = async (kids: string[], newest: string | null, activatesAt: number): Promise<boolean[]> =>
+        Promise.all(
+          kids.map((kid, n) =>
+            store.addSigningKey(signingKey(kid, activatesAt + n), entry('key.rotate'), newest),
+          ),
+        );
+      expect((await rotate(['a', 'b'], null, 1)).filter(Boolean)).toHaveLength(1);
+      const [first] = await store.signingKeys('credential');
+      expect((await rotate(['c', 'd'], first!.kid, 100)).filter(Boolean)).toHaveLength(1);
+      expect(await store.signingKeys('credential')).toHaveLength(2);
+      expect(await store.auditEvents({ limit: 9 })).toHaveLength(2);
+    });
+
+    it('never activate before one that is there already', async () => {
+      const { store } = await begin();
+      await store.addSigningKey(signingKey('a', 10), entry());
+      const late = entry();
+      expect(await store.addSigningKey(signingKey('b', 10), late)).toBe(false);
+      expect(late.concluded).toBe(false);
+      expect(await store.addSigningKey(signingKey('c', 9), entry())).toBe(false);
+      expect(await store.addSigningKey(signingKey('a', 11), entry())).toBe(false);
+    });
+  });
+
+  describe('a store that is well, and one that is closed', () => {
+    it('says that it is well after it has tried to write', async () => {
+      const { store } = await begin();
+      expect(await store.ailment()).toBeUndefined();
+    });
+
+    it('finishes what was asked before it was closed, and can be closed again', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const pending = scene.issue('run-1');
+      await scene.store.close();
+      expect((await pending).state).toBe('active');
+      await scene.store.close();
+    });
+
+    it('rejects everything as unavailable once it is closed', async () => {
+      const store = await harness.open(new SettableClock(), TERMS);
+      await store.openTask(newTask('run-1'), entry());
+      await store.close();
+      const id = 'lease_0'.padEnd(34, '0') as never;
+      const calls: Record<Exclude<keyof Store, 'close' | 'ailment'>, () => Promise<unknown>> = {
+        openTask: () => store.openTask(newTask('run-1'), entry()),
+        readTask: () => store.readTask(taskId('run-1')),
+        listTasks: () => store.listTasks({ limit: 1 }),
+        countLeases: () => store.countLeases(taskId('run-1')),
+        extendTask: () => store.extendTask(taskId('run-1'), { deadline: 1, maxTtlMs: 1 }, entry()),
+        closeTask: () => store.closeTask(taskId('run-1'), { outcome: 'failed', by: PLANNER }, entry()),
+        issueLease: () => store.issueLease(tokenRequest('run-1'), entry()),
+        reserveLease: () => store.reserveLease(externalRequest('run-1'), entry()),
+        activateLease: () => store.activateLease(id, {}, entry()),
+        abandonLease: () => store.abandonLease(id, 'mint_failed', entry()),
+        renewLease: () => store.renewLease(id, { agent: AGENT, ttlMs: 1, policyDigest: '' }, entry()),
+        readLease: () => store.readLease(id),
+        listLeases: () => store.listLeases({ limit: 1 }),
+        revoke: () => store.revoke({ select: select('all'), by: OPERATOR }, entry()),
+        countSelected: () => store.countSelected(select('all')),
+        revocations: () => store.revocations(),
+        restoreRevocations: () => store.restoreRevocations([]),
+        quarantines: () => store.quarantines(),
+        liftQuarantine: () => store.liftQuarantine(OTHER_AGENT, entry()),
+        sweep: () => store.sweep(1),
+        claimDue: () => store.claimDue(1, 1),
+        settle: () => store.settle(id, 'claim', { kind: 'confirmed' }),
+        record: () => store.record(entry(), { outcome: 'failed' }),
+        auditEvents: () => store.auditEvents({ limit: 1 }),
+        once: () => store.once('jti', 1),
+        signingKeys: () => store.signingKeys('credential'),
+        addSigningKey: () => store.addSigningKey(signingKey('a', 1), entry()),
+        removeSigningKey: () => store.removeSigningKey('a'),
+        now: () => store.now(),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        const outcome = await call().then(
+          () => 'resolved',
+          (error: unknown) => (error instanceof StoreUnavailable ? error.code : error),
+        );
+        expect([name, outcome]).toEqual([name, 'ERR_STORE_UNAVAILABLE']);
+      }
+      expect(await store.ailment()).toMatch(/closed/);
+    });
+  });
+}
+
+const signingKey = (kid: string, activatesAt: number, use: KeyUse = 'credential'): SigningKeyRecord => ({
+  kid,
+  use,
+  algorithm: 'ES256',
+  publicJwk: '{}',
+  sealedPrivate: 'sealed',
+  createdAt: 1,
+  activatesAt,
+});
+
+const newestLease = async ({ store }: Scene): Promise<LeaseId> =>
+  (await store.listLeases({ limit: 1 }))[0]!.id;
