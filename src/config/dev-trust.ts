@@ -3,7 +3,9 @@ import type { Role } from '../domain/principal.js';
 import type { RoleRule, TrustedIssuer } from '../identity/trust.js';
 
 const DEV_TRUST_NAME = 'dev';
-const DEV_AUDIENCE = 'mayfly';
+export const DEV_AUDIENCE = 'mayfly';
+
+export const devIssuer = (brokerUrl: string): string => `${brokerUrl}/dev`;
 
 const byName = (role: Role, sub: string): RoleRule => ({
   grant: { role },
@@ -15,7 +17,7 @@ export function devTrust(brokerUrl: string, jwks: NonNullable<TrustedIssuer['jwk
   return {
     name: DEV_TRUST_NAME,
     kind: 'oidc',
-    issuer: `${brokerUrl}/dev`,
+    issuer: devIssuer(brokerUrl),
     audiences: [DEV_AUDIENCE],
     algorithms: ['ES256'],
     jwks,

@@ -10,12 +10,14 @@ import { type KeySet, readKeySet } from './jwks-file.js';
 import { ConfigurationError, type Mistake, type Path } from './mistakes.js';
 import { readPolicies } from './policy-files.js';
 import { configurationSchema } from './schema.js';
-import type { Settings } from './settings.js';
+import type { FixedSettings, Settings } from './settings.js';
 import { YamlSource } from './source.js';
 
 export interface LoadOptions {
   /** Trust that the file does not name: what `mayfly dev` adds, whose keys are made when it starts. */
   readonly extraTrust?: readonly TrustedIssuer[];
+  /** What `mayfly dev` decides itself, whatever the file says of it. */
+  readonly instead?: Partial<Pick<FixedSettings, 'issuer' | 'listen' | 'store'>>;
 }
 
 /**
@@ -40,7 +42,7 @@ export async function loadSettings(path: string, options: LoadOptions = {}): Pro
 
 /** The same for a text at hand; paths in it are relative to the folder of `path`. */
 export async function settingsFrom(text: string, path: string, options: LoadOptions = {}): Promise<Settings> {
-  const { extraTrust = [] } = options;
+  const { extraTrust = [], instead } = options;
   const source = new YamlSource(path, text);
   const folder = dirname(resolve(path));
   const { data, mistakes } = checkAgainst(configurationSchema, source);
@@ -53,7 +55,7 @@ export async function settingsFrom(text: string, path: string, options: LoadOpti
     : contradictionsIn(draft, source, extraTrust).filter((mistake) => !blamed.has(mistake.path));
   const all = [...source.flaws, ...mistakes, ...contradictions, ...files.mistakes];
   if (data === undefined || all.length > 0) throw new ConfigurationError(all);
-  return assemble(data, folder, files, extraTrust);
+  return { ...assemble(data, folder, files, extraTrust), ...instead };
 }
 
 async function readNamedFiles(
