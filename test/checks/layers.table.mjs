@@ -37,10 +37,11 @@ export const layers = {
   'broker.ts': ['domain', 'types:store', 'types:policy', 'types:minters', 'types:keys'],
   http: [...useCase, ...useCases, 'config', 'wire'],
   sdk: ['wire'],
-  cli: ['wire', 'config', 'domain', 'jws'],
-  'cli/serve.ts': ['cli', 'wire', 'config', 'domain', 'main.ts'],
-  'cli/dev.ts': ['cli', 'wire', 'config', 'domain', 'jws', 'main.ts'],
-  'cli/dev': ['cli', 'wire', 'config', 'domain', 'jws', 'main.ts'],
+  cli: ['wire', 'config', 'domain', 'cli/serve.ts', 'cli/dev.ts'],
+  // The two commands that run a broker.
+  'cli/serve.ts': ['cli', 'config', 'telemetry', 'main.ts'],
+  'cli/dev.ts': ['cli', 'cli/dev', 'config', 'telemetry', 'main.ts'],
+  'cli/dev': ['cli', 'config', 'domain'],
   // Only the composition root constructs.
   'main.ts': ['*'],
 };

@@ -1,0 +1,33 @@
+// Arguments as people write them, checked before anything is sent.
+import { InvalidArgumentError } from 'commander';
+import { parseDuration } from '../domain/duration.js';
+
+/** A duration of at least a second, as it was written: the broker reads it once more. */
+export function duration(written: string): string {
+  const ms = parseDuration(written);
+  if (ms === undefined || ms < 1000) {
+    throw new InvalidArgumentError('A number with its unit, a second at least: 30s, 15m, 2h.');
+  }
+  return written;
+}
+
+export function pageSize(written: string): number {
+  const size = Number(written);
+  if (/^\d{1,3}$/.test(written) && size >= 1 && size <= 200) return size;
+  throw new InvalidArgumentError('A number from 1 to 200.');
+}
+
+/** For options that may be given several times. */
+export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+/** `name=value` */
+export function pair(written: string): [name: string, value: string] {
+  const equals = written.indexOf('=');
+  if (equals < 1) throw new InvalidArgumentError('A name, an equals sign and a value: name=value.');
+  return [written.slice(0, equals), written.slice(equals + 1)];
+}
+
+export const collectPairs = (
+  written: string,
+  before: readonly [string, string][] = [],
+): [string, string][] => [...before, pair(written)];

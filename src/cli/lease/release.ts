@@ -1,0 +1,15 @@
+// `mayfly lease release`: gives a credential back before its time.
+import type { Command } from 'commander';
+import type { LeaseView } from '../../wire/leases.js';
+import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
+import type { Shell } from '../shell.js';
+import { leaseText } from './view.js';
+
+export function addLeaseRelease(lease: Command, shell: Shell): void {
+  brokerCommand(lease, 'release <id>', 'end a lease of yours, or any for operators').action(
+    async (id: string, options: BrokerOptions) => {
+      const answer = await connect(options, shell).delete<LeaseView>(`/v1/leases/${encodeURIComponent(id)}`);
+      show(shell, options, answer, leaseText);
+    },
+  );
+}

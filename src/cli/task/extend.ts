@@ -1,0 +1,26 @@
+// `mayfly task extend`: gives a task more time.
+import type { Command } from 'commander';
+import type { TaskView } from '../../wire/tasks.js';
+import { duration } from '../arguments.js';
+import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
+import { usage } from '../failure.js';
+import type { Shell } from '../shell.js';
+import { taskText } from './view.js';
+
+interface ExtendOptions extends BrokerOptions {
+  readonly ttl?: string;
+  readonly deadline?: string;
+}
+
+export function addTaskExtend(task: Command, shell: Shell): void {
+  brokerCommand(task, 'extend <id>', 'give a task a later deadline')
+    .option('--ttl <duration>', 'from now: 30m', duration)
+    .option('--deadline <time>', 'until then: 2026-03-01T18:00:00Z')
+    .action(async (id: string, options: ExtendOptions) => {
+      const { ttl, deadline } = options;
+      if ((ttl === undefined) === (deadline === undefined)) throw usage('give either --ttl or --deadline');
+      const path = `/v1/tasks/${encodeURIComponent(id)}/extend`;
+      const body = ttl === undefined ? { deadline } : { ttl };
+      show(shell, options, await connect(options, shell).post<TaskView>(path, body), taskText);
+    });
+}

@@ -1,0 +1,34 @@
+// `mayfly tool list`: the catalogue.
+import type { Command } from 'commander';
+import { showDuration } from '../domain/duration.js';
+import type { ToolView } from '../wire/tools.js';
+import { type BrokerOptions, brokerCommand, connect, showList } from './broker-command.js';
+import type { Shell } from './shell.js';
+import { table } from './table.js';
+
+export function addTool(program: Command, shell: Shell): void {
+  const tool = program.command('tool').description('tools: what credentials are there for');
+  brokerCommand(tool, 'list', 'the catalogue').action(async (options: BrokerOptions) => {
+    const answer = await connect(options, shell).get<{ tools: ToolView[] }>('/v1/tools');
+    showList(shell, options, answer, {
+      items: ({ tools }) => tools,
+      none: 'the catalogue is empty',
+      render: toolsText,
+    });
+  });
+}
+
+const toolsText = (tools: readonly ToolView[]): string =>
+  table(
+    ['tool', 'plane', 'actions', 'kind', 'sensitivity', 'longest', 'renewable', 'audience'],
+    tools.map((tool) => [
+      tool.name,
+      tool.plane,
+      tool.actions.join(' '),
+      tool.kind,
+      tool.sensitivity,
+      showDuration(tool.max_ttl_seconds * 1000),
+      tool.renewable ? 'yes' : 'no',
+      tool.audience,
+    ]),
+  );

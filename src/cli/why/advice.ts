@@ -1,0 +1,194 @@
+// What each refusal means, and what to do about it: for the operator who reads the record, never for the caller.
+import type { RefusalReason } from '../../domain/refusal.js';
+
+export interface Advice {
+  readonly means: string;
+  readonly todo: string;
+}
+
+const advice = (means: string, todo: string): Advice => ({ means, todo });
+
+const FORGED =
+  'If nobody has changed keys lately, somebody may be trying tokens: look at where it came from.';
+const FIX_CALLER = 'Correct the call; the answer to the caller named the flaws.';
+
+/** Exhaustive: a new reason does not compile before somebody has written what to do about it. */
+export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
+  token_missing: advice('no workload token came with it', 'Send one: Authorization: Bearer <token>.'),
+  token_malformed: advice(
+    'what came is not a compact JWT',
+    'See that the caller sends the token itself: no file name, no quotes, no line break.',
+  ),
+  token_too_large: advice('the token is larger than any we take', 'Have the issuer put fewer claims in it.'),
+  token_encrypted: advice(
+    'the token is encrypted (JWE)',
+    'Have the issuer sign its tokens and not encrypt them.',
+  ),
+  token_type_not_allowed: advice(
+    'the typ of the token says that it is for something else',
+    'Use a token that the issuer made to identify a workload: an access or ID token.',
+  ),
+  header_not_allowed: advice(
+    'the header of the token brings its own key, or parameters that we must not pass over',
+    FORGED,
+  ),
+  algorithm_not_allowed: advice(
+    'it is signed with an algorithm that its trust does not name',
+    'Add the algorithm under algorithms of that trust, if its issuer really signs so.',
+  ),
+  issuer_unknown: advice(
+    'nobody here trusts the issuer of the token',
+    'Compare its iss with issuer under trust, to the last slash; add a trust if there is none.',
+  ),
+  issuer_unavailable: advice(
+    'the keys of the issuer could not be had',
+    'See that the broker reaches jwks_uri or the discovery of the issuer, or give jwks_file.',
+  ),
+  key_unknown: advice('the issuer publishes no key of that id', FORGED),
+  signature_invalid: advice('the signature does not fit the token', FORGED),
+  audience_mismatch: advice(
+    'the token is meant for somebody else',
+    'Have the issuer put the audience in it that its trust names here.',
+  ),
+  token_expired: advice(
+    'the token has expired',
+    'Fetch a fresh one before the call; see that the clocks are right.',
+  ),
+  token_not_yet_valid: advice(
+    'the token is not valid yet',
+    'See that the clocks of the issuer and the broker agree.',
+  ),
+  token_too_old: advice(
+    'the token was issued longer ago than max_token_age of its trust',
+    'Fetch a fresh one, or raise max_token_age if that is how this issuer works.',
+  ),
+  claim_missing: advice(
+    'the token lacks a claim that it must have',
+    'Have the issuer add it; the detail names it.',
+  ),
+  claim_mistyped: advice(
+    'a claim of the token has the wrong type',
+    'Have the issuer correct it; the detail names it.',
+  ),
+  token_replayed: advice(
+    'the token was used before, and its trust allows each token once',
+    'Fetch a fresh token for every request. If the caller did that, its token was stolen: revoke the agent.',
+  ),
+  own_credential: advice(
+    'a credential that Mayfly issued was shown as a workload token',
+    'Use the token of the platform. Credentials open tools and nothing here.',
+  ),
+  role_missing: advice(
+    'the caller is known, but has none of the roles that this takes',
+    'Compare its claims with the roles of its trust, if it should have one.',
+  ),
+
+  task_unknown: advice('there is no such task', 'Compare the id; open the task first.'),
+  task_not_yours: advice(
+    'the task is that of another orchestrator',
+    'Let the orchestrator that opened it do this, or an operator where that is allowed.',
+  ),
+  task_id_not_allowed: advice(
+    'the role of the orchestrator does not reach this id',
+    'Choose an id that matches tasks of its role, or widen that.',
+  ),
+  task_closed: advice(
+    'the task had ended',
+    'Open a new one. Ended tasks do not come back, and that is the point.',
+  ),
+  task_ending: advice(
+    'the task was so near its deadline that not a second was left',
+    'Extend the task, or open the next one with a longer ttl.',
+  ),
+  task_conflict: advice(
+    'a task of this id was opened before, with another body or by another orchestrator',
+    'Choose another id. To repeat an opening, repeat it unchanged.',
+  ),
+  task_ttl_exceeded: advice(
+    'it would last longer than tasks.max_ttl',
+    'Ask for less, or raise tasks.max_ttl.',
+  ),
+  deadline_not_later: advice(
+    'the new deadline is not after the present one',
+    'Name a later one; nothing shortens a task but its end.',
+  ),
+  parent_unknown: advice(
+    'there is no such parent task, or it is that of another orchestrator',
+    'Open the parent first, as the same orchestrator.',
+  ),
+  exceeds_parent: advice(
+    'the manifest asks for more than that of its parent holds',
+    'Ask for less; the detail says what is too much. Authority only narrows.',
+  ),
+
+  request_malformed: advice('the request is not well formed', FIX_CALLER),
+  grant_type_unsupported: advice('the token endpoint knows token exchange only', FIX_CALLER),
+  token_kind_unsupported: advice('it asked for a kind of token that is not made here', FIX_CALLER),
+  target_missing: advice('it named no tool', 'Name one: audience with its name, or resource with its URI.'),
+  target_unknown: advice(
+    'there is no such tool, or audience and resource name different ones',
+    'Compare with `mayfly tool list`.',
+  ),
+  agent_not_in_manifest: advice(
+    'the manifest of the task does not name this agent',
+    'Open a task that does, if the agent belongs there. If not: why does it know the id?',
+  ),
+  tool_not_in_manifest: advice(
+    'the manifest of the task does not hold this tool',
+    'Open a task that does. A manifest never grows.',
+  ),
+  action_not_granted: advice(
+    'the manifest of the task, or the catalogue, does not hold that action of the tool',
+    'Ask for less, or open a task that holds it.',
+  ),
+  details_malformed: advice('the authorization_details are not well formed', FIX_CALLER),
+  resource_not_granted: advice(
+    'the manifest of the task does not reach that resource',
+    'Ask for less, or open a task that reaches it.',
+  ),
+  agent_quarantined: advice(
+    'the agent is in quarantine',
+    'Find out why (`mayfly quarantine list`); when that is settled: `mayfly quarantine lift <agent>`.',
+  ),
+  policy_denied: advice(
+    'policy did not permit it',
+    'The detail names what decided. If the policy is wrong, change it and reload; what the agent asks may be.',
+  ),
+  key_revoked: advice(
+    'the signing key had just been revoked, and the next one was not there yet',
+    'Try again. If it stays: look at the log of the broker.',
+  ),
+
+  lease_unknown: advice(
+    'there is no such lease',
+    'Compare the id. Ended ones are forgotten after lease_retention.',
+  ),
+  lease_not_yours: advice('the lease is that of another agent', 'Let that agent do this, or an operator.'),
+  lease_ended: advice('the lease had ended', 'See how: `mayfly why <lease>`. Ask for a new credential.'),
+  not_renewable: advice(
+    'leases of this tool cannot be renewed',
+    'Ask for a new credential, or set renewable for the tool.',
+  ),
+  quarantine_unknown: advice(
+    'that agent is not in quarantine',
+    'Compare the name with `mayfly quarantine list`.',
+  ),
+
+  body_too_large: advice('the body is larger than http.body_limit', 'Send less, or raise the limit.'),
+  body_not_readable: advice('the body could not be read', FIX_CALLER),
+  media_type_unsupported: advice('the body is of a kind that is not understood there', FIX_CALLER),
+  route_unknown: advice('there is nothing at this address', 'Compare the path, and the URL of the broker.'),
+  method_not_allowed: advice('this method is not for this address', FIX_CALLER),
+  store_unavailable: advice(
+    'the store could not be used',
+    'Look at /readyz and the log of the broker: a full disk, a lost connection. Callers may try again.',
+  ),
+  shutting_down: advice(
+    'the broker was going down',
+    'Try again: another broker, or this one when it is back.',
+  ),
+};
+
+/** Undefined for a reason that only a newer broker knows. */
+export const adviceFor = (reason: string): Advice | undefined =>
+  Object.hasOwn(ADVICE, reason) ? ADVICE[reason as RefusalReason] : undefined;

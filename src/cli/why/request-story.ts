@@ -1,0 +1,66 @@
+// What one request came to, in words: who asked for what, the true reason, and what to do about it.
+import type { AuditEventView } from '../../wire/audit.js';
+import { plain } from '../plain.js';
+import { when } from '../time.js';
+import { adviceFor } from './advice.js';
+
+/** What somebody did, by the action of the audit log; one that is not here is shown by its name. */
+const DID: Readonly<Record<string, string>> = {
+  'token.exchange': 'asked for a credential',
+  'token.introspect': 'asked whether a credential is alive',
+  'token.revoke': 'gave a credential back',
+  'task.open': 'opened a task',
+  'task.read': 'looked at a task',
+  'task.list': 'listed tasks',
+  'task.extend': 'extended a task',
+  'task.complete': 'ended a task',
+  'task.expire': 'ended a task whose deadline had come',
+  'lease.read': 'looked at a lease',
+  'lease.list': 'listed leases',
+  'lease.renew': 'renewed a lease',
+  'lease.release': 'released a lease',
+  'lease.settle': 'went to kill a credential at its target',
+  'revocation.preview': 'looked at what a revocation would end',
+  'revocation.create': 'revoked credentials',
+  'quarantine.list': 'listed quarantines',
+  'quarantine.lift': 'lifted a quarantine',
+  'tool.list': 'listed tools',
+  'audit.read': 'read the audit log',
+  'key.rotate': 'rotated the signing keys',
+};
+
+const OUTCOME: Readonly<Record<string, string>> = {
+  permitted: 'permitted',
+  refused: 'REFUSED',
+  failed: 'FAILED: a fault on the side of the broker or of a target',
+};
+
+/** One event as a paragraph. */
+export function requestStory(event: AuditEventView, now: number): string[] {
+  const { action, outcome, principal, task_id: task, lease_id: lease, tool, reason, detail } = event;
+  const did = DID[action] ?? `did ${action}`;
+  const about = [tool && `tool ${tool}`, task && `task ${task}`, lease].filter(Boolean).join(', ');
+  const who = principal ?? (outcome === 'permitted' ? 'mayfly' : 'somebody whose token was not accepted');
+  return [
+    plain(`At ${when(event.at, now)}, ${who} ${did}${about === '' ? '' : ` (${about})`}.`),
+    plain(`Outcome: ${OUTCOME[outcome] ?? outcome}${reason === undefined ? '' : `, ${reason}`}.`),
+    ...reasonLines(reason),
+    ...detailLines(detail),
+  ];
+}
+
+function reasonLines(reason: string | undefined): string[] {
+  if (reason === undefined) return [];
+  const known = adviceFor(reason);
+  if (!known) return ['Reason:  one that this mayfly does not know: the broker is newer.'];
+  return [`Reason:  ${known.means}.`, `To do:   ${known.todo}`];
+}
+
+/** What the decision was made of comes first and in words; the rest as it was recorded. */
+function detailLines({ why, error, flaws: _told, ...rest }: AuditEventView['detail']): string[] {
+  const lines: string[] = [];
+  if (typeof why === 'string') lines.push(`Detail:  ${why}`);
+  if (typeof error === 'string') lines.push(`Error:   ${error}`);
+  if (Object.keys(rest).length > 0) lines.push(`Facts:   ${JSON.stringify(rest)}`);
+  return lines.map(plain);
+}
