@@ -1,0 +1,222 @@
+// `mayfly why` tells how a credential died and why a request was refused, whatever did it.
+import { describe, expect, test } from '@jest/globals';
+import { ADVICE, adviceFor } from '../../src/cli/why/advice.js';
+import { leaseStory, storyFromLog } from '../../src/cli/why/lease-story.js';
+import { requestStory } from '../../src/cli/why/request-story.js';
+import { REFUSAL_REASONS } from '../../src/domain/refusal.js';
+import type { AuditEventView } from '../../src/wire/audit.js';
+import type { LeaseView } from '../../src/wire/leases.js';
+
+const NOW = Date.parse('2026-03-01T12:10:00.000Z');
+const ENDED_AT = '2026-03-01T12:01:00.000Z';
+const KILL = 'req_0000000000000000000002';
+
+const LEASE: LeaseView = {
+  id: 'lease_0000000000000000000000000001',
+  task_id: 'run-42',
+  agent: 'dev/agent-7',
+  tool: 'crm',
+  plane: 'data',
+  kind: 'jwt',
+  revocation: 'pushed',
+  audience: 'https://crm.example',
+  scope: 'read',
+  issued_at: '2026-03-01T12:00:00.000Z',
+  expires_at: '2026-03-01T12:15:00.000Z',
+  state: 'active',
+  policy_digest: 'digest',
+  request_id: 'req_0000000000000000000001',
+};
+
+let sequence = 0;
+const event = (facts: Partial<AuditEventView>): AuditEventView => ({
+  sequence: ++sequence,
+  at: ENDED_AT,
+  request_id: KILL,
+  action: 'task.complete',
+  outcome: 'permitted',
+  principal: 'dev/planner',
+  detail: {},
+  ...facts,
+});
+
+const ended = (cause: string, more: Partial<NonNullable<LeaseView['ended']>> = {}): LeaseView => ({
+  ...LEASE,
+  state: 'revoked',
+  ended: { at: ENDED_AT, cause, request_id: KILL, ...more },
+});
+
+describe('the story of a lease', () => {
+  const DEATHS: readonly [name: string, lease: LeaseView, events: AuditEventView[], told: string][] = [
+    [
+      'its task was completed',
+      ended('task', { name: 'run-42', reason: 'all done' }),
+      [event({ task_id: 'run-42', detail: { outcome: 'completed' } })],
+      `because task run-42 was completed by dev/planner (reason "all done"); request ${KILL}.`,
+    ],
+    [
+      'the task above its own was cancelled',
+      { ...ended('task', { name: 'run-42.a' }), task_id: 'run-42.a' },
+      [event({ task_id: 'run-42', detail: { outcome: 'cancelled' } })],
+      'because task run-42, which run-42.a is part of, was cancelled by dev/planner',
+    ],
+    [
+      'its task ran out of time',
+      ended('task', { name: 'run-42' }),
+      [event({ action: 'task.expire', task_id: 'run-42', detail: {} })],
+      'because task run-42 reached its deadline',
+    ],
+    [
+      'its agent was revoked',
+      ended('agent', { name: 'dev/agent-7', reason: 'odd' }),
+      [
+        event({
+          action: 'revocation.create',
+          principal: 'dev/operator',
+          detail: { select: 'agent:dev/agent-7' },
+        }),
+      ],
+      'because dev/operator revoked agent dev/agent-7 (reason "odd")',
+    ],
+    [
+      'everything was revoked',
+      ended('all'),
+      [event({ action: 'revocation.create', principal: 'dev/operator', detail: { select: 'all' } })],
+      'because dev/operator revoked all;',
+    ],
+    [
+      'its agent released it',
+      ended('lease', { name: LEASE.id }),
+      [event({ action: 'lease.release', principal: LEASE.agent })],
+      'because its agent dev/agent-7 released it',
+    ],
+    [
+      'an operator released it',
+      ended('lease', { name: LEASE.id }),
+      [event({ action: 'lease.release', principal: 'dev/operator' })],
+      'because dev/operator revoked it',
+    ],
+    [
+      'an agent looks, who may not read the log',
+      ended('task', { name: 'run-42' }),
+      [],
+      'because task run-42 ended;',
+    ],
+    [
+      'a tool was revoked, and the log is silent',
+      ended('tool', { name: 'crm' }),
+      [],
+      'because tool crm was revoked',
+    ],
+    [
+      'its time was over',
+      { ...ended('ttl'), state: 'expired' },
+      [],
+      'It ran out by itself at 2026-03-01 12:01:00Z',
+    ],
+    ['nobody knows whether it was made', ended('mint_unknown'), [], 'nobody could tell whether'],
+    [
+      'a newer broker has another cause',
+      ended('moon', { name: 'full' }),
+      [],
+      'because moon full was revoked',
+    ],
+  ];
+
+  test.each(DEATHS)('says that %s', (_name, lease, events, told) => {
+    const story = leaseStory(lease, events, NOW).join('\n');
+    expect(story).toContain(told);
+    expect(story).toContain('was issued to dev/agent-7 for crm (read)');
+  });
+
+  test('does not take an event that was refused, or another request, for the kill', () => {
+    const events = [
+      event({ outcome: 'refused', reason: 'task_not_yours', principal: 'dev/other', detail: {} }),
+      event({ request_id: 'req_0000000000000000000009', principal: 'dev/other' }),
+    ];
+    expect(leaseStory(ended('task', { name: 'run-42' }), events, NOW).join()).not.toContain('dev/other');
+  });
+
+  test.each([
+    ['active', 'It is active, and ends at 2026-03-01 12:15:00Z (in 5m)'],
+    ['reserved', 'being made at the target'],
+  ] as const)('of one that is %s says so', (state, told) => {
+    expect(leaseStory({ ...LEASE, state }, [], NOW).join()).toContain(told);
+  });
+
+  test('says loudly that a credential could not be killed, and what the target said last', () => {
+    const settle = event({ action: 'lease.settle', outcome: 'failed', detail: { error: 'no\u001b route' } });
+    const story = leaseStory({ ...ended('task'), kind: 'postgres', state: 'irrevocable' }, [settle], NOW);
+    expect(story.join('\n')).toContain(
+      String.raw`could NOT be killed at its target: somebody must look there. The last attempt said: no\x1b route`,
+    );
+  });
+
+  test('says whether the target has let go', () => {
+    expect(leaseStory({ ...ended('task'), kind: 'postgres', state: 'revoking' }, [], NOW).join()).toContain(
+      'keeps trying',
+    );
+    const confirmed = { ...ended('task'), kind: 'postgres', confirmed_at: '2026-03-01T12:02:00.000Z' };
+    expect(leaseStory(confirmed, [], NOW).join()).toContain('let go of it at 2026-03-01 12:02:00Z');
+  });
+
+  test('is told from the log alone to those who may not read leases', () => {
+    const issued = event({
+      action: 'token.exchange',
+      principal: 'dev/agent-7',
+      tool: 'crm',
+      task_id: 'run-42',
+    });
+    const closed = event({ task_id: 'run-42', detail: { outcome: 'failed' } });
+    const story = storyFromLog(LEASE.id, [issued, closed], NOW).join('\n');
+    expect(story).toContain('was issued to dev/agent-7 for crm in task run-42');
+    expect(story).toContain('because task run-42 was ended as failed by dev/planner');
+  });
+});
+
+describe('the story of a request', () => {
+  test('names the caller, the true reason, what it means and what to do', () => {
+    const refused = event({
+      action: 'token.exchange',
+      outcome: 'refused',
+      reason: 'agent_not_in_manifest',
+      principal: 'dev/agent-9',
+      task_id: 'run-42',
+      detail: { why: 'dev/agent-9 is not among dev/agent-1', token: 'digest' },
+    });
+    expect(requestStory(refused, NOW)).toEqual([
+      'At 2026-03-01 12:01:00Z (9m ago), dev/agent-9 asked for a credential (task run-42).',
+      'Outcome: REFUSED, agent_not_in_manifest.',
+      'Reason:  the manifest of the task does not name this agent.',
+      expect.stringMatching(/^To do: {3}Open a task that does/),
+      'Detail:  dev/agent-9 is not among dev/agent-1',
+      'Facts:   {"token":"digest"}',
+    ]);
+  });
+
+  test('says that nobody was let in where the token was not accepted', () => {
+    const { principal: _none, ...anonymous } = event({ outcome: 'refused', reason: 'token_expired' });
+    expect(requestStory(anonymous, NOW)[0]).toContain('somebody whose token was not accepted ended a task');
+  });
+
+  test('survives actions, outcomes and reasons of a newer broker', () => {
+    const strange = { action: 'moon.eclipse', outcome: 'refused', reason: 'constructor' } as const;
+    const story = requestStory(event(strange), NOW).join('\n');
+    expect(story).toContain('did moon.eclipse');
+    expect(story).toContain('the broker is newer');
+  });
+
+  test('cannot be rewritten by what the caller sent', () => {
+    const story = requestStory(event({ principal: 'a\u001b[2K', detail: { why: '\u202e' } }), NOW).join('\n');
+    expect(story).not.toMatch(/[\u001b\u202e]/);
+  });
+});
+
+test('there is advice for every reason, as sentences', () => {
+  expect(Object.keys(ADVICE).sort()).toEqual([...REFUSAL_REASONS].sort());
+  for (const { means, todo } of Object.values(ADVICE)) {
+    expect(means).toMatch(/^[^A-Z].*[^.]$/);
+    expect(todo).toMatch(/^[A-Z].*[.?]$/);
+  }
+  expect(adviceFor('__proto__')).toBeUndefined();
+});
