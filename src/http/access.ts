@@ -11,6 +11,8 @@ export interface Access {
   readonly roles: readonly Role[] | 'any';
   /** `form`: an OAuth endpoint, with OAuth's errors; `json` and `none`: problem details. */
   readonly body: 'none' | 'json' | 'form';
+  /** Whether the query says anything. Where it does not, what stands there is refused, as it was meant to say something. */
+  readonly query: boolean;
 }
 
 const TASK = '/v1/tasks/:id';
@@ -21,23 +23,23 @@ export const ACCESS = {
   revokeToken: on('post', '/revoke', 'token.revoke', ['agent', 'operator'], 'form'),
 
   openTask: on('post', '/v1/tasks', 'task.open', ['orchestrator'], 'json'),
-  listTasks: on('get', '/v1/tasks', 'task.list', ['orchestrator', 'operator', 'auditor']),
+  listTasks: on('get', '/v1/tasks', 'task.list', ['orchestrator', 'operator', 'auditor'], 'none', true),
   readTask: on('get', TASK, 'task.read', ['orchestrator', 'operator', 'auditor']),
-  completeTask: on('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json'),
+  completeTask: on('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
   extendTask: on('post', `${TASK}/extend`, 'task.extend', ['orchestrator'], 'json'),
 
   listTools: on('get', '/v1/tools', 'tool.list', 'any'),
 
-  listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator']),
+  listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator'], 'none', true),
   readLease: on('get', LEASE, 'lease.read', ['agent', 'operator']),
   releaseLease: on('delete', LEASE, 'lease.release', ['agent', 'operator']),
   renewLease: on('post', `${LEASE}/renew`, 'lease.renew', ['agent'], 'json'),
 
-  revoke: on('post', '/v1/revocations', 'revocation.create', ['operator'], 'json'),
+  revoke: on('post', '/v1/revocations', 'revocation.create', ['operator'], 'json', true),
   listQuarantines: on('get', '/v1/quarantines', 'quarantine.list', ['operator']),
   liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
 
-  readAudit: on('get', '/v1/audit', 'audit.read', ['operator', 'auditor']),
+  readAudit: on('get', '/v1/audit', 'audit.read', ['operator', 'auditor'], 'none', true),
 } as const satisfies Record<string, Access>;
 
 export type RouteName = keyof typeof ACCESS;
@@ -48,6 +50,7 @@ function on(
   action: AuditAction,
   roles: Access['roles'],
   body: Access['body'] = 'none',
+  query = false,
 ): Access {
-  return { method, path, action, roles, body };
+  return { method, path, action, roles, body, query };
 }

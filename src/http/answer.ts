@@ -1,5 +1,5 @@
 // An answer before it is written, and how it is written.
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface Answer {
   readonly status: number;
@@ -14,16 +14,49 @@ export const ok = (body: object, status = 200): Answer => ({
   headers: { 'cache-control': 'no-store' },
 });
 
+/** How much of a body that nobody wants is read all the same, and for how long. */
+const MOST_DISCARDED_BYTES = 1024 * 1024;
+const MOST_DISCARDING_MS = 1000;
+
 /** Writes the whole answer. Does nothing where the caller is gone. */
 export function send(response: ServerResponse, { status, body, headers }: Answer, requestId: string): void {
   if (response.headersSent || response.destroyed) return;
   const text = body === undefined ? '' : JSON.stringify(body);
+  const request = response.req;
+  const unread = !request.complete && hasBody(request);
   response.writeHead(status, {
     ...(body !== undefined && { 'content-type': 'application/json' }),
     'content-length': Buffer.byteLength(text),
     'x-content-type-options': 'nosniff',
     ...headers,
+    ...(unread && { connection: 'close' }),
     'x-request-id': requestId,
   });
-  response.end(text);
+  if (!unread) {
+    response.end(text);
+    return;
+  }
+  // The caller is still sending. Closing now would reset the connection, and with it lose the answer.
+  response.flushHeaders();
+  if (text !== '') response.write(text);
+  discardRest(request, () => response.end());
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+
+function discardRest(request: IncomingMessage, done: () => void): void {
+  let size = 0;
+  const overdue = setTimeout(stop, MOST_DISCARDING_MS);
+  function stop(): void {
+    clearTimeout(overdue);
+    request.off('data', count).off('end', stop).off('close', stop);
+    done();
+  }
+  function count(chunk: Buffer): void {
+    size += chunk.length;
+    if (size > MOST_DISCARDED_BYTES) stop();
+  }
+  request.on('data', count).once('end', stop).once('close', stop);
+  request.resume();
 }

@@ -5,25 +5,33 @@ import type { NextFunction, Request, Response } from 'express';
 import helmet from 'helmet';
 import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
+import { parseStrictObject } from '../jws/strict-json.js';
+import { noQuery } from '../wire/common.js';
 import type { Access, RouteName } from './access.js';
 import { ACCESS } from './access.js';
 import type { Answer } from './answer.js';
 import { send } from './answer.js';
 import type { Call, Edge, Respond } from './call.js';
 import { answerCall } from './call.js';
-import { faultAnswer, refusalAnswer } from './errors.js';
+import { refuseElsewhere, refuseRequest } from './elsewhere.js';
+import { faultAnswer } from './errors.js';
 import { readBody, readForm } from './form.js';
 import { healthAnswer, readinessAnswer } from './health.js';
 import { leaseRoutes } from './leases.js';
 import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { operationRoutes } from './operations.js';
+import { parse } from './parse.js';
 import { taskRoutes } from './tasks.js';
+import { answerExchange } from './token-endpoint.js';
 
 export function createApp(edge: Edge): express.Express {
   const { broker } = edge;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
+  // One address, one spelling: what stands in front of us may compare them letter by letter.
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
   app.set('query parser', readQuery);
   app.use(helmet());
 
@@ -37,28 +45,26 @@ export function createApp(edge: Edge): express.Express {
     app[access.method](access.path, async (request, response) => {
       const read = () => readCall(access, request, edge.bodyLimitBytes);
       const { answer, requestId: id } = await answerCall(edge, access, request, read, responders[name]);
-      send(response, closing(request, answer), id);
+      send(response, answer, id);
     });
   }
-  const publish = (path: string, answer: () => Answer | Promise<Answer>): void =>
-    void app.get(path, async (_request, response) => send(response, await answer(), requestId()));
-  publish('/.well-known/oauth-authorization-server', () => metadataAnswer(broker));
-  publish('/.well-known/openid-configuration', () => metadataAnswer(broker));
-  publish('/jwks', () => jwksAnswer(broker));
-  publish('/healthz', healthAnswer);
-  publish('/readyz', () => readinessAnswer(edge));
+  // The server answers the plain spelling before it comes here; this is for what else means the same.
+  app.post('/token', (request, response) => answerExchange(edge, request, response));
+  const published: Record<string, () => Answer | Promise<Answer>> = {
+    '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
+    '/.well-known/openid-configuration': () => metadataAnswer(broker),
+    '/jwks': () => jwksAnswer(broker),
+    '/healthz': healthAnswer,
+    '/readyz': () => readinessAnswer(edge),
+  };
+  for (const [path, answer] of Object.entries(published))
+    app.get(path, async (_request, response) => send(response, await answer(), requestId()));
 
-  const methods = methodsByPath();
-  for (const [path, allowed] of methods) {
-    app.all(path, (_request, response) =>
-      refuse(response, 'method_not_allowed', { allow: allowed.join(', ') }),
-    );
-  }
-  app.use((_request, response) => refuse(response, 'route_unknown'));
-  app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    const id = requestId();
+  refuseElsewhere(app, edge, Object.keys(published));
+  app.use(async (error: unknown, request: Request, response: Response, _next: NextFunction) => {
     // A path that express cannot decode is the caller's mistake; the rest is ours.
-    if (error instanceof URIError) return refuse(response, 'route_unknown');
+    if (error instanceof URIError) return refuseRequest(edge, request, response, 'route_unknown', 'problem');
+    const id = requestId();
     edge.log.error({ err: error, request_id: id }, 'a request failed at the edge');
     return send(response, faultAnswer(id, 'problem'), id);
   });
@@ -78,6 +84,10 @@ async function readCall(
   request: Request,
   limitBytes: number,
 ): Promise<Pick<Call, 'params' | 'query' | 'body'> | Refusal> {
+  const query = { ...request.query };
+  // OAuth endpoints ignore what they do not know (RFC 6749 §3.2).
+  const unknown = access.query || access.body === 'form' ? {} : parse(noQuery, query);
+  if (unknown instanceof Refusal) return unknown;
   const body = access.body === 'none' ? undefined : await readers[access.body](request, limitBytes);
   if (body instanceof Refusal) return body;
   const params = Object.fromEntries(
@@ -86,7 +96,7 @@ async function readCall(
       Array.isArray(value) ? value.join('/') : value,
     ]),
   );
-  return { params, query: { ...request.query }, body };
+  return { params, query, body };
 }
 
 const readers = { json: readJson, form: readForm };
@@ -97,32 +107,17 @@ async function readJson(request: IncomingMessage, limitBytes: number): Promise<u
   if (!/^application\/json\s*(?:;|$)/i.test(request.headers['content-type'] ?? '')) {
     return new Refusal('media_type_unsupported', 'Send application/json.');
   }
+  let body: unknown;
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    body = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
     return new Refusal('body_not_readable', `It is not JSON: ${error instanceof Error ? error.message : ''}`);
   }
-}
-
-/** An answer before the whole body was read leaves the rest on the wire: the connection cannot be used again. */
-export const closing = (request: IncomingMessage, answer: Answer): Answer =>
-  request.complete ? answer : { ...answer, headers: { ...answer.headers, connection: 'close' } };
-
-function refuse(response: Response, reason: Refusal['reason'], headers: Record<string, string> = {}): void {
-  const id = requestId();
-  const answer = refusalAnswer(new Refusal(reason), id, 'problem');
-  send(response, { ...answer, headers: { ...answer.headers, ...headers } }, id);
-}
-
-function methodsByPath(): Map<string, string[]> {
-  const methods = new Map<string, string[]>([
-    ['/token', ['POST']],
-    ['/jwks', ['GET']],
-    ['/healthz', ['GET']],
-    ['/readyz', ['GET']],
-  ]);
-  for (const { path, method } of Object.values(ACCESS)) {
-    methods.set(path, [...(methods.get(path) ?? []), method.toUpperCase()]);
-  }
-  return methods;
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+  // Of two members of one name a proxy may have judged the one, and we would act on the other.
+  const strict = parseStrictObject(bytes);
+  return (
+    strict ??
+    new Refusal('body_not_readable', 'It says a member twice, is nested too deeply, or is not UTF-8.')
+  );
 }

@@ -229,7 +229,7 @@ function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusa
   if (dialect === 'oauth') {
     const body: OAuthError = {
       error: wire.oauth,
-      error_description: detail === undefined ? wire.say : `${wire.say} ${detail}`,
+      error_description: describable(detail === undefined ? wire.say : `${wire.say} ${detail}`),
     };
     return { status: wire.oauthStatus ?? 400, body, headers };
   }
@@ -246,6 +246,34 @@ function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusa
   };
   return { status: wire.status, body, headers };
 }
+
+const MOST_DESCRIBED = 500;
+
+/** RFC 6749 §5.2: printable ASCII without `"` and `\\`. The detail may quote whatever the caller sent. */
+const describable = (text: string): string =>
+  text
+    .slice(0, MOST_DESCRIBED)
+    .replaceAll('"', "'")
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?');
+
+/** The wire answer to what could not be read as a request at all. */
+export const protocolAnswer = (status: number, requestId: string): Answer =>
+  wireAnswer(
+    error(
+      status,
+      status === 408 ? 'timeout' : 'malformed',
+      'invalid_request',
+      PROTOCOL_SAYS[status] ?? 'This is no HTTP request.',
+    ),
+    requestId,
+    'problem',
+  );
+
+const PROTOCOL_SAYS: Readonly<Record<number, string>> = {
+  408: 'The request did not arrive in time.',
+  413: 'The body is too large.',
+  431: 'The headers are too large.',
+};
 
 /** RFC 6750 §3: no error code where no token was sent. */
 const challenge = (refusal: Refusal | undefined): string =>

@@ -15,27 +15,32 @@ export async function readForm(
   return body instanceof Refusal ? body : parseForm(body.toString('utf8'));
 }
 
-/** The whole body, or a refusal as soon as it is seen to be too large: the rest is then never read. */
+/** The whole body, or a refusal as soon as it is seen to be too large: the rest is never kept. */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | Refusal> {
   const tooLarge = new Refusal('body_too_large', `over ${limitBytes} bytes`);
   if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.resolve(tooLarge);
+  // Who hung up while we looked at the token sends no event any more.
+  if (request.destroyed) return Promise.resolve(brokenOff());
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    request.on('data', (chunk: Buffer) => {
+    const keep = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= limitBytes) {
         chunks.push(chunk);
         return;
       }
-      request.pause();
+      request.off('data', keep);
       resolve(tooLarge);
-    });
-    request.on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
-    request.on('error', () => resolve(new Refusal('body_not_readable', 'The connection broke.')));
-    request.on('aborted', () => resolve(new Refusal('body_not_readable', 'The connection broke.')));
+    };
+    request.on('data', keep);
+    request.once('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)));
+    request.once('error', () => resolve(brokenOff()));
+    request.once('close', () => resolve(brokenOff()));
   });
 }
+
+const brokenOff = (): Refusal => new Refusal('body_not_readable', 'The connection broke.');
 
 export function parseForm(text: string): Map<string, string> | Refusal {
   const form = new Map<string, string>();

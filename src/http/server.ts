@@ -2,10 +2,10 @@
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { send } from './answer.js';
-import { closing, createApp } from './app.js';
+import { createApp } from './app.js';
 import type { Edge } from './call.js';
-import { exchangeToken } from './token-endpoint.js';
+import { answerExchange } from './token-endpoint.js';
+import { answerUnreadable } from './unreadable.js';
 
 export interface ServerOptions {
   readonly host: string;
@@ -23,18 +23,24 @@ export interface RunningServer {
 
 const MAX_HEADERS = 64;
 const KEEP_ALIVE_MS = 65_000;
+/** Node looks for overdue requests every 30 s unless told otherwise: a time-out of 10 s would be one of 40. */
+const TIMEOUTS_CHECKED_EVERY_MS = 1000;
 
 export async function listen(edge: Edge, options: ServerOptions): Promise<RunningServer> {
   const app = createApp(edge);
-  const server = createServer((request, response) => {
-    if (request.method !== 'POST' || request.url !== '/token') {
-      app(request, response);
-      return;
-    }
-    void exchangeToken(edge, request).then(({ answer, requestId }) =>
-      send(response, closing(request, answer), requestId),
-    );
-  });
+  const server = createServer(
+    { connectionsCheckingInterval: TIMEOUTS_CHECKED_EVERY_MS },
+    (request, response) => {
+      // A connection that outlived the listening socket is given no further request.
+      if (edge.draining()) response.shouldKeepAlive = false;
+      if (request.method !== 'POST' || request.url !== '/token') {
+        app(request, response);
+        return;
+      }
+      answerExchange(edge, request, response);
+    },
+  );
+  answerUnreadable(server, edge);
   server.requestTimeout = options.requestTimeoutMs;
   server.headersTimeout = options.headersTimeoutMs;
   server.keepAliveTimeout = KEEP_ALIVE_MS;

@@ -82,13 +82,7 @@ export const taskRoutes = (broker: Broker) =>
       if (id instanceof Refusal) return id;
       const until = parse(extendTaskBody, body);
       if (until instanceof Refusal) return until;
-      const extended = await extendTask(
-        broker,
-        principal,
-        id,
-        'ttl' in until ? { ttlMs: until.ttl } : until,
-        entry,
-      );
+      const extended = await extendTask(broker, principal, id, until, entry);
       return extended instanceof Refusal ? extended : ok(taskView(await withCounts(broker, extended)));
     },
   }) satisfies Record<string, Respond>;

@@ -1,5 +1,5 @@
 // POST /token: RFC 8693 token exchange. A plain function in front of the app: it is the path that agents wait for.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
 import { isTaskId } from '../domain/ids.js';
 import { sha256 } from '../domain/digest.js';
@@ -10,7 +10,7 @@ import { authorizationDetails } from '../wire/authorization-details.js';
 import type { TokenParameters } from '../wire/token.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../wire/token.js';
 import type { Answer } from './answer.js';
-import { ok } from './answer.js';
+import { ok, send } from './answer.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { readForm } from './form.js';
@@ -20,7 +20,11 @@ import { tokenResponse } from './views.js';
 const ACCEPTED_TYPES: readonly string[] = Object.values(TOKEN_TYPE);
 const MINTED_TYPES: readonly string[] = [TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt];
 
-export async function exchangeToken(
+export function answerExchange(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
+  void exchangeToken(edge, request).then(({ answer, requestId }) => send(response, answer, requestId));
+}
+
+async function exchangeToken(
   edge: Edge,
   request: IncomingMessage,
 ): Promise<{ answer: Answer; requestId: string }> {

@@ -69,12 +69,15 @@ export function leaseView(lease: Lease, revocation: RevocationClass): LeaseView 
 }
 
 /** The one place where a secret leaves: to the agent that asked for it. */
-export function tokenResponse({ lease, minted, revocation }: IssuedCredential, now: number): TokenResponse {
+export function tokenResponse(
+  { lease, minted, revocation, expiresAt }: IssuedCredential,
+  now: number,
+): TokenResponse {
   return {
     access_token: minted.secret.reveal(),
     issued_token_type: minted.issuedTokenType,
     token_type: minted.tokenType,
-    expires_in: Math.max(0, Math.floor((lease.expiresAt - now) / 1000)),
+    expires_in: Math.max(0, Math.floor((expiresAt - now) / 1000)),
     scope: lease.actions.join(' '),
     ...(lease.details && { authorization_details: lease.details }),
     lease_id: lease.id,

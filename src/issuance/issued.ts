@@ -10,6 +10,8 @@ export interface IssuedCredential {
   readonly lease: Lease;
   readonly minted: Minted;
   readonly revocation: RevocationClass;
+  /** The end of this credential, which of a renewed lease may come before the lease's. Milliseconds. */
+  readonly expiresAt: number;
 }
 
 export const leaseRequest = (agent: VerifiedPrincipal, task: Task, grant: Grant): LeaseRequest => ({

@@ -36,5 +36,5 @@ export async function mintExternal(
     broker.wake();
     return lease;
   }
-  return { lease, minted, revocation: minter.class };
+  return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };
 }

@@ -20,5 +20,6 @@ export async function mintSigned(
   const request = { ...leaseRequest(agent, task, grant), keyId: minter.keyId() };
   const lease = await broker.store.issueLease(request, entry);
   if (lease instanceof Refusal) return lease;
-  return { lease, minted: minter.mint(lease, grant, lease.issuedAt), revocation: minter.class };
+  const minted = minter.mint(lease, grant, lease.issuedAt);
+  return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };
 }

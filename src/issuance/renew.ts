@@ -3,6 +3,7 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { LeaseId } from '../domain/ids.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
+import { expiryOf } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { admittedTask, decide } from './issue-credential.js';
@@ -46,6 +47,10 @@ export async function renewLease(
   };
   const renewed = await broker.store.renewLease(id, renewal, entry);
   if (renewed instanceof Refusal) return renewed;
+  // The lease keeps the later of its ends; this credential gets no more time than was permitted now (invariant 4).
   const now = await broker.store.now();
-  return { lease: renewed, minted: minter.mint(renewed, grant, now), revocation: minter.class };
+  const expiresAt = expiryOf(now, grant.ttlMs, renewed.expiresAt);
+  if (expiresAt === undefined) return new Refusal('lease_ended', 'its time ran out while it was renewed');
+  const minted = minter.mint({ ...renewed, expiresAt }, grant, now);
+  return { lease: renewed, minted, revocation: minter.class, expiresAt };
 }

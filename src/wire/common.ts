@@ -21,6 +21,9 @@ export const taskId = z
 /** A time on the wire: RFC 3339 in UTC with milliseconds. */
 export const wireTime = (ms: number): string => new Date(ms).toISOString();
 
+/** Where the query says nothing. */
+export const noQuery = z.strictObject({});
+
 export const MOST_PER_PAGE = 200;
 export const pageSize = z.coerce.number().int().min(1).max(MOST_PER_PAGE).default(50);
 

@@ -44,10 +44,19 @@ export const completeTaskBody = z.strictObject({
 });
 
 /** Either a new deadline or how much longer from now. */
-export const extendTaskBody = z.union([
-  z.strictObject({ ttl: duration }),
-  z.strictObject({ deadline: z.iso.datetime({ offset: true }).transform((when) => Date.parse(when)) }),
-]);
+export const extendTaskBody = z
+  .strictObject({
+    ttl: duration.optional(),
+    deadline: z.iso
+      .datetime({ offset: true })
+      .transform((when) => Date.parse(when))
+      .optional(),
+  })
+  .refine(
+    ({ ttl, deadline }) => (ttl === undefined) !== (deadline === undefined),
+    'must have ttl or deadline',
+  )
+  .transform(({ ttl, deadline }) => (ttl === undefined ? { deadline: deadline! } : { ttlMs: ttl }));
 
 export const completeTaskQuery = z.strictObject({ wait: duration.optional() });
 

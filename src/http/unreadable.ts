@@ -1,0 +1,42 @@
+// Answers what node:http cannot read as a request, or did not get in time: as a problem, with a request id, on record.
+import { STATUS_CODES } from 'node:http';
+import type { Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { Refusal } from '../domain/refusal.js';
+import type { Answer } from './answer.js';
+import type { Edge } from './call.js';
+import { newEntry, settle } from './call.js';
+import { protocolAnswer } from './errors.js';
+
+const STATUS: Readonly<Record<string, number>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_HEADER_OVERFLOW: 431,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+};
+
+export function answerUnreadable(server: Server, edge: Edge): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const code = error.code ?? 'unknown';
+    // Nobody is there any more to be answered.
+    if (!socket.writable || code === 'ECONNRESET' || code === 'EPIPE') socket.destroy();
+    else void answerOn(socket, edge, code);
+  });
+}
+
+async function answerOn(socket: Duplex, edge: Edge, code: string): Promise<void> {
+  const entry = newEntry('request');
+  const refused = (): Answer => protocolAnswer(STATUS[code] ?? 400, entry.requestId);
+  const { status, body, headers } = await settle(edge, { entry, dialect: 'problem', refused }, () =>
+    Promise.resolve(new Refusal('request_malformed', code)),
+  );
+  const text = JSON.stringify(body);
+  const lines = Object.entries({
+    ...headers,
+    'content-length': Buffer.byteLength(text),
+    connection: 'close',
+    'x-request-id': entry.requestId,
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${text}`, () =>
+    socket.destroy(),
+  );
+}
