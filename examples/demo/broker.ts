@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort } from './port.js';
 
 const CLI = fileURLToPath(new URL('../../dist/cli/mayfly.js', import.meta.url));
-const READY_WITHIN_MS = 10_000;
+const READY_WITHIN_MS = 20_000;
 const STOP_WITHIN_MS = 5_000;
 
 export interface BrokerProcess {

@@ -96,7 +96,7 @@ export async function startCrm(options: CrmOptions): Promise<Crm> {
       refused(503, 'unavailable', 'the broker could not be asked'),
     );
     response.writeHead(status, { 'content-type': 'application/json' });
-    response.end(`${JSON.stringify(body)}\n`);
+    response.end(JSON.stringify(body));
   }
 
   const port = await freePort();

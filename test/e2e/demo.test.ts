@@ -1,0 +1,128 @@
+// The demo tells what it promises, by the parts that people get, and leaves nothing behind, however it ends.
+import type { ChildProcess } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+
+const PATIENCE_MS = 20_000;
+
+const folder = mkdtempSync(path.join(tmpdir(), 'mayfly-demo-test-'));
+const started: ChildProcess[] = [];
+
+/** A demo that a failed test left running is told to stop, as any is: it stops its broker too. */
+afterEach(async () => {
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    child.kill('SIGTERM');
+    await once(child, 'exit');
+  }
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Demo {
+  readonly child: ChildProcess;
+  readonly told: () => string;
+  readonly complained: () => string;
+  readonly ended: Promise<number | null>;
+  /** Resolves once it has said this. */
+  said(text: string): Promise<void>;
+}
+
+function startDemo(...args: string[]): Demo {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'examples/demo/demo.ts', ...args], {
+    env: { ...process.env, TMPDIR: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  started.push(child);
+  let out = '';
+  let err = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const said = async (text: string): Promise<void> => {
+    const until = Date.now() + PATIENCE_MS;
+    while (!out.includes(text)) {
+      if (Date.now() > until || child.exitCode !== null) throw new Error(`never said ${text}:\n${out}${err}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  return { child, told: () => out, complained: () => err, ended, said };
+}
+
+const leftFiles = (): string[] => readdirSync(folder).filter((name) => name.startsWith('mayfly-demo-'));
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+const brokerOf = (told: string): number => Number(/mayfly serve, process (\d+)/.exec(told)?.[1]);
+
+test('the story comes out as told, step by step, and nothing is left behind', async () => {
+  const demo = startDemo();
+  expect(await demo.ended).toBe(0);
+  expect(demo.complained()).toBe('');
+
+  const told = demo.told();
+  for (const line of [
+    /1 {2}planner opens the task run-42.*\d\.\d ms\n {5}✓ open until/,
+    /agent-7 exchanges its workload token .*\n {5}✓ scope read, at most \d+ s, recorded as\n +lease_\w{28}\n/,
+    /agent-7 reads customer 42 .*\n {5}✓ the CRM answers: \{"id":"42"/,
+    /tries to write a note .*\n {5}✓ refused by the CRM: 403 insufficient_scope/,
+    /tries to read customer 43 .*\n {5}✓ refused by the CRM: 403 insufficient_scope/,
+    /the credential to write after all .*\n {5}✓ refused by the broker: 400 invalid_scope/,
+    /a tool that its task does not have .*\n {5}✓ refused by the broker: 400 invalid_target/,
+    /something in run-43, .*\n {5}✓ refused by the broker: 400 invalid_target\n.*\n +word for word/,
+    /planner completes run-42 .*\n {5}✓ 1 credential revoked, 0 alive/,
+    /that it still holds .*\n {5}✓ refused by the CRM: 401 invalid_token\n.*\n +\d+\.\d ms after the completion/,
+    /asks for a new one .*\n {5}✓ refused by the broker: 400 invalid_target\n +The task is closed\./,
+    /cluster\/agent-7 +token\.exchange +refused +tool_not_in_manifest\n/,
+    /cluster\/crm-api +token\.introspect +permitted +not active\n/,
+    /✓ revoked at .*, by the end of the task run-42: "the summary was sent"/,
+  ])
+    expect(told).toMatch(line);
+  expect(told).not.toMatch(/not as told|WARNING|Error|^ +at /m);
+
+  expect(isAlive(brokerOf(told))).toBe(false);
+  expect(leftFiles()).toEqual([]);
+});
+
+describe('with --keep', () => {
+  test('the commands that it gives work as they are, and Ctrl-C stops everything', async () => {
+    const demo = startDemo('--keep');
+    await demo.said('# what happened\n');
+    await demo.said('operator)"\n');
+    const commands = demo.told().split('paste this into another terminal:')[1]!;
+
+    const pasted = spawnSync('bash', ['-c', commands], { encoding: 'utf8' });
+    expect(pasted.stderr).toBe('');
+    const [opened, read, completed, refused, events] = pasted.stdout.trim().split('\n');
+    expect(opened).toContain('"state":"open"');
+    expect(read).toContain('"name":"Grace Hopper"');
+    expect(completed).toContain('"outcome":"completed"');
+    expect(refused).toContain('"error":"invalid_token"');
+    expect(events).toContain('"action":"task.complete"');
+
+    const broker = brokerOf(demo.told());
+    expect(isAlive(broker)).toBe(true);
+    demo.child.kill('SIGINT');
+    expect(await demo.ended).toBe(0);
+    expect(isAlive(broker)).toBe(false);
+    expect(leftFiles()).toEqual([]);
+  });
+});
+
+test('interrupted in the middle, it says so by its exit code, and leaves nothing behind', async () => {
+  const demo = startDemo();
+  await demo.said('Three parts');
+  demo.child.kill('SIGTERM');
+  expect(await demo.ended).not.toBe(0);
+  expect(isAlive(brokerOf(demo.told()))).toBe(false);
+  expect(leftFiles()).toEqual([]);
+});
