@@ -21,7 +21,7 @@ export function pageSize(written: string): number {
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 /** `name=value` */
-export function pair(written: string): [name: string, value: string] {
+function pair(written: string): [name: string, value: string] {
   const equals = written.indexOf('=');
   if (equals < 1) throw new InvalidArgumentError('A name, an equals sign and a value: name=value.');
   return [written.slice(0, equals), written.slice(equals + 1)];

@@ -29,7 +29,7 @@ export const connect = (options: BrokerOptions, shell: Shell): Connection =>
   new Connection(brokerUrl(options, shell), tokenSource(options.tokenFile, shell.environment), shell.called);
 
 /** Without a slash at the end. Over http, tokens go nowhere but to this machine. */
-export function brokerUrl(options: BrokerOptions, { environment }: Shell): string {
+function brokerUrl(options: BrokerOptions, { environment }: Shell): string {
   const written = options.url ?? environment.url ?? DEFAULT_URL;
   if (!/^https?:\/\//i.test(written) || !URL.canParse(written)) {
     throw usage(`${written} is no http or https URL`);

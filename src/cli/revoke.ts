@@ -93,7 +93,7 @@ async function confirm(shell: Shell, previewed: () => Promise<Answer<RevocationV
   if (answer.trim().toLowerCase() !== 'yes') throw new Failure(EXIT.refused, 'nothing was revoked');
 }
 
-export function revocationText(view: RevocationView, now: number): string {
+function revocationText(view: RevocationView, now: number): string {
   const { select, preview, dead, settling, at, cutoff, reason, quarantined } = view;
   const [[kind, name] = []] = Object.entries(select);
   return facts([

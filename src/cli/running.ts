@@ -38,7 +38,7 @@ function nextSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-export async function reloadLogged(live: Pick<LiveSettings, 'reload'>, log: RunningLog): Promise<void> {
+async function reloadLogged(live: Pick<LiveSettings, 'reload'>, log: RunningLog): Promise<void> {
   try {
     const { swapped, ...told } = await live.reload();
     if (swapped) log.info(told, 'the configuration was reloaded');
@@ -51,7 +51,7 @@ export async function reloadLogged(live: Pick<LiveSettings, 'reload'>, log: Runn
 }
 
 /** Faults of the start that somebody can do something about, by their codes; undefined for any other. */
-export function startFailure(error: unknown): Failure | undefined {
+function startFailure(error: unknown): Failure | undefined {
   if (error instanceof ConfigurationError) return new Failure(EXIT.configuration, error.message);
   const { code, message } = error as NodeJS.ErrnoException;
   switch (code) {

@@ -1,11 +1,8 @@
 // `mayfly serve`: runs a broker by a configuration file.
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { givenSealKeys } from '../config/environment.js';
-import { LiveSettings } from '../config/reload.js';
 import { EXIT, Failure } from './failure.js';
-import { plain } from './plain.js';
-import { starting, untilStopped } from './running.js';
+import { starting } from './running.js';
 import type { Shell } from './shell.js';
 
 interface ServeOptions {
@@ -23,7 +20,10 @@ export function addServe(program: Command, shell: Shell): void {
     .option('--check', 'only say whether the configuration is good')
     .action(async ({ config, check }: ServeOptions) => {
       const path = configPath(config ?? shell.environment.configPath);
-      await starting(() => (check ? checkConfiguration(path, shell) : serve(path)));
+      // Only now: no other command needs these parts, and each of them starts faster without.
+      if (check)
+        await starting(async () => (await import('./serve/check.js')).checkConfiguration(path, shell));
+      else await starting(async () => (await import('./serve/run.js')).serve(path));
     });
 }
 
@@ -34,23 +34,4 @@ function configPath(named: string | undefined): string {
     EXIT.configuration,
     `there is no configuration: give --config, set MAYFLY_CONFIG, or write ${USUAL_PLACES.join(' or ')}`,
   );
-}
-
-async function checkConfiguration(path: string, shell: Shell): Promise<void> {
-  const { fixed, current } = await LiveSettings.from(path);
-  givenSealKeys();
-  const tools = current.catalogue.all().map(({ name }) => name);
-  const trust = current.trust.map(({ name }) => name);
-  shell.out(plain(`${path} is good: ${fixed.issuer}, trust ${trust.join(' ')}, tools ${tools.join(' ')}`));
-}
-
-async function serve(path: string): Promise<void> {
-  const live = await LiveSettings.from(path);
-  // Only here: no other command needs the server, and each of them starts faster without it.
-  const [{ startBroker }, { createLog }] = await Promise.all([
-    import('../main.js'),
-    import('../telemetry/log.js'),
-  ]);
-  const log = createLog(live.fixed.logLevel);
-  await untilStopped(await startBroker(live, log), live, log);
 }

@@ -8,7 +8,7 @@ export function when(wireTime: string, now: number): string {
 }
 
 /** `2026-03-01 09:30:00Z` */
-export const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`;
+const moment = (at: number): string => `${new Date(at).toISOString().slice(0, 19).replace('T', ' ')}Z`;
 
 function distance(at: number, now: number): string {
   const apartMs = Math.abs(at - now);
