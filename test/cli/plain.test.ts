@@ -1,6 +1,6 @@
 // Text that others wrote cannot act on a terminal, and JSON keeps its meaning.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import { assert, json as anyJson, property, string } from 'fast-check';
 import { clip, plain, plainJson } from '../../src/cli/plain.js';
 import { facts, table } from '../../src/cli/table.js';
 
@@ -28,8 +28,8 @@ describe('plain', () => {
   });
 
   test('leaves nothing in any text that a terminal would act on', () => {
-    fc.assert(
-      fc.property(fc.string({ unit: 'binary' }), (text) => {
+    assert(
+      property(string({ unit: 'binary' }), (text) => {
         expect(plain(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
       }),
     );
@@ -38,8 +38,8 @@ describe('plain', () => {
 
 describe('plainJson', () => {
   test('keeps the value of any document, and nothing that a terminal would act on', () => {
-    fc.assert(
-      fc.property(fc.json({ stringUnit: 'binary' }), (json) => {
+    assert(
+      property(anyJson({ stringUnit: 'binary' }), (json) => {
         const shown = plainJson(json);
         expect(JSON.parse(shown)).toEqual(JSON.parse(json));
         expect(shown).not.toMatch(/[^\P{Cc}\n\r\t]|[\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/u);
