@@ -89,15 +89,7 @@ export class EmbeddedDatabase {
     if (this.#closed) return;
     this.#commitPending();
     this.#closed = true;
-    try {
-      // The driver keeps the file open while a statement is left: leaving WAL is what gives up the lock.
-      for (const pragma of ['journal_mode = DELETE', 'locking_mode = NORMAL', 'user_version']) {
-        this.#db.prepare(`PRAGMA ${pragma}`).all();
-      }
-    } catch {
-      // A disk that cannot take the checkpoint keeps the log: the next opening reads it.
-    }
-    this.#db.close();
+    release(this.#db);
   }
 
   #commitPending(): void {
@@ -161,9 +153,9 @@ export class EmbeddedDatabase {
 const ADVICE = 'look at the disk, then restart';
 
 function open(path: string): Database.Database {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   let db: Database.Database | undefined;
   try {
+    if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     db = new Database(path);
     // EXCLUSIVE keeps other processes out; FULL has every commit on disk before it is acknowledged.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
@@ -173,7 +165,7 @@ function open(path: string): Database.Database {
     db.exec('COMMIT');
     return db;
   } catch (error) {
-    db?.close();
+    if (db) release(db);
     if (error instanceof StoreUnavailable) throw error;
     const message = /locked|busy/i.test(messageOf(error))
       ? `${path} is in use by another process: an embedded store belongs to one broker`
@@ -182,11 +174,24 @@ function open(path: string): Database.Database {
   }
 }
 
+/** Closes. The driver keeps the file open while a statement is left: leaving WAL is what gives up the lock. */
+function release(db: Database.Database): void {
+  try {
+    if (db.inTransaction) db.exec('ROLLBACK');
+    for (const pragma of ['journal_mode = DELETE', 'locking_mode = NORMAL', 'user_version']) {
+      db.prepare(`PRAGMA ${pragma}`).all();
+    }
+  } catch {
+    // A file that cannot take the checkpoint keeps the log: the next opening reads it.
+  }
+  db.close();
+}
+
 function prepareSchema(db: Database.Database, path: string): void {
   const known = db.prepare("SELECT 1 AS there FROM sqlite_schema WHERE name = 'meta'").get();
   if (!known) {
     db.exec(SCHEMA);
-    db.prepare('INSERT INTO meta VALUES (1, ?, ?, 0, 0)').run(SCHEMA_VERSION, randomUUID());
+    db.prepare('INSERT INTO meta VALUES (1, ?, ?, 0)').run(SCHEMA_VERSION, randomUUID());
     return;
   }
   const { schema_version: found } = db.prepare('SELECT schema_version FROM meta').get() as {

@@ -30,7 +30,6 @@ export class Ledger {
   readonly skewMs: number;
   readonly #clock: Clock;
   #latest = 0;
-  #fence = 0;
   /** The time on disk, and how many rows had been changed when it was last looked at. */
   #written = 0;
   #changes = 0;
@@ -55,7 +54,7 @@ export class Ledger {
 
   /** The store's time: never back, and past every fence. */
   now(): number {
-    return (this.#latest = Math.max(this.#clock.now(), this.#latest, this.#fence + 1));
+    return (this.#latest = Math.max(this.#clock.now(), this.#latest));
   }
 
   /** A millisecond later than all that was: what ended before can then be told from what ends now. */
@@ -66,7 +65,7 @@ export class Ledger {
 
   /** Everything from now on is later than this. */
   raiseFence(cutoff: number): void {
-    this.#fence = Math.max(this.#fence, cutoff);
+    this.#latest = Math.max(this.#latest, cutoff + 1);
   }
 
   /** Runs a transition and concludes the entry in the same transaction: a refusal as one, a result as `told` says. */
@@ -177,7 +176,7 @@ export class Ledger {
   #writeTime(): void {
     const changes = this.#totalChanges();
     if (changes === this.#changes && this.#latest - this.#written < WRITE_TIME_AFTER_MS) return;
-    this.db.sql('UPDATE meta SET latest = ?, fence = ?').run(this.#latest, this.#fence);
+    this.db.sql('UPDATE meta SET latest = ?').run(this.#latest);
     this.#written = this.#latest;
     this.#changes = changes + 1;
   }
@@ -187,9 +186,8 @@ export class Ledger {
   }
 
   #readMirrors(): void {
-    const meta = this.db.sql('SELECT latest, fence FROM meta').get()!;
+    const meta = this.db.sql('SELECT latest FROM meta').get()!;
     this.#latest = Math.max(this.#latest, Number(meta['latest']));
-    this.#fence = Number(meta['fence']);
     this.#written = Number(meta['latest']);
     this.#changes = this.#totalChanges();
     this.readRevocations();

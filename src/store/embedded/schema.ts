@@ -11,8 +11,7 @@ CREATE TABLE meta (
   one           INTEGER PRIMARY KEY CHECK (one = 1),
   schema_version INTEGER NOT NULL,
   epoch         TEXT NOT NULL,
-  latest        INTEGER NOT NULL,
-  fence         INTEGER NOT NULL
+  latest        INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE task (
@@ -62,7 +61,6 @@ CREATE TABLE lease (
 ) STRICT;
 CREATE INDEX lease_by_task ON lease (task_id);
 CREATE INDEX lease_by_agent ON lease (agent);
-CREATE INDEX lease_by_actors ON lease (actors) WHERE actors IS NOT NULL;
 CREATE INDEX lease_by_expiry ON lease (expires_at);
 CREATE INDEX lease_unsettled ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active', 'revoking');
 CREATE INDEX lease_live ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active');

@@ -54,8 +54,6 @@ export class Tasks implements TaskStore {
             'the id belongs to a task that was opened with another body or by somebody else',
           );
     }
-    // A kill may name a task before it is there, and a store that lost the task may have been told of its kill.
-    if (this.#isRevoked(asked.id, now)) return new Refusal('task_closed', `${asked.id} was revoked`);
     if (asked.parent !== parentOf(asked.id)) {
       return new Refusal('task_id_not_allowed', "a child's id is its parent's id, a dot and a name");
     }
@@ -66,6 +64,8 @@ export class Tasks implements TaskStore {
       if (!isOpen(parent, now)) return new Refusal('task_closed', `the parent ${asked.parent} is closed`);
       deadline = Math.min(deadline, parent.deadline);
     }
+    // A kill may name a task before it is there, and a store that lost the task may have been told of its kill.
+    if (this.#isRevoked(asked.id, now)) return new Refusal('task_closed', `${asked.id} was revoked`);
     this.#ledger.db
       .sql(INSERT_TASK)
       .run(asked.id, asked.orchestrator, 'open', now, deadline, asked.bodyDigest, taskTerms(asked));
@@ -73,11 +73,8 @@ export class Tasks implements TaskStore {
   }
 
   #isRevoked(id: TaskId, now: number): boolean {
-    return lineageOf(id).some((name) =>
-      this.#ledger.db
-        .sql("SELECT 1 FROM revocation WHERE kind = 'task' AND name = ? AND moot_at > ?")
-        .get(name, now),
-    );
+    const inForce = "SELECT 1 FROM revocation WHERE kind = 'task' AND name = ? AND moot_at > ?";
+    return this.#ledger.db.sql(inForce).get(id, now) !== undefined;
   }
 
   readTask(id: TaskId): Promise<Task | undefined> {

@@ -358,12 +358,13 @@ export function describeRevocations(begin: (terms?: Partial<typeof TERMS>) => Pr
       expect(await scene.store.revocations()).toEqual(before);
     });
 
-    it('raises the fence: what is issued afterwards is later than every cut-off it was told', async () => {
+    it('raises the fence for good: what is issued afterwards is later than every cut-off it was told', async () => {
       const scene = await begin();
       await scene.task('run-1');
       const { at, ...kill } = await scene.revoke(select('agent', AGENT));
       const ahead = { ...kill, at: at + 5_000, cutoff: kill.cutoff + 5_000, mootAt: kill.mootAt + MINUTE_MS };
       await scene.store.restoreRevocations([ahead]);
+      await scene.crash();
       const lease = await scene.issue('run-1');
       expect(lease.issuedAt).toBeGreaterThan(ahead.cutoff);
       expect(await scene.standing(lease.id)).toBe('active');

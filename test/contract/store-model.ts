@@ -1,0 +1,47 @@
+// A random life of a store against a model of it: every command, every answer, every standing, across crashes.
+import { afterEach, describe, it } from '@jest/globals';
+import * as fc from 'fast-check';
+import { HOUR_MS } from '../../src/domain/duration.js';
+import type { StoreHarness } from './store/harness.js';
+import { TERMS } from './store/harness.js';
+import { Scene } from './store/scene.js';
+import { Dead, expectAgreement, expectAllSettled } from './store-model/agreement.js';
+import { commands } from './store-model/commands.js';
+import { StoreModel } from './store-model/model.js';
+
+export interface ModelRuns {
+  readonly numRuns: number;
+  /** No run begins after this. */
+  readonly atMostMs: number;
+}
+
+/** A failure prints its seed and path: give both to `fc.assert` to see it again. */
+export function describeStoreModel(
+  name: string,
+  harness: StoreHarness,
+  { numRuns, atMostMs }: ModelRuns,
+): void {
+  describe(`the ${name} store against the model`, () => {
+    afterEach(() => harness.close());
+
+    it(
+      'does what the model says, whatever happens in whatever order',
+      async () => {
+        await fc.assert(
+          fc.asyncProperty(commands, async (run) => {
+            const leaseMs = HOUR_MS;
+            const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
+            const model = new StoreModel(leaseMs);
+            const dead = new Dead();
+            await expectAgreement(model, scene, dead);
+            await fc.asyncModelRun(() => ({ model, real: { scene, dead } }), run);
+            await expectAllSettled(model, scene);
+            await harness.close();
+          }),
+          { numRuns, interruptAfterTimeLimit: atMostMs, endOnFailure: false },
+        );
+      },
+      2 * atMostMs + 60_000,
+    );
+  });
+}

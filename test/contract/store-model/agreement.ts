@@ -1,0 +1,125 @@
+// Whether a store and the model tell the same, asked in every way the port offers; and what must hold whatever the model says.
+import { expect } from '@jest/globals';
+import type { Lease, LeaseState } from '../../../src/domain/lease.js';
+import { LEASE_STATES } from '../../../src/domain/lease.js';
+import type { Selector } from '../../../src/domain/selector.js';
+import type { Scene } from '../store/scene.js';
+import { PLENTY, select, taskId } from '../store/scene.js';
+import type { StoreModel } from './model.js';
+import { inTree } from './model.js';
+import { AGENTS, KEYS, TOOLS, TRUSTS } from './names.js';
+
+/** Leases that somebody was told are dead, by a kill or by their time. */
+export class Dead {
+  readonly killed = new Set<string>();
+  readonly lapsed = new Set<string>();
+}
+
+const PREVIEWS: readonly Selector[] = [
+  ...AGENTS.map((name) => select('agent', name)),
+  ...TOOLS.map((name) => select('tool', name)),
+  ...TRUSTS.map((name) => select('trust', name)),
+  ...KEYS.map((name) => select('key', name)),
+  select('all'),
+];
+
+export async function expectAgreement(model: StoreModel, scene: Scene, dead: Dead): Promise<void> {
+  const now = await scene.store.now();
+  expect(now).toBeGreaterThanOrEqual(Math.max(model.now, scene.clock.now()));
+  model.now = now;
+  const leases = new Map(
+    (await scene.store.listLeases({ limit: PLENTY })).map((lease) => [lease.id as string, lease]),
+  );
+  expectLeases(model, leases, dead);
+  await expectTasks(model, scene);
+  await expectCounts(model, scene);
+  expect((await scene.store.quarantines()).map(({ agent }) => agent).toSorted()).toEqual(
+    [...model.quarantined].toSorted(),
+  );
+}
+
+function expectLeases(model: StoreModel, leases: ReadonlyMap<string, Lease>, dead: Dead): void {
+  const told: Record<string, unknown> = {};
+  const expected: Record<string, unknown> = {};
+  for (const lease of model.leases.values()) {
+    const found = leases.get(lease.id);
+    if (!found && model.mayBePurged(lease)) continue;
+    told[lease.id] = found && {
+      state: found.state,
+      expiresAt: found.expiresAt,
+      cause: found.ended?.cause,
+      at: found.ended?.at,
+    };
+    const end = model.endOf(lease);
+    expected[lease.id] = {
+      state: model.standing(lease),
+      expiresAt: lease.expiresAt,
+      cause: end?.cause,
+      at: end?.at,
+    };
+  }
+  expect(told).toEqual(expected);
+  expect([...leases.keys()].filter((id) => !model.leases.has(id))).toEqual([]);
+
+  for (const { id, state, expiresAt, ended, taskId: task } of leases.values()) {
+    // Invariant 4, and 5 of the port: what was once seen dead is never alive again.
+    expect(expiresAt).toBeLessThanOrEqual(model.tasks.get(task)!.deadline);
+    const alive = state === 'active' || state === 'reserved';
+    expect(alive && (dead.killed.has(id) || dead.lapsed.has(id)) && id).toBe(false);
+    if (!alive) (ended?.cause === 'ttl' ? dead.lapsed : dead.killed).add(id);
+    // Invariant 1: nothing of a closed tree is alive.
+    const closed = [...model.tasks.values()].some((one) => one.closed && inTree(one.id, task));
+    expect(alive && closed && id).toBe(false);
+  }
+}
+
+const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
+
+async function expectTasks(model: StoreModel, scene: Scene): Promise<void> {
+  const told = (await scene.store.listTasks({ limit: PLENTY })).map(({ id, state, deadline, closed }) => ({
+    id,
+    state,
+    deadline,
+    closed: closed && { at: closed.at, outcome: closed.outcome },
+  }));
+  const expected = [...model.tasks.values()].map((task) => ({
+    id: task.id,
+    state: task.closed ? (model.isSettled(task) ? 'settled' : 'closed') : 'open',
+    deadline: task.deadline,
+    closed: task.closed,
+  }));
+  expect(told.toSorted(byId)).toEqual(expected.toSorted(byId));
+}
+
+async function expectCounts(model: StoreModel, scene: Scene): Promise<void> {
+  const roots = [...model.tasks.keys()].map((id) => select('task', id));
+  for (const selector of [...PREVIEWS, ...roots]) {
+    const alive = model.alive(selector);
+    const external = alive.filter((lease) => lease.external).length;
+    const told = await scene.store.countSelected(selector);
+    expect({ selector, ...told }).toEqual({ selector, tokens: alive.length - external, external });
+  }
+  for (const id of model.tasks.keys()) {
+    const counts = Object.fromEntries(LEASE_STATES.map((state) => [state, 0])) as Record<LeaseState, number>;
+    for (const lease of model.leases.values()) if (lease.taskId === id) counts[model.standing(lease)]++;
+    expect({ id, ...(await scene.store.countLeases(taskId(id))) }).toEqual({ id, ...counts });
+  }
+}
+
+/** Every target confirms, and time passes: in the end nothing may be left over (invariants 1 and 2). */
+export async function expectAllSettled(model: StoreModel, scene: Scene): Promise<void> {
+  const deadlines = [...model.tasks.values()].map(({ deadline }) => deadline);
+  scene.clock.advance(Math.max(0, ...deadlines, model.now) + 3_600_000 - scene.clock.now());
+  for (let round = 0; round < 3; round++) {
+    await scene.sweep();
+    for (const claimed of await scene.store.claimDue(PLENTY, 1)) await scene.settle(claimed);
+    scene.clock.advance(1);
+  }
+  for (const lease of await scene.store.listLeases({ limit: PLENTY })) {
+    expect([lease.id, lease.state]).toEqual([
+      lease.id,
+      expect.stringMatching(/^(revoked|expired|irrevocable)$/),
+    ]);
+  }
+  for (const { id } of model.tasks.values()) expect([id, await scene.taskState(id)]).toEqual([id, 'settled']);
+}

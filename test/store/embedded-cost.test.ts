@@ -1,0 +1,109 @@
+// What the embedded store's statements cost: none of those that run all the time looks at more than it has to.
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { MINUTE_MS } from '../../src/domain/duration.js';
+import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
+
+import { AGENT, entry, PLENTY, Scene, select, taskId } from '../contract/store/scene.js';
+import { embeddedHarness } from './embedded-harness.js';
+
+const harness = embeddedHarness();
+const spyOnSql = () => jest.spyOn(EmbeddedDatabase.prototype, 'sql');
+let sql: ReturnType<typeof spyOnSql>;
+
+beforeEach(() => {
+  sql = spyOnSql();
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await harness.close();
+});
+
+/** The database that was used last. */
+const database = (): EmbeddedDatabase => sql.mock.contexts.at(-1) as EmbeddedDatabase;
+const planOf = (text: string): string[] =>
+  database()
+    .sql(`EXPLAIN QUERY PLAN ${text}`)
+    .all()
+    .map((row) => String(row['detail']));
+
+/** Lines of plans that walk along a table or an index of it that holds all its rows. */
+function walks(): string[] {
+  return [...new Set(sql.mock.calls.map(([text]) => text))]
+    .filter((text) => !/^(EXPLAIN|BEGIN|COMMIT|PRAGMA)/.test(text))
+    .flatMap((text) => planOf(text).map((line) => `${line} | ${text.replaceAll(/\s+/g, ' ')}`))
+    .filter((line) => /^SCAN (l|lease|t|task|audit|r|revocation|once)\b/.test(line))
+    .filter((line) => !line.startsWith('SCAN revocation USING INDEX revocation_to_walk'))
+    .filter((line) => !line.startsWith('SCAN l USING INDEX lease_live'))
+    .filter((line) => !/SELECT sequence FROM audit ORDER BY sequence LIMIT/.test(line));
+}
+
+const rowsWritten = (): number => Number(database().sql('SELECT total_changes() AS n').get()!['n']);
+
+type Story = (scene: Scene) => Promise<unknown>;
+const STORIES: [string, Story][] = [
+  ['issuing', (scene) => scene.issue('run-1')],
+  ['reserving and activating', (scene) => scene.external('run-1')],
+  [
+    'renewing',
+    async (scene) => {
+      const { id } = await scene.issue('run-1');
+      await scene.store.renewLease(id, { agent: AGENT, ttlMs: MINUTE_MS, policyDigest: 'p' }, entry());
+    },
+  ],
+  ['closing', (scene) => scene.closeTask('run-1')],
+  ['revoking a lease', async (scene) => scene.revoke(select('lease', (await scene.issue('run-1')).id))],
+  ['revoking an agent', (scene) => scene.revoke(select('agent', AGENT))],
+  ['revoking a tool', (scene) => scene.revoke(select('tool', 'crm'))],
+  ['revoking everything', (scene) => scene.revoke(select('all'))],
+  ['counting what a kill of an agent ends', (scene) => scene.store.countSelected(select('agent', AGENT))],
+  ['counting what a kill of everything ends', (scene) => scene.store.countSelected(select('all'))],
+  ['counting the leases of a task', (scene) => scene.store.countLeases(taskId('run-1'))],
+  [
+    'sweeping, claiming, settling and purging',
+    async (scene) => {
+      await scene.external('run-1');
+      await scene.revoke(select('agent', AGENT));
+      await scene.closeTask('run-1');
+      await scene.settleAll();
+      scene.clock.advance(400 * 86_400_000);
+      await scene.sweep();
+    },
+  ],
+  ['listing an agent’s leases', (scene) => scene.store.listLeases({ agent: AGENT, limit: 9 })],
+  ['listing a tree’s leases', (scene) => scene.store.listLeases({ task: 'run-1', limit: 9 })],
+  ['a task’s audit trail', (scene) => scene.store.auditEvents({ task: 'run-1', limit: 9 })],
+  ['an agent’s audit trail', (scene) => scene.store.auditEvents({ agent: AGENT, limit: 9 })],
+];
+
+describe('no statement walks along a table', () => {
+  it.each(STORIES)('when %s', async (_, story) => {
+    const scene = await Scene.open(harness);
+    await scene.task('run-1');
+    await story(scene);
+    expect(sql.mock.calls.length).toBeGreaterThan(3);
+    expect(walks()).toEqual([]);
+  });
+});
+
+describe('the cost of an end', () => {
+  const ENDS: [string, Story][] = [
+    ['closing a task', (scene) => scene.closeTask('run-1')],
+    ['revoking a task', (scene) => scene.revoke(select('task', 'run-1'))],
+    ['revoking an agent', (scene) => scene.revoke(select('agent', AGENT))],
+    ['revoking everything', (scene) => scene.revoke(select('all'))],
+  ];
+  it.each(ENDS)('of %s is the same for one lease as for thousands', async (_, end) => {
+    const written: number[] = [];
+    for (const leases of [1, 3_000]) {
+      const scene = await Scene.open(harness);
+      await scene.task('run-1');
+      await Promise.all(Array.from({ length: leases }, () => scene.issue('run-1')));
+      const before = rowsWritten();
+      await end(scene);
+      written.push(rowsWritten() - before);
+      expect(await scene.store.listLeases({ state: 'revoked', limit: PLENTY })).toHaveLength(leases);
+    }
+    expect(written[1]).toBe(written[0]);
+    expect(written[0]).toBeLessThan(6);
+  });
+});

@@ -1,0 +1,5 @@
+// The embedded store against the model, for as long as `npm test` can wait.
+import { describeStoreModel } from '../contract/store-model.js';
+import { embeddedHarness } from './embedded-harness.js';
+
+describeStoreModel('embedded', embeddedHarness(), { numRuns: 200, atMostMs: 20_000 });

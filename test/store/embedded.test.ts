@@ -1,0 +1,245 @@
+// What is promised of the embedded store alone: one process, every commit on disk, and clear words when that cannot be.
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
+import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
+import { SCHEMA_VERSION } from '../../src/store/embedded/schema.js';
+import type { Store } from '../../src/store/store.js';
+import { entry, granted, newTask, PLENTY, tokenRequest } from '../contract/store/scene.js';
+import { TERMS } from '../contract/store/harness.js';
+
+let folder: string;
+let path: string;
+const closing: { close(): unknown }[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'mayfly-embedded-'));
+  path = join(folder, 'mayfly.db');
+});
+afterEach(async () => {
+  for (const one of closing.splice(0)) await one.close();
+  rmSync(folder, { recursive: true });
+});
+
+function open(file = path): Store {
+  const store = openEmbeddedStore({ path: file, clock: { now: Date.now }, ...TERMS });
+  closing.push(store);
+  return store;
+}
+
+function openDatabase(): EmbeddedDatabase {
+  const db = new EmbeddedDatabase(path);
+  closing.push(db);
+  return db;
+}
+
+const child = join(import.meta.dirname, 'embedded-child.ts');
+const childArgs = (leases: number): string[] => ['--import', 'tsx', child, path, String(leases)];
+const unavailable = { code: 'ERR_STORE_UNAVAILABLE' };
+const leaseIds = async (store: Store): Promise<string[]> =>
+  (await store.listLeases({ limit: PLENTY })).map(({ id }) => id);
+
+describe('opening an embedded store', () => {
+  it('writes ahead to a log that is on disk at every commit, under an exclusive lock', () => {
+    const db = openDatabase();
+    const pragma = (name: string): unknown => Object.values(db.sql(`PRAGMA ${name}`).get()!)[0];
+    expect(pragma('journal_mode')).toBe('wal');
+    expect(pragma('synchronous')).toBe(2);
+    expect(pragma('locking_mode')).toBe('exclusive');
+  });
+
+  it('is refused to a second process, in words that say why', () => {
+    open();
+    const { stdout } = spawnSync(process.execPath, childArgs(0), { encoding: 'utf8' });
+    expect(stdout).toContain(
+      `StoreUnavailable: ${path} is in use by another process: an embedded store belongs to one broker`,
+    );
+  });
+
+  it('gives up its lock when it is closed', async () => {
+    const store = open();
+    await store.openTask(newTask('run-1'), entry());
+    await store.close();
+    expect((await open().readTask(newTask('run-1').id))?.state).toBe('open');
+  });
+
+  it('refuses a file that a newer Mayfly wrote, and leaves it as it is', () => {
+    const db = openDatabase();
+    db.sql('UPDATE meta SET schema_version = ?').run(SCHEMA_VERSION + 1);
+    db.close();
+    const newer = {
+      ...unavailable,
+      message: `${path} was written by a newer Mayfly (schema 2, this one knows 1)`,
+    };
+    expect(() => open()).toThrow(expect.objectContaining(newer));
+    expect(() => open()).toThrow(expect.objectContaining(newer));
+  });
+
+  it('refuses a file that is no database, in words that say so', () => {
+    writeFileSync(path, 'hello '.repeat(1000));
+    expect(() => open()).toThrow(
+      expect.objectContaining({
+        ...unavailable,
+        message: expect.stringMatching(/cannot be opened: .*not a database/),
+      }),
+    );
+  });
+
+  it('refuses a folder that cannot be made', () => {
+    writeFileSync(join(folder, 'file'), '');
+    expect(() => open(join(folder, 'file', 'mayfly.db'))).toThrow(expect.objectContaining(unavailable));
+  });
+});
+
+describe('committing', () => {
+  it('puts the transitions that wait into one commit, up to a bound', async () => {
+    const db = openDatabase();
+    let commits = 0;
+    db.beforeCommit = () => commits++;
+    await Promise.all(Array.from({ length: 256 }, (_, n) => db.transact(() => n)));
+    expect(commits).toBe(1);
+    await Promise.all(Array.from({ length: 257 }, (_, n) => db.transact(() => n)));
+    expect(commits).toBe(3);
+  });
+
+  it('keeps a faulty transition from its neighbours: they are done, once, and it is not', async () => {
+    const db = openDatabase();
+    const write = (key: string) =>
+      db.transact(() => db.sql('INSERT INTO once VALUES (?, 1)').run(key).changes);
+    const faulty = db.transact(() => {
+      db.sql("INSERT INTO once VALUES ('half', 1)").run();
+      throw new Error('a fault');
+    });
+    const outcomes = await Promise.allSettled([write('a'), write('b'), faulty, write('a'), write('c')]);
+    expect(outcomes.map(({ status }) => status)).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+      'rejected',
+      'fulfilled',
+    ]);
+    expect(outcomes[2]).toMatchObject({ reason: { message: 'a fault' } });
+    expect(outcomes[3]).toMatchObject({ reason: unavailable });
+    const keys = db.sql('SELECT key FROM once').all();
+    expect(keys.map(({ key }) => key)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('keeps the log from growing without end, and gives its place back when it is closed', async () => {
+    const store = open();
+    await store.openTask(newTask('run-1'), entry());
+    const issue = () => store.issueLease(tokenRequest('run-1'), entry());
+    const sizes: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      for (let n = 0; n < 10; n++) await Promise.all(Array.from({ length: 100 }, issue));
+      sizes.push(statSync(`${path}-wal`).size);
+    }
+    expect(Math.max(...sizes.slice(3))).toBeLessThan(2 * sizes[0]!);
+    await store.close();
+    expect(() => statSync(`${path}-wal`)).toThrow(/ENOENT/);
+    expect(await leaseIds(open())).toHaveLength(6000);
+  });
+});
+
+describe('when the machine fails', () => {
+  it('has everything that was acknowledged after a kill -9 in the middle of it', async () => {
+    const process_ = spawn(process.execPath, childArgs(100_000), { stdio: ['ignore', 'pipe', 'inherit'] });
+    const acknowledged: string[] = [];
+    for await (const line of createInterface({ input: process_.stdout })) {
+      acknowledged.push(line);
+      if (acknowledged.length === 200) process_.kill('SIGKILL');
+    }
+    if (process_.exitCode === null && process_.signalCode === null) await once(process_, 'close');
+    const store = open();
+    const ids = await leaseIds(store);
+    expect(ids).toEqual(expect.arrayContaining(acknowledged));
+    expect(ids.length).toBeLessThanOrEqual(acknowledged.length + 1);
+    const events = await store.auditEvents({ limit: PLENTY });
+    expect(events.flatMap(({ leaseId }) => leaseId ?? []).toSorted()).toEqual(ids.toSorted());
+  }, 60_000);
+
+  const itOnTmpfs = process.getuid?.() === 0 ? it : it.skip; // only root can mount one
+  const itInjected = spawnSync('strace', ['-V']).status === 0 ? it : it.skip;
+
+  itOnTmpfs(
+    'says so when the disk is full, loses nothing that was acknowledged, and goes on when there is room',
+    async () => {
+      const disk = join(folder, 'disk');
+      mkdirSync(disk);
+      const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', disk], {
+        encoding: 'utf8',
+      });
+      expect(mounted.stderr).toBe('');
+      try {
+        path = join(disk, 'mayfly.db');
+        const store = open();
+        granted(await store.openTask(newTask('run-1'), entry()));
+        const acknowledged: string[] = [];
+        const issue = async (): Promise<void> => {
+          const lease = granted(await store.issueLease(tokenRequest('run-1'), entry()));
+          acknowledged.push(lease.id);
+        };
+        const fill = async (): Promise<void> => {
+          for (;;) await Promise.all([issue(), issue(), issue()]);
+        };
+        await expect(fill()).rejects.toMatchObject({
+          ...unavailable,
+          message: expect.stringMatching(/full/),
+        });
+        expect(acknowledged.length).toBeGreaterThan(10);
+        expect((await leaseIds(store)).toSorted()).toEqual(acknowledged.toSorted());
+
+        execFileSync('mount', ['-o', 'remount,size=8m', disk]);
+        expect(await store.ailment()).toBeUndefined();
+        await issue();
+        await store.close();
+        const again = open();
+        expect((await leaseIds(again)).toSorted()).toEqual(acknowledged.toSorted());
+        await again.close();
+      } finally {
+        execFileSync('umount', ['--lazy', disk]);
+      }
+    },
+  );
+
+  itInjected(
+    'is done for good when an fsync fails: what the disk then holds, nobody knows',
+    async () => {
+      const inject = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'];
+      const failing = [...inject, '-e', 'inject=fsync,fdatasync:error=EIO:when=20'];
+      const { stdout } = spawnSync('strace', [...failing, process.execPath, ...childArgs(100)], {
+        encoding: 'utf8',
+      });
+      const lines = stdout.trim().split('\n');
+      const acknowledged = lines.filter((line) => line.startsWith('lease_'));
+      expect(acknowledged.length).toBeGreaterThan(5);
+      expect(lines.slice(acknowledged.length)).toEqual([
+        expect.stringMatching(/^failed: StoreUnavailable: the store could not be used: .*disk I\/O error/),
+        expect.stringMatching(/^ailment: a commit failed \(.*\): look at the disk, then restart$/),
+        'read: StoreUnavailable',
+      ]);
+      expect(await leaseIds(open())).toEqual(expect.arrayContaining(acknowledged));
+    },
+    60_000,
+  );
+
+  itInjected(
+    'notices a failed fsync of a checkpoint as well, which SQLite would keep to itself',
+    () => {
+      const inject = ['-f', '-qq', '-y', '-o', '/dev/null', '-e', 'trace=fsync,fdatasync'];
+      // The first fsync of the database itself belongs to the opening; the others are checkpoints.
+      const failing = [...inject, '-P', path, '-e', 'inject=fsync,fdatasync:error=EIO:when=2'];
+      const { stdout } = spawnSync('strace', [...failing, process.execPath, ...childArgs(2_500)], {
+        encoding: 'utf8',
+      });
+      expect(stdout.split('\n').find((line) => !line.startsWith('lease_'))).toMatch(
+        /^failed: StoreUnavailable: a checkpoint failed \(.*\): look at the disk, then restart$/,
+      );
+    },
+    60_000,
+  );
+});
