@@ -1,9 +1,8 @@
 // SHA-256 over text and over canonical JSON: what stands in records in the place of a secret or a long body.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
-/** SHA-256, base64url without padding: 43 characters. */
-export const sha256 = (text: string | Uint8Array): string =>
-  createHash('sha256').update(text).digest('base64url');
+/** SHA-256, base64url without padding: 43 characters. In one call, which costs half as much as three. */
+export const sha256 = (text: string | Uint8Array): string => hash('sha256', text, 'base64url');
 
 /** JSON with members in code-unit order, so that the same value always has the same text. */
 export function canonicalJson(value: unknown): string {

@@ -25,7 +25,7 @@ export interface AlgorithmFacts {
   readonly padding?: 'pkcs1' | 'pss';
 }
 
-/** RFC 7518 §3.1, RFC 9864 (`Ed25519`; `EdDSA` is its older name, accepted for Ed25519 keys only). */
+/** RFC 7518 §3.1; RFC 9864 (`Ed25519`; `EdDSA` is its older name, accepted for Ed25519 keys only). */
 export const ALGORITHM_FACTS: Readonly<Record<SignatureAlgorithm, AlgorithmFacts>> = {
   ES256: { kty: 'EC', crv: 'P-256', digest: 'sha256', signatureBytes: 64 },
   ES384: { kty: 'EC', crv: 'P-384', digest: 'sha384', signatureBytes: 96 },
@@ -39,3 +39,7 @@ export const ALGORITHM_FACTS: Readonly<Record<SignatureAlgorithm, AlgorithmFacts
   Ed25519: { kty: 'OKP', crv: 'Ed25519', digest: null, signatureBytes: 64 },
   EdDSA: { kty: 'OKP', crv: 'Ed25519', digest: null, signatureBytes: 64 },
 };
+
+/** RFC 9864 §2.2: `EdDSA` is the older, wider name of what is Ed25519 here. */
+export const sameAlgorithm = (one: string, other: string): boolean => newerName(one) === newerName(other);
+const newerName = (algorithm: string): string => (algorithm === 'EdDSA' ? 'Ed25519' : algorithm);

@@ -3,7 +3,7 @@ import { Refusal } from '../domain/refusal.js';
 import { parseStrictObject } from './strict-json.js';
 
 /** Longer than any workload token that we know of; a limit before any work is done. */
-export const MOST_TOKEN_BYTES = 16 * 1024;
+const MOST_TOKEN_BYTES = 16 * 1024;
 
 export interface CompactToken {
   readonly header: Readonly<Record<string, unknown>>;
@@ -13,9 +13,14 @@ export interface CompactToken {
   readonly signature: Buffer;
 }
 
+/** Costs nothing, so that it can be asked before anything else is done with the text. */
+export const tooLarge = (token: string, mostBytes = MOST_TOKEN_BYTES): Refusal | undefined =>
+  token.length > mostBytes ? new Refusal('token_too_large', `over ${mostBytes} bytes`) : undefined;
+
 /** The token's parts, or why it is none: `token_too_large`, `token_encrypted` (a JWE has five) or `token_malformed`. */
 export function parseCompact(token: string, mostBytes = MOST_TOKEN_BYTES): CompactToken | Refusal {
-  if (token.length > mostBytes) return new Refusal('token_too_large', `over ${mostBytes} bytes`);
+  const large = tooLarge(token, mostBytes);
+  if (large) return large;
   const segments = token.split('.', 6);
   if (segments.length === 5) return new Refusal('token_encrypted', 'a JWE');
   if (segments.length !== 3) return new Refusal('token_malformed', 'not three segments');

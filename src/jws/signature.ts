@@ -4,7 +4,10 @@ import { constants, sign, verify } from 'node:crypto';
 import type { SignatureAlgorithm } from './algorithms.js';
 import { ALGORITHM_FACTS } from './algorithms.js';
 
+/** RFC 7518 §3.3. */
 const LEAST_RSA_BITS = 2048;
+/** With the exponent 1, a signature is its own message, and anybody can write it. */
+const LEAST_RSA_EXPONENT = 3n;
 /** Node's names of the curves in RFC 7518 §6.2.1.1. */
 const CURVES: Readonly<Record<string, string>> = {
   'P-256': 'prime256v1',
@@ -12,7 +15,7 @@ const CURVES: Readonly<Record<string, string>> = {
   'P-521': 'secp521r1',
 };
 
-/** Whether the key is of the algorithm's kind, on its curve, and long enough. */
+/** Whether the key is of the algorithm's kind, on its curve, and strong enough. */
 export function keyFits(algorithm: SignatureAlgorithm, key: KeyObject): boolean {
   const { kty, crv } = ALGORITHM_FACTS[algorithm];
   const details = key.asymmetricKeyDetails;
@@ -22,7 +25,11 @@ export function keyFits(algorithm: SignatureAlgorithm, key: KeyObject): boolean 
     case 'OKP':
       return key.asymmetricKeyType === 'ed25519';
     case 'RSA':
-      return key.asymmetricKeyType === 'rsa' && (details?.modulusLength ?? 0) >= LEAST_RSA_BITS;
+      return (
+        key.asymmetricKeyType === 'rsa' &&
+        (details?.modulusLength ?? 0) >= LEAST_RSA_BITS &&
+        (details?.publicExponent ?? 0n) >= LEAST_RSA_EXPONENT
+      );
   }
 }
 

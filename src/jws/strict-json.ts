@@ -1,7 +1,9 @@
-// Strict JSON objects: valid UTF-8, no member twice. JSON.parse keeps the last of two, another reader may keep the first.
+// Strict JSON objects (RFC 7493): valid UTF-8, no member twice. JSON.parse keeps the last of two, another reader the first.
 
 const MOST_DEPTH = 32;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Half a character: two different ones are the same U+FFFD once they are written as UTF-8, so names would collide. */
+const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** The object, or undefined for anything that is not one, is nested too deeply, or says something twice. */
 export function parseStrictObject(bytes: Uint8Array): Record<string, unknown> | undefined {
@@ -9,14 +11,14 @@ export function parseStrictObject(bytes: Uint8Array): Record<string, unknown> | 
     const text = utf8.decode(bytes);
     const value: unknown = JSON.parse(text);
     const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject && saysNothingTwice(text) ? (value as Record<string, unknown>) : undefined;
+    return isObject && isStrict(text) ? (value as Record<string, unknown>) : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Walks text that JSON.parse took: the names of each object that is open, and whether a name comes next. */
-function saysNothingTwice(text: string): boolean {
+function isStrict(text: string): boolean {
   const open: (Set<string> | undefined)[] = [];
   let nameNext = false;
   for (let at = 0; at < text.length; at++) {
@@ -36,13 +38,10 @@ function saysNothingTwice(text: string): boolean {
         break;
       case '"': {
         const end = endOfString(text, at);
-        if (nameNext) {
-          const name = JSON.parse(text.slice(at, end + 1)) as string;
-          const names = open.at(-1)!;
-          if (names.has(name) || name === '__proto__') return false;
-          names.add(name);
-          nameNext = false;
-        }
+        const said = unescaped(text, at, end);
+        if (LONE_SURROGATE.test(said)) return false;
+        if (nameNext && !isNewName(said, open.at(-1)!)) return false;
+        nameNext = false;
         at = end;
         break;
       }
@@ -52,8 +51,24 @@ function saysNothingTwice(text: string): boolean {
   return true;
 }
 
+/** `__proto__` is refused too: it is an own member here, and a prototype wherever members are copied one by one. */
+const isNewName = (name: string, names: Set<string>): boolean =>
+  name !== '__proto__' && names.size < names.add(name).size;
+
+/** Names are compared as they are meant: `"\u0069ss"` is `iss`. */
+function unescaped(text: string, start: number, end: number): string {
+  const raw = text.slice(start + 1, end);
+  return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
+}
+
 function endOfString(text: string, start: number): number {
-  let at = start + 1;
-  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
-  return at;
+  let end = text.indexOf('"', start + 1);
+  while (isEscaped(text, end)) end = text.indexOf('"', end + 1);
+  return end;
+}
+
+function isEscaped(text: string, quote: number): boolean {
+  let first = quote;
+  while (text[first - 1] === '\\') first--;
+  return (quote - first) % 2 === 1;
 }
