@@ -1,75 +1,77 @@
 // What a workload token must say of itself to be good now, once its signature was found to be its issuer's.
 import { Refusal } from '../domain/refusal.js';
+import { quoted } from './quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
-const LONGEST_SUBJECT = 1024;
+/** OpenID Connect Core §2. */
+const LONGEST_SUBJECT = 255;
 /** The year 9999: beyond it, a number is no time. */
 const LAST_SECOND = 253_402_300_799;
-// eslint-disable-next-line no-control-regex -- what must not reach a terminal or a log line
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+/** Ends a line, moves a cursor or turns text around: a name that shows as another one in a terminal or a log. */
+const UNSHOWABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
 
 export interface CheckedClaims {
   readonly subject: string;
   /** Milliseconds, clock tolerance not included. */
   readonly expiresAt: number;
+  /** The millisecond from which on this token is refused, whatever the reason. */
+  readonly goodUntil: number;
+  /** There where the issuer's tokens are for one time. */
   readonly tokenId: string | undefined;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
 
 export function checkClaims(claims: Claims, trust: TrustedIssuer, now: number): CheckedClaims | Refusal {
-  return (
-    wrongType(claims) ??
-    wrongAudience(claims, trust) ??
-    wrongTime(claims, trust, now) ??
-    checked(claims, trust)
-  );
+  return wrongType(claims) ?? wrongAudience(claims, trust) ?? inTime(claims, trust, now);
 }
 
 function wrongType(claims: Claims): Refusal | undefined {
-  for (const name of ['sub', 'aud', 'exp', 'iat']) {
+  for (const name of ['aud', 'exp', 'iat', 'sub']) {
     if (claims[name] === undefined) return new Refusal('claim_missing', name);
   }
   const { sub, aud, jti } = claims;
-  if (typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUBJECT || CONTROL.test(sub)) {
-    return new Refusal('claim_mistyped', 'sub');
-  }
   const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audiences.every((one) => typeof one === 'string')) return new Refusal('claim_mistyped', 'aud');
-  const time = ['exp', 'iat', 'nbf'].find((name) => claims[name] !== undefined && !isTime(claims[name]));
+  const time = ['exp', 'nbf', 'iat'].find((name) => claims[name] !== undefined && !isTime(claims[name]));
   if (time) return new Refusal('claim_mistyped', time);
+  if (typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUBJECT || UNSHOWABLE.test(sub)) {
+    return new Refusal('claim_mistyped', 'sub');
+  }
   if (jti !== undefined && typeof jti !== 'string') return new Refusal('claim_mistyped', 'jti');
   return undefined;
 }
 
+/** RFC 7519 §2, NumericDate: seconds, which may have a fraction. */
 const isTime = (value: unknown): boolean => typeof value === 'number' && value >= 0 && value <= LAST_SECOND;
+const toMs = (seconds: unknown): number => Math.floor(Number(seconds) * 1000);
 
 function wrongAudience({ aud }: Claims, { audiences }: TrustedIssuer): Refusal | undefined {
   const meant = Array.isArray(aud) ? (aud as string[]) : [aud as string];
   return meant.some((audience) => audiences.includes(audience))
     ? undefined
-    : new Refusal('audience_mismatch', `aud ${JSON.stringify(aud).slice(0, 200)}`);
+    : new Refusal('audience_mismatch', `aud ${quoted(aud)}`);
 }
 
-function wrongTime(
+function inTime(
   claims: Claims,
-  { clockToleranceMs, maxTokenAgeMs }: TrustedIssuer,
+  { clockToleranceMs, maxTokenAgeMs, oneTime }: TrustedIssuer,
   now: number,
-): Refusal | undefined {
-  const [exp, iat] = [Number(claims['exp']) * 1000, Number(claims['iat']) * 1000];
-  const nbf = Number(claims['nbf'] ?? claims['iat']) * 1000;
-  if (now >= exp + clockToleranceMs)
+): CheckedClaims | Refusal {
+  const exp = toMs(claims['exp']);
+  const iat = toMs(claims['iat']);
+  const nbf = toMs(claims['nbf'] ?? claims['iat']);
+  if (now >= exp + clockToleranceMs) {
     return new Refusal('token_expired', `${Math.round((now - exp) / 1000)} s ago`);
-  if (Math.max(iat, nbf) > now + clockToleranceMs)
+  }
+  if (Math.max(iat, nbf) > now + clockToleranceMs) {
     return new Refusal('token_not_yet_valid', 'nbf or iat is in the future');
-  if (now > iat + maxTokenAgeMs + clockToleranceMs) {
+  }
+  if (now >= iat + maxTokenAgeMs + clockToleranceMs) {
     return new Refusal('token_too_old', `issued ${Math.round((now - iat) / 1000)} s ago`);
   }
-  return undefined;
-}
-
-function checked(claims: Claims, { oneTime }: TrustedIssuer): CheckedClaims | Refusal {
   const tokenId = claims['jti'] as string | undefined;
   if (oneTime && !tokenId) return new Refusal('claim_missing', 'jti');
-  return { subject: claims['sub'] as string, expiresAt: Number(claims['exp']) * 1000, tokenId };
+  const goodUntil = Math.min(exp, iat + maxTokenAgeMs) + clockToleranceMs;
+  return { subject: claims['sub'] as string, expiresAt: exp, goodUntil, tokenId };
 }

@@ -1,26 +1,29 @@
-// Finds an issuer's keys by OpenID Connect Discovery §4: the document must name the very issuer it was asked of.
+// Finds and fetches an issuer's keys: where the configuration says, or by OpenID Connect Discovery §4.
 import { isLoopback } from '../domain/loopback.js';
 import type { Fetch } from './document.js';
 import { fetchDocument } from './document.js';
+import type { TrustedIssuer } from './trust.js';
 
-/** @throws Error where the document is not this issuer's, or would have us fetch keys in the clear. */
-export async function discoverJwksUri(fetch: Fetch, issuer: string): Promise<string> {
-  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
-  const document = await fetchDocument(fetch, url);
-  if (document['issuer'] !== issuer) throw new Error(`${url} names another issuer`);
-  const jwksUri = document['jwks_uri'];
-  if (typeof jwksUri !== 'string' || !isSafe(jwksUri, issuer)) {
-    throw new Error(`${url} names no jwks_uri that is https`);
-  }
-  return jwksUri;
+/** The members of its JWKS's `keys`. @throws Error with what went wrong, for the record. */
+export async function fetchKeys(
+  fetch: Fetch,
+  { issuer, jwksUri }: Pick<TrustedIssuer, 'issuer' | 'jwksUri'>,
+): Promise<readonly unknown[]> {
+  const url = jwksUri ?? (await discoverJwksUri(fetch, issuer));
+  const { keys } = await fetchDocument(fetch, url);
+  if (!Array.isArray(keys)) throw new Error(`${url} has no keys`);
+  return keys;
 }
 
-/** https; plain http only from an issuer on this machine to this machine. */
-function isSafe(jwksUri: string, issuer: string): boolean {
-  if (!URL.canParse(jwksUri)) return false;
-  const { protocol, hostname } = new URL(jwksUri);
-  return (
-    protocol === 'https:' ||
-    (protocol === 'http:' && isLoopback(hostname) && isLoopback(new URL(issuer).hostname))
-  );
+/** The document must name the very issuer that it was asked of (§4.3): one host may serve many. */
+async function discoverJwksUri(fetch: Fetch, issuer: string): Promise<string> {
+  const url = `${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`;
+  const { issuer: named, jwks_uri: jwksUri } = await fetchDocument(fetch, url);
+  if (named !== issuer) throw new Error(`${url} names another issuer`);
+  if (typeof jwksUri !== 'string' || !URL.canParse(jwksUri)) throw new Error(`${url} names no jwks_uri`);
+  // An issuer elsewhere has no keys on this machine: it would have us ask our own ports.
+  if (isLoopback(new URL(jwksUri).hostname) && !isLoopback(new URL(issuer).hostname)) {
+    throw new Error(`${url} names a jwks_uri on this machine`);
+  }
+  return jwksUri;
 }

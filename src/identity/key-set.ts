@@ -2,18 +2,20 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 import { createPublicKey } from 'node:crypto';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
+import { sameAlgorithm, SIGNATURE_ALGORITHMS } from '../jws/algorithms.js';
 import { keyFits } from '../jws/signature.js';
 
 interface VerifyingKey {
   readonly kid: string | undefined;
-  readonly algorithm: string | undefined;
   readonly key: KeyObject;
+  /** What it may verify: by its kind and strength, and by its `alg` where it has one. */
+  readonly algorithms: readonly SignatureAlgorithm[];
 }
 
 export class KeySet {
   readonly #keys: readonly VerifyingKey[];
 
-  /** Passes over what cannot verify: symmetric and private keys, other uses, kinds that node:crypto does not know. */
+  /** Passes over what cannot verify: symmetric, private and weak keys, other uses, kinds that we do not know. */
   constructor(jwks: readonly unknown[]) {
     this.#keys = jwks.map(verifyingKey).filter((key) => key !== undefined);
   }
@@ -21,12 +23,13 @@ export class KeySet {
   /** The only key that fits; undefined where there is none, or more than one could be meant (RFC 8725 §3.10). */
   find(kid: string | undefined, algorithm: SignatureAlgorithm): KeyObject | undefined {
     const fitting = this.#keys.filter(
-      (candidate) =>
-        (kid === undefined || candidate.kid === kid) &&
-        (candidate.algorithm === undefined || sameAlgorithm(candidate.algorithm, algorithm)) &&
-        keyFits(algorithm, candidate.key),
+      (candidate) => (kid === undefined || candidate.kid === kid) && candidate.algorithms.includes(algorithm),
     );
     return fitting.length === 1 ? fitting[0]!.key : undefined;
+  }
+
+  has(key: KeyObject): boolean {
+    return this.#keys.some((candidate) => candidate.key === key);
   }
 }
 
@@ -38,16 +41,17 @@ function verifyingKey(jwk: unknown): VerifyingKey | undefined {
   if (use !== undefined && use !== 'sig') return undefined;
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
     return undefined;
+  if (!isTextOrAbsent(kid) || !isTextOrAbsent(alg)) return undefined;
   try {
     const key = createPublicKey({ key: { kty, crv, x, y, n, e } as JsonWebKey, format: 'jwk' });
-    return { kid: textOf(kid), algorithm: textOf(alg), key };
+    const algorithms = SIGNATURE_ALGORITHMS.filter(
+      (one) => (alg === undefined || sameAlgorithm(alg, one)) && keyFits(one, key),
+    );
+    return algorithms.length > 0 ? { kid, key, algorithms } : undefined;
   } catch {
     return undefined;
   }
 }
 
-const textOf = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-
-/** RFC 9864: `EdDSA` is the older, wider name. */
-export const sameAlgorithm = (a: string, b: string): boolean => newerName(a) === newerName(b);
-const newerName = (algorithm: string): string => (algorithm === 'EdDSA' ? 'Ed25519' : algorithm);
+const isTextOrAbsent = (value: unknown): value is string | undefined =>
+  value === undefined || typeof value === 'string';

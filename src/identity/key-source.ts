@@ -1,20 +1,23 @@
 // Where an issuer's keys come from: cached, fetched again when they age or an unknown one is named, never in a storm.
 import type { KeyObject } from 'node:crypto';
+import { types } from 'node:util';
 import type { Clock } from '../domain/clock.js';
 import { digestOf } from '../domain/digest.js';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Refusal } from '../domain/refusal.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
-import { discoverJwksUri } from './discovery.js';
+import { fetchKeys } from './discovery.js';
 import type { Fetch } from './document.js';
-import { fetchDocument } from './document.js';
 import { KeySet } from './key-set.js';
+import { quoted } from './quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
 /** After this the keys are fetched again, while the known ones still serve. */
 const FRESH_MS = 5 * MINUTE_MS;
+/** After this nobody is served before that fetch is done: what an issuer took back is dead to us by then. */
+const OVERDUE_MS = 10 * MINUTE_MS;
 /** An issuer that is down keeps its known keys for so long, and no longer. */
-const STALE_MS = HOUR_MS;
+const KEPT_MS = HOUR_MS;
 /** Between two fetches, whatever is asked meanwhile: garbage must not make us hammer an issuer. */
 const COOL_DOWN_MS = 10 * SECOND_MS;
 
@@ -26,10 +29,10 @@ export class KeySource {
   readonly #clock: Clock;
   #keys: KeySet | undefined;
   #digest = '';
-  #version = 0;
   #fetchedAt = -Infinity;
   #triedAt = -Infinity;
-  #why = '';
+  /** Why the last fetch failed; undefined once one succeeds. */
+  #ailment: string | undefined;
   #fetching: Promise<void> | undefined;
 
   constructor(source: Source, fetch: Fetch, clock: Clock) {
@@ -39,77 +42,75 @@ export class KeySource {
     if (source.jwks) this.#keys = new KeySet(source.jwks.keys);
   }
 
-  /** Changes whenever the keys do: what was verified under another version must be verified again. */
-  get version(): number {
-    if (this.#keys && this.#ageMs() > STALE_MS) this.#forget();
-    return this.#version;
+  /** Whether this key, found here before, is still the issuer's. Any change of its keys makes all of them new ones. */
+  holds(key: KeyObject): boolean {
+    return this.#current()?.has(key) ?? false;
   }
 
-  /** At once where the key is known; else after a fetch, if one is not too soon. */
+  /** At once where the key is known and fresh enough; else after a fetch, unless it is too soon for one. */
   find(
     kid: string | undefined,
     algorithm: SignatureAlgorithm,
   ): KeyObject | Refusal | Promise<KeyObject | Refusal> {
-    if (this.#keys && this.#ageMs() > STALE_MS) this.#forget();
-    const known = this.#keys?.find(kid, algorithm);
-    if (known) {
-      if (this.#ageMs() > FRESH_MS) void this.#refresh();
-      return known;
-    }
+    const known = this.#current()?.find(kid, algorithm);
+    if (known && this.#ageMs() <= FRESH_MS) return known;
     const fetching = this.#refresh();
+    if (known && this.#ageMs() <= OVERDUE_MS) return known;
     return fetching ? fetching.then(() => this.#found(kid, algorithm)) : this.#found(kid, algorithm);
   }
 
   #found(kid: string | undefined, algorithm: SignatureAlgorithm): KeyObject | Refusal {
-    if (!this.#keys) return new Refusal('issuer_unavailable', this.#why);
-    return (
-      this.#keys.find(kid, algorithm) ??
-      new Refusal('key_unknown', `no one key ${kid ?? ''} for ${algorithm}`)
-    );
+    const known = this.#current()?.find(kid, algorithm);
+    if (known) return known;
+    // It may be a new key that we could not learn of.
+    if (this.#ailment !== undefined) return new Refusal('issuer_unavailable', this.#ailment);
+    return new Refusal('key_unknown', `no one key with kid ${quoted(kid)} for ${algorithm}`);
+  }
+
+  #current(): KeySet | undefined {
+    if (this.#ageMs() > KEPT_MS) {
+      this.#keys = undefined;
+      this.#digest = '';
+    }
+    return this.#keys;
   }
 
   #ageMs(): number {
     return this.#source.jwks ? 0 : this.#clock.now() - this.#fetchedAt;
   }
 
-  #forget(): void {
-    this.#keys = undefined;
-    this.#digest = '';
-    this.#version++;
-  }
-
-  /** The fetch that is under way, or a new one; undefined while it is too soon for that. */
+  /** The fetch that is under way, or a new one; undefined while it is too soon for that. Never rejects. */
   #refresh(): Promise<void> | undefined {
     if (this.#source.jwks) return undefined;
     if (this.#fetching) return this.#fetching;
-    const now = this.#clock.now();
-    if (now - this.#triedAt < COOL_DOWN_MS) return undefined;
-    this.#triedAt = now;
-    this.#fetching = this.#fetchKeys().finally(() => (this.#fetching = undefined));
+    if (this.#clock.now() - this.#triedAt < COOL_DOWN_MS) return undefined;
+    this.#fetching = this.#fetchKeys().finally(() => {
+      this.#triedAt = this.#clock.now();
+      this.#fetching = undefined;
+    });
     return this.#fetching;
   }
 
   async #fetchKeys(): Promise<void> {
-    const { issuer, jwksUri } = this.#source;
+    // What the issuer takes back from here on is not in the answer, however long it is on its way.
+    const askedAt = this.#clock.now();
     try {
-      const { keys } = await fetchDocument(
-        this.#fetch,
-        jwksUri ?? (await discoverJwksUri(this.#fetch, issuer)),
-      );
-      if (!Array.isArray(keys)) throw new Error('the JWKS has no keys');
+      const keys = await fetchKeys(this.#fetch, this.#source);
       const digest = digestOf(keys);
-      this.#fetchedAt = this.#clock.now();
-      if (digest === this.#digest) return;
+      if (digest !== this.#digest) this.#keys = new KeySet(keys);
       this.#digest = digest;
-      this.#keys = new KeySet(keys);
-      this.#version++;
+      this.#fetchedAt = askedAt;
+      this.#ailment = undefined;
     } catch (error) {
-      this.#why =
-        error instanceof Error
-          ? `${error.message} ${error.cause instanceof Error ? error.cause.message : ''}`.trim()
-          : String(error);
+      this.#ailment = causes(error);
     }
   }
+}
+
+/** `fetch` says only that it failed; why is in the cause. */
+function causes(error: unknown): string {
+  if (!types.isNativeError(error)) return String(error);
+  return error.cause === undefined ? error.message : `${error.message}: ${causes(error.cause)}`;
 }
 
 /** Outlives a change of configuration, so that an issuer that did not change keeps its keys. */
@@ -124,16 +125,12 @@ export class KeySources {
   }
 
   of({ issuer, jwksUri, jwks }: TrustedIssuer): KeySource {
-    const key = digestOf({ issuer, jwksUri, jwks });
-    let source = this.#sources.get(key);
-    if (!source) {
-      source = new KeySource(
-        { issuer, ...(jwksUri && { jwksUri }), ...(jwks && { jwks }) },
-        this.#fetch,
-        this.#clock,
-      );
-      this.#sources.set(key, source);
-    }
+    const name = digestOf({ issuer, jwksUri, jwks });
+    const known = this.#sources.get(name);
+    if (known) return known;
+    const from = { issuer, ...(jwksUri && { jwksUri }), ...(jwks && { jwks }) };
+    const source = new KeySource(from, this.#fetch, this.#clock);
+    this.#sources.set(name, source);
     return source;
   }
 }
