@@ -126,7 +126,7 @@ describe('layers', () => {
       'minters/a.ts': `import type { Store } from '../store/store.js';`,
       'store/embedded/a.ts': `import libsql from 'libsql';\nimport { Store } from '../store.js';`,
       'http/app.ts': `import express from 'express';\nimport { open } from '../tasks/open-task.js';`,
-      'cli/serve.ts': `import { main } from '../main.js';`,
+      'cli/serve/run.ts': `import { main } from '../../main.js';`,
       'config/load.ts': `export const seal = process.env.MAYFLY_SEAL_KEY;`,
       'main.ts': `import cron from 'node-cron';\nimport { embedded } from './store/embedded/store.js';`,
     });
