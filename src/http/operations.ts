@@ -2,6 +2,7 @@
 import type { Broker } from '../broker.js';
 import { Refusal } from '../domain/refusal.js';
 import { previewRevocation, revoke } from '../revocation/revoke.js';
+import type { AuditList } from '../wire/audit.js';
 import { auditQuery } from '../wire/audit.js';
 import { revokeBody, revokeQuery, selectorOf } from '../wire/revocations.js';
 import { ok } from './answer.js';
@@ -39,7 +40,9 @@ export const operationRoutes = (broker: Broker) =>
       if (asked instanceof Refusal) return asked;
       entry.learn({ query: asked });
       const events = await broker.store.auditEvents(present(asked));
-      return ok({ events: events.map(auditEventView) });
+      const last = events.at(-1);
+      const more = last && events.length === asked.limit ? { next: last.sequence } : {};
+      return ok({ events: events.map(auditEventView), ...more } satisfies AuditList);
     },
 
     listTools: () => Promise.resolve(ok({ tools: broker.rules().catalogue.all().map(toolView) })),

@@ -8,8 +8,16 @@ export const auditQuery = z.strictObject({
   lease: z.string().max(64).optional(),
   request: z.string().max(64).optional(),
   after: z.coerce.number().int().nonnegative().optional(),
+  before: z.coerce.number().int().positive().optional(),
   limit: pageSize,
 });
+
+export interface AuditList {
+  /** Newest first. */
+  events: AuditEventView[];
+  /** Give this as `before` for the page that follows; absent on the last. */
+  next?: number;
+}
 
 export interface AuditEventView {
   sequence: number;
