@@ -42,21 +42,22 @@ test.each(['ES256', 'Ed25519', 'RS256'])(
   },
 );
 
+/** The net that looks after keys runs twice a minute by the machine's clock, so a restart stands for it here. */
+const turn = async (broker: TestBroker, clock: SettableClock, terms: object): Promise<TestBroker> => {
+  started.splice(started.indexOf(broker), 1);
+  const next = await broker.restart({ clock, terms: { ...terms } });
+  started.push(next);
+  return next;
+};
+const kids = async (broker: TestBroker): Promise<string[]> =>
+  (await broker.call<{ keys: { kid: string }[] }>('GET', '/jwks')).body.keys.map(({ kid }) => kid);
+const sign = async (broker: TestBroker): Promise<string> => {
+  const { body } = await broker.openTask();
+  const { access_token: token } = await broker.credential('agent-1', { task_id: body.id, audience: 'crm' });
+  return decodeProtectedHeader(token).kid!;
+};
+
 describe('rotation', () => {
-  /** The net that looks after keys runs twice a minute by the machine's clock, so a restart stands for it here. */
-  const turn = async (broker: TestBroker, clock: SettableClock, terms: object): Promise<TestBroker> => {
-    started.splice(started.indexOf(broker), 1);
-    const next = await broker.restart({ clock, terms: { ...terms } });
-    started.push(next);
-    return next;
-  };
-  const kids = async (broker: TestBroker): Promise<string[]> =>
-    (await broker.call<{ keys: { kid: string }[] }>('GET', '/jwks')).body.keys.map(({ kid }) => kid);
-  const sign = async (broker: TestBroker): Promise<string> => {
-    const { body } = await broker.openTask();
-    const { access_token: token } = await broker.credential('agent-1', { task_id: body.id, audience: 'crm' });
-    return decodeProtectedHeader(token).kid!;
-  };
   const TERMS = { keys: { algorithm: 'ES256', rotate_every: '30d', publish_ahead: '1h', clock_skew: '60s' } };
 
   test('a new key is published before it signs, and the old one stays until its last credential is dead', async () => {
@@ -183,8 +184,8 @@ function privateKeysIn(bytes: Buffer): number[] {
   const found: number[] = [];
   const text = bytes.toString('latin1');
   for (const { index } of text.matchAll(/-----BEGIN [A-Z ]*PRIVATE KEY-----|"d"\s*:\s*"/g)) found.push(index);
-  // SEQUENCE, INTEGER 0, SEQUENCE: how every PrivateKeyInfo begins (RFC 5208 §5).
-  for (const { index } of text.matchAll(/\x30(?:[\x00-\x7f]|\x81[^]|\x82[^][^])\x02\x01\x00\x30/g)) {
+  for (let index = bytes.indexOf(0x30); index >= 0; index = bytes.indexOf(0x30, index + 1)) {
+    if (!beginsPkcs8(bytes.subarray(index))) continue;
     try {
       createPrivateKey({ key: bytes.subarray(index), format: 'der', type: 'pkcs8' });
       found.push(index);
@@ -193,4 +194,11 @@ function privateKeysIn(bytes: Buffer): number[] {
     }
   }
   return found;
+}
+
+/** SEQUENCE, INTEGER 0, SEQUENCE (RFC 5208 §5); the first one's length takes one byte, or up to two more. */
+function beginsPkcs8(der: Buffer): boolean {
+  const lengthBytes = der[1]! < 0x80 ? 0 : der[1]! - 0x80;
+  const rest = der.subarray(2 + lengthBytes);
+  return lengthBytes <= 2 && [0x02, 0x01, 0x00, 0x30].every((byte, at) => rest[at] === byte);
 }

@@ -190,6 +190,9 @@ describe('a kill', () => {
   });
 });
 
+const page = async (query: string): Promise<AuditList> =>
+  (await broker.get<AuditList>(`/v1/audit?${query}`, 'auditor')).body;
+
 describe('the record', () => {
   test('is found by task and all below it, agent, lease and request', async () => {
     await broker.openTask({ id: 'told' });
@@ -214,8 +217,6 @@ describe('the record', () => {
   });
 
   test('numbers events in their order, without a gap, and gives them in pages', async () => {
-    const page = async (query: string): Promise<AuditList> =>
-      (await broker.get<AuditList>(`/v1/audit?${query}`, 'auditor')).body;
     const [newest] = (await page('limit=1')).events;
     const first = await page(`limit=5&before=${newest!.sequence + 1}`);
     const second = await page(`limit=5&before=${first.next}`);

@@ -50,7 +50,8 @@ describe('opening', () => {
 
   test('two at once with one id and one body open one task', async () => {
     const replies = await Promise.all(Array.from({ length: 8 }, () => broker.openTask({ id: 'run-race' })));
-    expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 200, 200, 200, 200, 200, 200, 201]);
+    expect(replies.filter(({ status }) => status === 201)).toHaveLength(1);
+    expect(replies.filter(({ status }) => status === 200)).toHaveLength(7);
   });
 
   test('without an id the broker makes one, a new one each time', async () => {
@@ -160,11 +161,11 @@ describe('a child', () => {
   });
 });
 
-describe('listing', () => {
-  const list = async (query: string, as = 'planner-2'): Promise<TaskList> =>
-    (await broker.get<TaskList>(`/v1/tasks?${query}`, as)).body;
-  const ids = ({ tasks }: TaskList): string[] => tasks.map(({ id }) => id);
+const list = async (query: string, as = 'planner-2'): Promise<TaskList> =>
+  (await broker.get<TaskList>(`/v1/tasks?${query}`, as)).body;
+const ids = ({ tasks }: TaskList): string[] => tasks.map(({ id }) => id);
 
+describe('listing', () => {
   beforeAll(async () => {
     for (const id of ['list-1', 'list-2', 'list-3']) {
       clock.advance(1000);
@@ -303,9 +304,7 @@ describe('the deadline', () => {
       return body['state'] === 'settled' ? body : undefined;
     });
     expect(closed).toMatchObject({ outcome: 'expired', closed_by: 'mayfly', closed_at: closed['deadline'] });
-    const [event] = (await broker.audit({ task: 'brief.a' })).filter(
-      ({ action }) => action === 'task.expire',
-    );
+    const event = (await broker.audit({ task: 'brief.a' })).find(({ action }) => action === 'task.expire');
     expect(event).toMatchObject({ outcome: 'permitted' });
   });
 });

@@ -5,6 +5,7 @@ import type { LeaseList, LeaseView } from '../../src/wire/leases.js';
 import { TOKEN_TYPE } from '../../src/wire/token.js';
 import { SettableClock } from '../contract/store/harness.js';
 import { TestBroker } from '../fixtures/broker.js';
+import type { Credential } from '../fixtures/broker-client.js';
 import { CRM, SEARCH } from '../fixtures/broker-configuration.js';
 
 const clock = new SettableClock();
@@ -32,6 +33,8 @@ const detail = (resources: string[], actions?: string[]) => ({
   resources,
 });
 const ALL = [{ type: 'mayfly_tool', actions: ['read', 'write'], resources: ['customers/*', 'orders/7'] }];
+
+const claimsOf = ({ access_token: token }: Credential): Record<string, unknown> => decodeJwt(token);
 
 describe('POST /token', () => {
   test('answers with a credential for one task, one agent, one tool and one plane (invariant 3)', async () => {
@@ -172,7 +175,7 @@ describe('renewing', () => {
       token_type: 'Bearer',
     });
     expect(decodeJwt(body.access_token)).toMatchObject({
-      ...decodeJwt(first.access_token),
+      ...claimsOf(first),
       iat: seconds(),
       nbf: seconds(),
       exp: seconds() + 300,
@@ -248,10 +251,10 @@ describe('renewing', () => {
   });
 });
 
-describe('leases', () => {
-  const list = async (query: string, as: string): Promise<LeaseList> =>
-    (await broker.get<LeaseList>(`/v1/leases?${query}`, as)).body;
+const list = async (query: string, as: string): Promise<LeaseList> =>
+  (await broker.get<LeaseList>(`/v1/leases?${query}`, as)).body;
 
+describe('leases', () => {
   test('are shown without a secret, to their agent and to operators', async () => {
     const credential = await broker.credential('agent-2', { task_id: 'run-1', audience: 'search' });
     const { text, body, status } = await broker.get<LeaseView>(
@@ -359,10 +362,10 @@ describe('introspection (RFC 7662)', () => {
   });
 });
 
-describe('revocation (RFC 7009)', () => {
-  const revoke = (token: string, as: string) =>
-    broker.call('POST', '/revoke', { as, form: { token, token_type_hint: 'access_token' } });
+const revoke = (token: string, as: string) =>
+  broker.call('POST', '/revoke', { as, form: { token, token_type_hint: 'access_token' } });
 
+describe('revocation (RFC 7009)', () => {
   test('kills a credential of one’s own', async () => {
     const { access_token: token } = await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' });
     const { status, text, headers } = await revoke(token, 'agent-1');
