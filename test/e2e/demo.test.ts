@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { until } from '../fixtures/until.js';
 
 const PATIENCE_MS = 20_000;
 
@@ -42,12 +43,10 @@ function startDemo(...args: string[]): Demo {
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (err += text));
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  const givingUp = (): string | undefined =>
+    child.exitCode === null ? undefined : `it ended:\n${out}${err}`;
   const said = async (text: string): Promise<void> => {
-    const until = Date.now() + PATIENCE_MS;
-    while (!out.includes(text)) {
-      if (Date.now() > until || child.exitCode !== null) throw new Error(`never said ${text}:\n${out}${err}`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+    await until(`the demo says ${text}`, () => out.includes(text), { withinMs: PATIENCE_MS, givingUp });
   };
   return { child, told: () => out, complained: () => err, ended, said };
 }

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { freePort } from '../../examples/demo/port.js';
+import { until } from '../fixtures/until.js';
 
 const PATIENCE_MS = 20_000;
 
@@ -64,11 +65,10 @@ test('the walk-through works as it is written, and comes out as it is shown', as
   const port = await freePort();
 
   const broker = terminal(first!.typed, port);
-  const until = Date.now() + PATIENCE_MS;
-  while (!broker.told().includes('"msg":"listening"')) {
-    if (Date.now() > until || broker.exitCode !== null) throw new Error(`it does not run: ${broker.told()}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+  await until('the broker listens', () => broker.told().includes('"msg":"listening"'), {
+    withinMs: PATIENCE_MS,
+    givingUp: () => (broker.exitCode === null ? undefined : broker.told()),
+  });
 
   const mark = '~~~ end of a block ~~~';
   const hands = terminal(others.map(({ typed }) => `${typed}echo '${mark}'\n`).join(''), port);
