@@ -6,7 +6,7 @@ import type { StoreHarness } from './store/harness.js';
 import { TERMS } from './store/harness.js';
 import { Scene } from './store/scene.js';
 import { Dead, expectAgreement, expectAllSettled } from './store-model/agreement.js';
-import { commands } from './store-model/commands.js';
+import { commands, openFirstTasks } from './store-model/commands.js';
 import { StoreModel } from './store-model/model.js';
 
 export interface ModelRuns {
@@ -33,6 +33,7 @@ export function describeStoreModel(
             const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
             const model = new StoreModel(leaseMs);
             const dead = new Dead();
+            await openFirstTasks(model, scene);
             await expectAgreement(model, scene, dead);
             await fc.asyncModelRun(() => ({ model, real: { scene, dead } }), run);
             await expectAllSettled(model, scene);

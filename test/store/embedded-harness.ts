@@ -6,12 +6,15 @@ import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
 import type { Store } from '../../src/store/store.js';
 import type { StoreHarness, StoreTerms } from '../contract/store/harness.js';
 
+// In memory where there is such a place: random lives commit thousands of times.
+const PLACE = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+
 export function embeddedHarness(): StoreHarness {
   let folder: string | undefined;
   let files = 0;
   const opened = new Map<Store, { path: string; terms: StoreTerms }>();
   const newPath = (): string => {
-    folder ??= mkdtempSync(join(tmpdir(), 'mayfly-store-'));
+    folder ??= mkdtempSync(join(PLACE, 'mayfly-store-'));
     mkdirSync(join(folder, String(++files)));
     return join(folder, String(files), 'mayfly.db');
   };

@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion } from '../../audit/event.js';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId } from '../../domain/ids.js';
-import { chance, leaseId, slotOf } from '../../domain/ids.js';
+import { chance, leaseId } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseEnding, ReservedLease } from '../../domain/lease.js';
 import { expiryOf, isExternal, LEASE_TRANSITIONS, standing } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
@@ -73,7 +73,7 @@ export class Leases implements LeaseStore {
     if (expiresAt === undefined) return new Refusal('task_ending', 'less than a second of the task is left');
 
     const { ttlMs: _, ...facts } = request;
-    const id = leaseId(issuedAt, slotOf(request.taskId), chance());
+    const id = leaseId(issuedAt, this.#ledger.slotOf(task!), chance());
     const lease: Lease = { ...facts, id, requestId: entry.requestId, issuedAt, expiresAt, state };
     this.#ledger.db
       .sql(INSERT_LEASE)

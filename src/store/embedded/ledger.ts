@@ -5,6 +5,7 @@ import type { AuditConclusion, AuditOutcome } from '../../audit/event.js';
 import type { Clock } from '../../domain/clock.js';
 import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
+import { slotOf } from '../../domain/ids.js';
 import type { Lease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Revocation } from '../../domain/revocation.js';
@@ -36,6 +37,7 @@ export class Ledger {
   #wide = new RevocationSet();
   readonly quarantined = new Set<string>();
   readonly #tasks = new Map<string, Task>();
+  readonly #slots = new WeakMap<Task, number>();
 
   constructor(db: EmbeddedDatabase, clock: Clock, skewMs: number) {
     this.db = db;
@@ -114,6 +116,13 @@ export class Ledger {
     if (this.#tasks.size >= MOST_CACHED_TASKS) this.#tasks.delete(this.#tasks.keys().next().value!);
     this.#tasks.set(id, task);
     return task;
+  }
+
+  /** Worked out once for each cached task: a hash costs as much as a whole statement. */
+  slotOf(task: Task): number {
+    let slot = this.#slots.get(task);
+    if (slot === undefined) this.#slots.set(task, (slot = slotOf(task.id)));
+    return slot;
   }
 
   /** To be called wherever a task's row is written. */

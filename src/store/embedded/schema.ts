@@ -64,7 +64,7 @@ CREATE INDEX lease_by_agent ON lease (agent);
 CREATE INDEX lease_by_expiry ON lease (expires_at);
 CREATE INDEX lease_unsettled ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active', 'revoking');
 CREATE INDEX lease_live ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active');
-CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state = 'active';
+CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state IN ('reserved', 'active');
 CREATE INDEX lease_reserved ON lease (mint_deadline) WHERE state = 'reserved';
 CREATE INDEX lease_due ON lease (due_at) WHERE state = 'revoking';
 

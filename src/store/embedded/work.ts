@@ -54,7 +54,9 @@ export class Work implements WorkStore {
   /** External credentials past their time, and mints that nobody came back from. */
   #lapse(now: number, limit: number): number {
     const lapsed = this.#ledger.db
-      .sql("SELECT * FROM lease WHERE external = 1 AND state = 'active' AND expires_at <= ? LIMIT ?")
+      .sql(
+        "SELECT * FROM lease WHERE external = 1 AND state IN ('reserved', 'active') AND expires_at <= ? LIMIT ?",
+      )
       .all(now, limit);
     const lost = this.#ledger.db
       .sql("SELECT * FROM lease WHERE state = 'reserved' AND mint_deadline <= ? LIMIT ?")
@@ -197,7 +199,7 @@ const LIVE_EXTERNAL = `SELECT l.* FROM lease l
 
 const NEXT_DUE = `SELECT min(due) AS due FROM (
   SELECT min(deadline) AS due FROM task WHERE state = 'open'
-  UNION ALL SELECT min(expires_at) FROM lease WHERE external = 1 AND state = 'active'
+  UNION ALL SELECT min(expires_at) FROM lease WHERE external = 1 AND state IN ('reserved', 'active')
   UNION ALL SELECT min(mint_deadline) FROM lease WHERE state = 'reserved'
   UNION ALL SELECT min(due_at) FROM lease WHERE state = 'revoking'
   UNION ALL SELECT min(at) FROM revocation WHERE walked = 0)`;

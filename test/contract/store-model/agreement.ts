@@ -61,16 +61,18 @@ function expectLeases(model: StoreModel, leases: ReadonlyMap<string, Lease>, dea
   expect(told).toEqual(expected);
   expect([...leases.keys()].filter((id) => !model.leases.has(id))).toEqual([]);
 
+  const closed = [...model.tasks.values()].filter((task) => task.closed).map(({ id }) => id);
+  const wrong: string[] = [];
   for (const { id, state, expiresAt, ended, taskId: task } of leases.values()) {
-    // Invariant 4, and 5 of the port: what was once seen dead is never alive again.
-    expect(expiresAt).toBeLessThanOrEqual(model.tasks.get(task)!.deadline);
     const alive = state === 'active' || state === 'reserved';
-    expect(alive && (dead.killed.has(id) || dead.lapsed.has(id)) && id).toBe(false);
     if (!alive) (ended?.cause === 'ttl' ? dead.lapsed : dead.killed).add(id);
-    // Invariant 1: nothing of a closed tree is alive.
-    const closed = [...model.tasks.values()].some((one) => one.closed && inTree(one.id, task));
-    expect(alive && closed && id).toBe(false);
+    if (expiresAt > model.tasks.get(task)!.deadline)
+      wrong.push(`${id} outlives its task (invariants 1 and 4)`);
+    if (alive && (dead.killed.has(id) || dead.lapsed.has(id))) wrong.push(`${id} was revived`);
+    if (alive && closed.some((root) => inTree(root, task)))
+      wrong.push(`${id} survived a close (invariant 1)`);
   }
+  expect(wrong).toEqual([]);
 }
 
 const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);
@@ -92,18 +94,22 @@ async function expectTasks(model: StoreModel, scene: Scene): Promise<void> {
 }
 
 async function expectCounts(model: StoreModel, scene: Scene): Promise<void> {
+  const told: unknown[] = [];
+  const expected: unknown[] = [];
   const roots = [...model.tasks.keys()].map((id) => select('task', id));
   for (const selector of [...PREVIEWS, ...roots]) {
     const alive = model.alive(selector);
     const external = alive.filter((lease) => lease.external).length;
-    const told = await scene.store.countSelected(selector);
-    expect({ selector, ...told }).toEqual({ selector, tokens: alive.length - external, external });
+    told.push({ selector, ...(await scene.store.countSelected(selector)) });
+    expected.push({ selector, tokens: alive.length - external, external });
   }
   for (const id of model.tasks.keys()) {
     const counts = Object.fromEntries(LEASE_STATES.map((state) => [state, 0])) as Record<LeaseState, number>;
     for (const lease of model.leases.values()) if (lease.taskId === id) counts[model.standing(lease)]++;
-    expect({ id, ...(await scene.store.countLeases(taskId(id))) }).toEqual({ id, ...counts });
+    told.push({ id, ...(await scene.store.countLeases(taskId(id))) });
+    expected.push({ id, ...counts });
   }
+  expect(told).toEqual(expected);
 }
 
 /** Every target confirms, and time passes: in the end nothing may be left over (invariants 1 and 2). */

@@ -26,7 +26,7 @@ import {
 import type { Dead } from './agreement.js';
 import { expectAgreement } from './agreement.js';
 import type { ModelLease, StoreModel } from './model.js';
-import { AGENTS, CHILDREN, KEYS, ROOTS, TOOLS, TRUSTS } from './names.js';
+import { AGENTS, CHILDREN, FIRST_TASKS, KEYS, ROOTS, TOOLS, TRUSTS } from './names.js';
 
 export interface Run {
   readonly scene: Scene;
@@ -71,9 +71,17 @@ const command = <T>(
 const task = fc
   .tuple(fc.constantFrom(...ROOTS), fc.constantFrom(...CHILDREN))
   .map(([root, child]) => `${root}${child}`);
+const taskTtlMs = fc.constantFrom(20_000, 100_000, 300_000, 300_000);
 const ttlMs = fc.constantFrom(300, 1_500, 10_000, 60_000, 300_000);
+/** One of what there is, whichever the number comes to. */
+const which = fc.nat({ max: 999 });
+const nth = <T>(some: Iterable<T>, index: number): T | undefined => {
+  const all = [...some];
+  return all[index % all.length];
+};
+/** Mostly a task that is there; sometimes one that may not be. */
 const request = fc.record({
-  task,
+  task: fc.oneof({ weight: 9, arbitrary: which }, { weight: 1, arbitrary: task }),
   agent: fc.constantFrom(...AGENTS),
   actors: fc.oneof(
     { weight: 3, arbitrary: fc.constant([]) },
@@ -84,12 +92,6 @@ const request = fc.record({
   keyId: fc.constantFrom(...KEYS),
   ttlMs,
 });
-/** One of the leases there are, whichever the number comes to. */
-const which = fc.nat({ max: 999 });
-const nth = <T>(some: Iterable<T>, index: number): T | undefined => {
-  const all = [...some];
-  return all[index % all.length];
-};
 const wide = fc.oneof(
   fc.constantFrom(...AGENTS).map((name) => select('agent', name)),
   fc.constantFrom(...TOOLS).map((name) => select('tool', name)),
@@ -98,7 +100,10 @@ const wide = fc.oneof(
 );
 
 type Asked = typeof request extends fc.Arbitrary<infer T> ? T : never;
-const tokenOf = ({ task: id, ...terms }: Asked): LeaseRequest => tokenRequest(id, terms);
+const tokenOf = (model: StoreModel, { task: given, ...terms }: Asked): LeaseRequest =>
+  tokenRequest(taskOf(model, given), terms);
+const taskOf = (model: StoreModel, given: Asked['task']): string =>
+  typeof given === 'string' ? given : nth(model.tasks.keys(), given)!;
 
 /** What was granted has to be what the model would have granted. */
 function expectGrant(model: StoreModel, asked: LeaseRequest, result: Lease | Refusal): Lease | undefined {
@@ -118,7 +123,7 @@ async function kill(model: StoreModel, { store }: Scene, selector: Selector): Pr
   expect(await store.countSelected(selector, revocation)).toEqual(killed);
 }
 
-const open = command('open', fc.record({ id: task, ttlMs }), async (asked, model, { scene }) => {
+const open = command('open', fc.record({ id: task, ttlMs: taskTtlMs }), async (asked, model, { scene }) => {
   const parent = asked.id.includes('.') ? asked.id.slice(0, asked.id.lastIndexOf('.')) : undefined;
   const result = await scene.store.openTask(newTask(asked.id, { ttlMs: asked.ttlMs }), entry());
   const known = model.tasks.get(asked.id);
@@ -138,22 +143,21 @@ const open = command('open', fc.record({ id: task, ttlMs }), async (asked, model
 });
 
 const issue = command('issue', request, async (asked, model, { scene }) => {
-  const lease = expectGrant(model, tokenOf(asked), await scene.store.issueLease(tokenOf(asked), entry()));
+  const wanted = tokenOf(model, asked);
+  const lease = expectGrant(model, wanted, await scene.store.issueLease(wanted, entry()));
   if (lease) model.add(lease);
 });
 
-const reserve = command('reserve', request, async ({ task: id, ...terms }, model, { scene }) => {
-  const wanted = externalRequest(id, terms);
+const reserve = command('reserve', request, async ({ task: given, ...terms }, model, { scene }) => {
+  const wanted = externalRequest(taskOf(model, given), terms);
   const lease = expectGrant(model, wanted, await scene.store.reserveLease(wanted, entry()));
   if (lease) model.add(lease, MINT_DEADLINE_MS);
 });
 
 const activate = command('activate', which, async (index, model, { scene }) => {
-  const lease = nth(
-    [...model.leases.values()].filter(({ external, settled }) => external && !settled),
-    index,
-  );
-  if (!lease) return;
+  const minting = [...model.leases.values()].filter(({ external, activated }) => external && !activated);
+  const lease = nth(index % 10 === 0 ? model.leases.values() : minting, index);
+  if (!lease?.external || lease.settled) return;
   const result = await scene.store.activateLease(lease.id as never, { sealedSecret: 'sealed' }, entry());
   const reserved = model.standing(lease) === 'reserved';
   if (reserved && model.now < lease.mintDeadline!) {
@@ -213,8 +217,12 @@ const release = command('release', which, async (index, model, { scene }) => {
 
 const close = command(
   'close',
-  fc.record({ id: task, outcome: fc.constantFrom(...NAMED_OUTCOMES, 'revoked' as const) }),
-  async ({ id, outcome }, model, { scene }) => {
+  fc.record({
+    task: request.map(({ task: given }) => given),
+    outcome: fc.constantFrom(...NAMED_OUTCOMES, 'revoked' as const),
+  }),
+  async ({ task: given, outcome }, model, { scene }) => {
+    const id = taskOf(model, given);
     const known = model.tasks.get(id);
     const { closed: before } = known ?? {};
     if (outcome === 'revoked') {
@@ -266,21 +274,26 @@ const quarantine = command('quarantine', fc.constantFrom(...AGENTS), async (agen
   model.quarantined.add(agent);
 });
 
-const lift = command('lift', fc.constantFrom(...AGENTS), async (agent, model, { scene }) => {
-  const result = await scene.store.liftQuarantine(agent, entry());
-  expect(reasonOf(result)).toBe(model.quarantined.delete(agent) ? 'not refused' : 'quarantine_unknown');
-});
+const lift = command(
+  'lift',
+  fc.record({ which, other: fc.constantFrom(...AGENTS) }),
+  async (facts, model, { scene }) => {
+    const agent = nth(model.quarantined, facts.which) ?? facts.other;
+    const result = await scene.store.liftQuarantine(agent, entry());
+    expect(reasonOf(result)).toBe(model.quarantined.delete(agent) ? 'not refused' : 'quarantine_unknown');
+  },
+);
 
 /** Leases asked for while their task is being closed, or their agent killed: each falls on one side of it. */
 const race = command(
   'race',
   fc.record({ asked: request, wide: fc.boolean() }),
   async (facts, model, { scene }) => {
-    const { asked } = facts;
-    const refusal = model.refusalOf(tokenOf(asked));
-    const ask = (): Promise<Lease | Refusal> => scene.store.issueLease(tokenOf(asked), entry());
-    const selector = facts.wide ? select('agent', asked.agent) : select('task', asked.task);
-    if (!facts.wide && !model.isOpen(asked.task)) return;
+    const asked = tokenOf(model, facts.asked);
+    const refusal = model.refusalOf(asked);
+    const ask = (): Promise<Lease | Refusal> => scene.store.issueLease(asked, entry());
+    const selector = facts.wide ? select('agent', asked.agent) : select('task', asked.taskId);
+    if (!facts.wide && !model.isOpen(asked.taskId)) return;
     const [first, revocation, second] = await Promise.all([
       Promise.all([ask(), ask(), ask()]),
       scene.store.revoke({ select: selector, by: OPERATOR }, entry()),
@@ -292,7 +305,7 @@ const race = command(
     }
     const later = [...model.leases.values()].filter(({ issuedAt }) => issuedAt > revocation.cutoff);
     if (facts.wide) model.kill(selector, revocation.at);
-    else model.close(asked.task, revocation.at, 'revoked');
+    else model.close(asked.taskId, revocation.at, 'revoked');
     for (const lease of later) if (lease.ended?.at === revocation.at) delete lease.ended;
   },
 );
@@ -355,7 +368,11 @@ const forged = command('settle with a claim of nobody', which, async (index, mod
 
 const advance = command(
   'advance',
-  fc.constantFrom(1, 400, SECOND_MS, 7_000, 30_000, 120_000, 7_200_000),
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(1, 400, SECOND_MS, 7_000, 20_000) },
+    { weight: 2, arbitrary: fc.constant(120_000) },
+    { weight: 1, arbitrary: fc.constant(7_200_000) },
+  ),
   (ms, _, { scene }) => Promise.resolve(scene.clock.advance(ms)),
 );
 
@@ -375,8 +392,9 @@ const crash = command(
     const { scene, dead } = run;
     const behindMs = model.now - scene.clock.now();
     if (behindMs > 59_000) scene.clock.advance(behindMs); // it would not start, and rightly
+    const asked = tokenOf(model, facts.asked);
     const unheard = Array.from({ length: facts.pending }, () =>
-      scene.store.issueLease(tokenOf(facts.asked), entry()).catch(() => undefined),
+      scene.store.issueLease(asked, entry()).catch(() => undefined),
     );
     await scene.crash();
     await Promise.all(unheard);
@@ -389,42 +407,41 @@ const crash = command(
   },
 );
 
+/** How often each comes, as against the others. */
+const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
+  [4, open],
+  [8, issue],
+  [5, reserve],
+  [5, activate],
+  [1, abandon],
+  [2, renew],
+  [2, release],
+  [2, close],
+  [1, extend],
+  [2, revoke],
+  [1, revokeKey],
+  [1, quarantine],
+  [2, lift],
+  [2, race],
+  [2, sweep],
+  [3, claimDue],
+  [5, settle],
+  [1, forged],
+  [5, advance],
+  [1, setBack],
+  [1, restore],
+  [2, crash],
+];
+
 export const commands = fc.commands(
-  [
-    open,
-    open,
-    open,
-    open,
-    issue,
-    issue,
-    issue,
-    reserve,
-    reserve,
-    activate,
-    activate,
-    abandon,
-    renew,
-    release,
-    close,
-    extend,
-    revoke,
-    revokeKey,
-    quarantine,
-    lift,
-    lift,
-    race,
-    sweep,
-    claimDue,
-    claimDue,
-    settle,
-    settle,
-    settle,
-    forged,
-    advance,
-    advance,
-    setBack,
-    restore,
-    crash,
-  ],
-  { maxCommands: 60, size: 'max' },
+  WEIGHTS.flatMap(([weight, one]) => Array.from({ length: weight }, () => one)),
+  { maxCommands: 80, size: 'max' },
 );
+
+/** What every run begins with, so that its commands find something to be about. */
+export async function openFirstTasks(model: StoreModel, { store }: Scene): Promise<void> {
+  for (const id of FIRST_TASKS) {
+    const { task: opened } = granted(await store.openTask(newTask(id), entry()));
+    model.tasks.set(id, { id, openedAt: opened.openedAt, deadline: opened.deadline });
+  }
+}

@@ -4,7 +4,9 @@ import type { PrincipalName } from '../../../src/domain/ids.js';
 export const AGENTS = ['cluster/a', 'cluster/b', 'github/a'] as PrincipalName[];
 export const TOOLS = ['crm', 'mail'];
 export const TRUSTS = ['cluster', 'github'];
-export const KEYS = ['key-1', 'key-2'];
-export const ROOTS = ['run-4', 'run-42'];
-/** Below each root; a parent comes before its children. */
+export const KEYS = ['key-1', 'key-2', 'key-3'];
+/** One of them begins with another, but is no part of its tree. */
+export const ROOTS = ['run-4', 'run-42', 'run-4_a', 'run-5'];
 export const CHILDREN = ['', '.a', '.a.b', '.c'];
+/** Open from the beginning. */
+export const FIRST_TASKS = ['run-4', 'run-4.a', 'run-42'];

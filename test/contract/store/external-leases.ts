@@ -146,6 +146,19 @@ export function describeExternalLeases(begin: () => Promise<Scene>): void {
       ]);
     });
 
+    it('is killed when its lease runs out, if that is before, and once more after its own deadline', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const lease = await scene.reserve('run-1', { ttlMs: SECOND_MS });
+      expect((await scene.store.sweep(PLENTY)).nextDueAt).toBe(lease.expiresAt);
+      scene.clock.advance(SECOND_MS);
+      await scene.settleAll();
+      expect(await scene.standing(lease.id)).toBe('revoking');
+      scene.clock.advance(MINT_DEADLINE_MS);
+      await scene.settleAll();
+      expect(await scene.standing(lease.id)).toBe('expired');
+    });
+
     it('stays what it was when its lease had ended otherwise before', async () => {
       const scene = await begin();
       await scene.task('run-1');
