@@ -30,8 +30,8 @@ export const ACCESS = {
 
   listTools: on('get', '/v1/tools', 'tool.list', 'any'),
 
-  listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator'], 'none', true),
-  readLease: on('get', LEASE, 'lease.read', ['agent', 'operator']),
+  listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator', 'auditor'], 'none', true),
+  readLease: on('get', LEASE, 'lease.read', ['agent', 'operator', 'auditor']),
   releaseLease: on('delete', LEASE, 'lease.release', ['agent', 'operator']),
   renewLease: on('post', `${LEASE}/renew`, 'lease.renew', ['agent'], 'json'),
 

@@ -12,7 +12,7 @@ import type { Log } from '../telemetry/log.js';
 import type { Access } from './access.js';
 import type { Answer } from './answer.js';
 import type { Dialect } from './errors.js';
-import { faultAnswer, refusalAnswer, unauthenticatedAnswer } from './errors.js';
+import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
 
 export interface Edge {
   readonly broker: Broker;
@@ -109,9 +109,9 @@ export async function answerCall(
 ): Promise<{ answer: Answer; requestId: string }> {
   const entry = newEntry(access.action);
   const dialect = access.body === 'form' ? 'oauth' : 'problem';
-  let known = false;
+  let letIn = false;
   const refused = (refusal: Refusal): Answer | undefined =>
-    !known && dialect === 'oauth' ? unauthenticatedAnswer(refusal) : undefined;
+    !letIn && dialect === 'oauth' ? callerAnswer(refusal) : undefined;
 
   const answer = await settle(edge, { entry, dialect, refused }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
@@ -119,11 +119,11 @@ export async function answerCall(
     if (token === undefined) return new Refusal('token_missing');
     const principal = await edge.authenticate(token);
     if (principal instanceof Refusal) return principal;
-    known = true;
     entry.facts.principal = principal.name;
     if (access.roles !== 'any' && !hasRole(principal, ...access.roles)) {
       return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
     }
+    letIn = true;
     const given = await read();
     return given instanceof Refusal ? given : respond({ principal, entry, ...given });
   });

@@ -78,7 +78,8 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   header_not_allowed: UNAUTHENTICATED,
   algorithm_not_allowed: UNAUTHENTICATED,
   issuer_unknown: UNAUTHENTICATED,
-  issuer_unavailable: UNAUTHENTICATED,
+  // Not the token's fault, and it passes: worth another try, which a 401 would not tell.
+  issuer_unavailable: UNAVAILABLE,
   key_unknown: UNAUTHENTICATED,
   signature_invalid: UNAUTHENTICATED,
   audience_mismatch: UNAUTHENTICATED,
@@ -281,10 +282,18 @@ const challenge = (refusal: Refusal | undefined): string =>
     ? 'Bearer realm="mayfly"'
     : 'Bearer realm="mayfly", error="invalid_token"';
 
-/** At an OAuth endpoint, a caller whose token was not accepted: 401, as at every other route (RFC 7662 §2.3). */
-export function unauthenticatedAnswer(refusal: Refusal): Answer | undefined {
+/**
+ * At an OAuth endpoint that asks for a caller: not known is 401, as at every other route (RFC 7662 §2.3); known but
+ * without the role is 403. Undefined: as the table says.
+ */
+export function callerAnswer(refusal: Refusal): Answer | undefined {
   const { status, say } = WIRE[refusal.reason];
-  if (status !== 401) return undefined;
-  const body: OAuthError = { error: 'invalid_client', error_description: say };
-  return { status, body, headers: { 'cache-control': 'no-store', 'www-authenticate': challenge(refusal) } };
+  if (status !== 401 && refusal.reason !== 'role_missing') return undefined;
+  const code = status === 401 ? 'invalid_client' : 'unauthorized_client';
+  const body: OAuthError = { error: code, error_description: say };
+  const headers = {
+    'cache-control': 'no-store',
+    ...(status === 401 && { 'www-authenticate': challenge(refusal) }),
+  };
+  return { status, body, headers };
 }

@@ -21,7 +21,7 @@ export const leaseRoutes = (broker: Broker) => {
     listLeases: async ({ principal, query }) => {
       const asked = parse(listLeasesQuery, query);
       if (asked instanceof Refusal) return asked;
-      const own = hasRole(principal, 'operator') ? {} : { agent: principal.name };
+      const own = hasRole(principal, 'operator', 'auditor') ? {} : { agent: principal.name };
       const leases = await broker.store.listLeases({ ...present(asked), ...own });
       return ok(page('leases', leases.map(view), asked.limit));
     },
@@ -32,7 +32,7 @@ export const leaseRoutes = (broker: Broker) => {
       entry.facts.leaseId = id;
       const lease = await broker.store.readLease(id);
       if (!lease) return new Refusal('lease_unknown', `no lease ${id}`);
-      if (lease.agent === principal.name || hasRole(principal, 'operator')) return ok(view(lease));
+      if (lease.agent === principal.name || hasRole(principal, 'operator', 'auditor')) return ok(view(lease));
       return new Refusal('lease_not_yours', `it belongs to ${lease.agent}`);
     },
 

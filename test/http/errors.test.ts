@@ -211,9 +211,8 @@ describe('who calls', () => {
     async (_name, access, sample) => {
       const reply = await ask(access, sample, { as: sample.wrongRole! });
       const dialect = dialectOf(access);
-      const status = dialect === 'oauth' ? 400 : 403;
-      const error = dialect === 'oauth' ? 'invalid_request' : 'forbidden';
-      await expectRefusal(broker, reply, { status, error, dialect, reason: 'role_missing' });
+      const error = dialect === 'oauth' ? 'unauthorized_client' : 'forbidden';
+      await expectRefusal(broker, reply, { status: 403, error, dialect, reason: 'role_missing' });
     },
   );
 });
