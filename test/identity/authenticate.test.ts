@@ -65,6 +65,13 @@ describe('a verified principal', () => {
     await accepted(authenticator.authenticate(await scene.idp.token(key, { aud })));
   });
 
+  test('may have a name of up to 255 characters, in any script', async () => {
+    for (const sub of ['x'.repeat(255), 'Агент Zoë 🙂', 'system:serviceaccount:prod:agent-7']) {
+      const token = await scene.idp.token(key, { sub });
+      expect((await accepted(scene.authenticator().authenticate(token))).subject).toBe(sub);
+    }
+  });
+
   test('needs no kid where the issuer has one key that fits', async () => {
     const token = forge(key, { alg: 'ES256' }, scene.idp.claims());
     await accepted(scene.authenticator().authenticate(token));

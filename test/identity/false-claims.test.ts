@@ -50,6 +50,7 @@ describe('refuses claims of the wrong type', () => {
     ]),
     ['sub longer than 255', saying({ sub: 'x'.repeat(256) }), 'claim_mistyped'],
     ['sub with a line end', saying({ sub: 'agent-7\nplanner' }), 'claim_mistyped'],
+    ['sub with a line end of Unicode', saying({ sub: 'agent-7\u2028planner' }), 'claim_mistyped'],
     ['sub with a null byte', saying({ sub: 'agent-7\0' }), 'claim_mistyped'],
     ['sub that turns the text around', saying({ sub: 'agent-\u202e7' }), 'claim_mistyped'],
     ['sub with a space that has no width', saying({ sub: 'agent-7\u200b' }), 'claim_mistyped'],

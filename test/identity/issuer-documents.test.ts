@@ -71,6 +71,10 @@ describe('keys are not taken from an issuer that', () => {
         ),
     ],
     ['fails', jwks(status(500))],
+    [
+      'fails with keys in its answer',
+      (idp) => idp.misbehave(JWKS, body(JSON.stringify({ keys: idp.published }), 500)),
+    ],
     ['does not know', jwks(status(404))],
     ['says nothing', jwks(status(204))],
     ['answers with a page', jwks(body('<html>Sign in</html>'))],

@@ -45,6 +45,12 @@ describe('of the keys of an issuer, none is used that', () => {
     expect(await reasonOf(scene.authenticator().authenticate(token))).toBe('key_unknown');
   });
 
+  test('has a name that is no text, not even for a token that names none', async () => {
+    scene.idp.published = [{ ...key.jwk, kid: 1 as unknown as string }];
+    const token = forge(key, { alg: 'ES256' }, scene.idp.claims());
+    expect(await reasonOf(scene.authenticator().authenticate(token))).toBe('key_unknown');
+  });
+
   test('shares its name with another key of the same kind', async () => {
     scene.idp.published = [key.jwk, { ...next.jwk, kid: 'one' }];
     expect(await reasonOf(scene.authenticator().authenticate(await scene.idp.token(key)))).toBe(

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../src/domain/duration.js';
 import type { Refusal } from '../../src/domain/refusal.js';
 import type { Authenticated, Authenticator } from '../../src/identity/authenticate.js';
-import { DISCOVERY, JWKS, status } from '../fixtures/idp.js';
+import { body, DISCOVERY, JWKS, status } from '../fixtures/idp.js';
 import { forge, type IssuerKey, issuerKey } from '../fixtures/idp-keys.js';
 import { until } from '../fixtures/until.js';
 import { accepted, reasonOf, Scene } from './scene.js';
@@ -120,6 +120,20 @@ describe('a key', () => {
     await accepted(show(key, authenticator));
     scene.idp.publish(next);
     scene.clock.advance(10 * MINUTE_MS + 1);
+    expect(await reasonOf(show(key, authenticator))).toBe('key_unknown');
+  });
+
+  test('is as old as the question, however long the answer is on its way', async () => {
+    const authenticator = scene.authenticator();
+    scene.idp.misbehave(JWKS, (response) => {
+      scene.clock.advance(6 * MINUTE_MS);
+      body(JSON.stringify({ keys: scene.idp.published }))(response);
+    });
+    const exp = scene.clock.now() / 1000 + 3600;
+    await accepted(authenticator.authenticate(await scene.idp.token(key, { exp })));
+    scene.idp.behave();
+    scene.idp.publish(next);
+    scene.clock.advance(4 * MINUTE_MS + 1);
     expect(await reasonOf(show(key, authenticator))).toBe('key_unknown');
   });
 
