@@ -1,5 +1,6 @@
 // Logs for the people who run this. The record of what was decided is the audit log, not this.
 import { pino } from 'pino';
+import { Lines } from './lines.js';
 
 export type Log = Pick<pino.Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error'>;
 
@@ -7,5 +8,5 @@ export type Log = Pick<pino.Logger, 'trace' | 'debug' | 'info' | 'warn' | 'error
 export const createLog = (level: string): Log =>
   pino(
     { level, base: { name: 'mayfly' }, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 2, sync: false }),
+    new Lines(process.stderr.fd),
   );
