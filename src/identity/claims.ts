@@ -4,7 +4,8 @@ import { quoted } from './quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
 /** OpenID Connect Core §2. */
-const LONGEST_SUBJECT = 255;
+/** OIDC Core §2 says 255; a Kubernetes service account may have 340 (its name alone 253). */
+const LONGEST_SUBJECT = 1024;
 /** The year 9999: beyond it, a number is no time. */
 const LAST_SECOND = 253_402_300_799;
 /** Ends a line, moves a cursor or turns text around: a name that shows as another one in a terminal or a log. */

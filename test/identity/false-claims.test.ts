@@ -48,7 +48,7 @@ describe('refuses claims of the wrong type', () => {
       payload('sub', json),
       'claim_mistyped',
     ]),
-    ['sub longer than 255', saying({ sub: 'x'.repeat(256) }), 'claim_mistyped'],
+    ['sub longer than 1024', saying({ sub: 'x'.repeat(1025) }), 'claim_mistyped'],
     ['sub with a line end', saying({ sub: 'agent-7\nplanner' }), 'claim_mistyped'],
     ['sub with a line end of Unicode', saying({ sub: 'agent-7\u2028planner' }), 'claim_mistyped'],
     ['sub with a null byte', saying({ sub: 'agent-7\0' }), 'claim_mistyped'],
