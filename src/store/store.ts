@@ -1,7 +1,7 @@
 // The store port: what is atomic, what is idempotent, and what every adapter guarantees. It speaks meaning, not commands.
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../audit/event.js';
 import type { AuditEntry } from '../audit/entry.js';
-import type { LeaseId, PrincipalName, RequestId, TaskId } from '../domain/ids.js';
+import type { LeaseId, PrincipalName, TaskId } from '../domain/ids.js';
 import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Revocation } from '../domain/revocation.js';
@@ -236,5 +236,3 @@ export interface Retention {
   readonly leaseMs: number;
   readonly auditMs: number;
 }
-
-export type { RequestId };

@@ -6,8 +6,9 @@ import type { StoreHarness } from './store/harness.js';
 import { TERMS } from './store/harness.js';
 import { Scene } from './store/scene.js';
 import { Dead, expectAgreement, expectAllSettled } from './store-model/agreement.js';
-import { commands, openFirstTasks } from './store-model/commands.js';
+import { commands } from './store-model/commands.js';
 import { StoreModel } from './store-model/model.js';
+import { openFirstTasks } from './store-model/tasks.js';
 
 export interface ModelRuns {
   readonly numRuns: number;

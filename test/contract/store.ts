@@ -1,5 +1,6 @@
 // The contract of the store port: the suite that every adapter runs. Its guarantees are those numbered in src/store/store.ts.
 import { afterEach, describe } from '@jest/globals';
+import { describeAudit } from './store/audit.js';
 import { describeExternalLeases } from './store/external-leases.js';
 import type { StoreHarness, StoreTerms } from './store/harness.js';
 import { describeLeases } from './store/leases.js';
@@ -8,6 +9,7 @@ import { describeRevocations } from './store/revocations.js';
 import { Scene } from './store/scene.js';
 import { describeSweeping } from './store/sweeping.js';
 import { describeTasks } from './store/tasks.js';
+import { describeUnion } from './store/union.js';
 
 export function describeStore(name: string, harness: StoreHarness): void {
   describe(`the ${name} store`, () => {
@@ -17,7 +19,9 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeLeases(begin);
     describeExternalLeases(begin);
     describeRevocations(begin);
+    describeUnion(begin);
     describeSweeping(begin);
+    describeAudit(begin);
     describeRecords(begin, harness);
   });
 }

@@ -5,6 +5,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
 import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
@@ -38,7 +39,7 @@ function openDatabase(): EmbeddedDatabase {
   return db;
 }
 
-const child = join(import.meta.dirname, 'embedded-child.ts');
+const child = fileURLToPath(new URL('./embedded-child.ts', import.meta.url));
 const childArgs = (leases: number): string[] => ['--import', 'tsx', child, path, String(leases)];
 const unavailable = { code: 'ERR_STORE_UNAVAILABLE' };
 const leaseIds = async (store: Store): Promise<string[]> =>

@@ -143,14 +143,15 @@ export class Leases implements LeaseStore {
 
   /**
    * A secret that nobody may have any more: to be killed at once. The mint is over, so that one kill from now on
-   * is enough; one that is under way may have come before the mint, and confirms nothing.
+   * is enough; one that is under way may have come before the mint, and confirms nothing. An activation that is
+   * said again finds the mint over already, and changes nothing.
    */
   #killMinted(id: LeaseId, ended: LeaseEnding, now: number, sealedSecret: string | undefined): void {
     this.#ledger.db
       .sql(
         `UPDATE lease SET state = 'revoking', ended_at = ifnull(ended_at, ?), ended = ifnull(ended, ?), due_at = ?,
            claim = NULL, mint_deadline = NULL, sealed_secret = ifnull(?, sealed_secret)
-         WHERE id = ? AND state IN ('reserved', 'revoking')`,
+         WHERE id = ? AND state IN ('reserved', 'revoking') AND mint_deadline IS NOT NULL`,
       )
       .run(ended.at, JSON.stringify(ended), now, sealedSecret ?? null, id);
   }

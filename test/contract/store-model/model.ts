@@ -37,7 +37,7 @@ export interface ModelLease {
 
 export const inTree = (root: string, id: string): boolean => id === root || id.startsWith(`${root}.`);
 
-export function named({ kind, name }: Selector, lease: ModelLease): boolean {
+function named({ kind, name }: Selector, lease: ModelLease): boolean {
   if (kind === 'all') return true;
   if (kind === 'task') return inTree(name, lease.taskId);
   if (kind === 'agent') return [lease.agent, ...lease.actors].includes(name);

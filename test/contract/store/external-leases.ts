@@ -99,6 +99,10 @@ export function describeExternalLeases(begin: () => Promise<Scene>): void {
       const lease = await scene.external('run-1');
       expect(reasonOf(await scene.store.activateLease(lease.id, {}, entry()))).toBe('lease_ended');
       expect(await scene.standing(lease.id)).toBe('active');
+      await scene.closeTask('run-1');
+      const [claimed] = await scene.due();
+      expect(reasonOf(await scene.store.activateLease(lease.id, {}, entry()))).toBe('lease_ended');
+      expect(await scene.settle(claimed!)).toBe(true);
       const nobody = 'lease_0'.padEnd(34, '0') as LeaseId;
       expect(reasonOf(await scene.store.activateLease(nobody, {}, entry()))).toBe('lease_unknown');
     });

@@ -1,9 +1,7 @@
 // The store's contract on what stands beside tasks and leases: audit, time, durability, replay keys, signing keys.
 import { describe, expect, it } from '@jest/globals';
-import type { AuditEvent } from '../../../src/audit/event.js';
 import { MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
-import type { LeaseId } from '../../../src/domain/ids.js';
-import type { KeyUse, SigningKeyRecord, Store } from '../../../src/store/store.js';
+import type { Store } from '../../../src/store/store.js';
 import { StoreUnavailable } from '../../../src/store/store.js';
 import type { StoreHarness } from './harness.js';
 import { SettableClock, TERMS } from './harness.js';
@@ -17,180 +15,12 @@ import {
   OTHER_AGENT,
   PLANNER,
   select,
+  signingKey,
   taskId,
   tokenRequest,
 } from './scene.js';
 
 export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarness): void {
-  describe('audit', () => {
-    type Transition = (scene: Scene, written: ReturnType<typeof entry>) => Promise<unknown>;
-    const renewal = { agent: AGENT, ttlMs: MINUTE_MS, policyDigest: 'p' };
-    it.each<[string, Transition, Partial<AuditEvent>]>([
-      [
-        'an opening',
-        ({ store }, e) => store.openTask(newTask('run-9'), e),
-        { outcome: 'permitted', taskId: taskId('run-9') },
-      ],
-      [
-        'a refused opening',
-        ({ store }, e) => store.openTask(newTask('run-1', { bodyDigest: 'x' }), e),
-        { outcome: 'refused', reason: 'task_conflict' },
-      ],
-      ['an issuance', ({ store }, e) => store.issueLease(tokenRequest('run-1'), e), { outcome: 'permitted' }],
-      [
-        'a refused issuance',
-        ({ store }, e) => store.issueLease(tokenRequest('run-x'), e),
-        { outcome: 'refused', reason: 'task_unknown' },
-      ],
-      [
-        'a reservation',
-        ({ store }, e) => store.reserveLease(externalRequest('run-1'), e),
-        { outcome: 'permitted', detail: expect.objectContaining({ stage: 'reserved' }) },
-      ],
-      [
-        'an activation',
-        async (scene, e) => scene.store.activateLease(await newestLease(scene), {}, e),
-        { outcome: 'permitted', detail: expect.objectContaining({ stage: 'active' }) },
-      ],
-      [
-        'a mint given up',
-        async (scene, e) => scene.store.abandonLease(await newestLease(scene), 'mint_failed', e),
-        { outcome: 'failed', detail: expect.objectContaining({ stage: 'mint_failed' }) },
-      ],
-      [
-        'a refused renewal',
-        async (scene, e) => scene.store.renewLease(await newestLease(scene), renewal, e),
-        { outcome: 'refused', reason: 'lease_ended' },
-      ],
-      [
-        'an extension',
-        ({ store, clock }, e) =>
-          store.extendTask(
-            taskId('run-1'),
-            { deadline: clock.now() + 11 * MINUTE_MS, maxTtlMs: 60 * MINUTE_MS },
-            e,
-          ),
-        { outcome: 'permitted', taskId: taskId('run-1') },
-      ],
-      [
-        'a closing',
-        ({ store }, e) => store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, e),
-        { outcome: 'permitted', taskId: taskId('run-1') },
-      ],
-      [
-        'a closing of what is closed',
-        ({ store }, e) => store.closeTask(taskId('closed'), { outcome: 'completed', by: PLANNER }, e),
-        { outcome: 'permitted', taskId: taskId('closed') },
-      ],
-      [
-        'a kill',
-        ({ store }, e) => store.revoke({ select: select('agent', AGENT), by: OPERATOR }, e),
-        { outcome: 'permitted', detail: expect.objectContaining({ select: `agent:${AGENT}` }) },
-      ],
-      [
-        'a refused lifting',
-        ({ store }, e) => store.liftQuarantine(AGENT, e),
-        { outcome: 'refused', reason: 'quarantine_unknown' },
-      ],
-      [
-        'a new signing key',
-        ({ store }, e) => store.addSigningKey(signingKey('k', 1), e),
-        { outcome: 'permitted' },
-      ],
-      [
-        'what belongs to no transition',
-        ({ store }, e) => store.record(e, { outcome: 'refused', reason: 'token_expired' }),
-        { outcome: 'refused', reason: 'token_expired' },
-      ],
-    ])(
-      'writes exactly one event for %s, in the same transaction, and concludes the entry',
-      async (_, transition, expected) => {
-        const scene = await begin();
-        await scene.task('run-1');
-        await scene.task('closed');
-        await scene.closeTask('closed');
-        await scene.reserve('run-1');
-        const before = await scene.store.auditEvents({ limit: 99 });
-        const written = entry('request', { principal: PLANNER, tool: 'crm', detail: { token: 'digest' } });
-        await transition(scene, written);
-        expect(written.concluded).toBe(true);
-        await scene.crash();
-        const [event, ...earlier] = await scene.store.auditEvents({ limit: 99 });
-        expect(earlier).toEqual(before);
-        expect(event).toMatchObject({
-          action: 'request',
-          requestId: written.requestId,
-          principal: PLANNER,
-          tool: 'crm',
-          ...expected,
-        });
-        expect(event!.detail).toMatchObject({ token: 'digest' });
-        expect(event!.sequence).toBe(before.length + 1);
-      },
-    );
-
-    it('knows the lease that an issuance made, and how a kill was settled', async () => {
-      const scene = await begin();
-      await scene.task('run-1');
-      const { id } = await scene.external('run-1');
-      await scene.revoke(select('lease', id));
-      await scene.settleAll();
-      const events = await scene.store.auditEvents({ lease: id, limit: 9 });
-      expect(events.map(({ action, outcome }) => `${action} ${outcome}`)).toEqual([
-        'lease.settle permitted',
-        'token.exchange permitted',
-        'token.exchange permitted',
-      ]);
-    });
-
-    it('loses nothing that was acknowledged and keeps nothing that was not: never a lease without its event, nor the reverse', async () => {
-      const scene = await begin();
-      await scene.task('run-1');
-      const acknowledged = await Promise.all(Array.from({ length: 30 }, () => scene.issue('run-1')));
-      const pending = Array.from({ length: 30 }, () => scene.issue('run-1').catch(() => undefined));
-      await scene.crash();
-      await Promise.all(pending);
-      const leases = (await scene.store.listLeases({ limit: 99 })).map(({ id }) => id).toSorted();
-      const events = (await scene.store.auditEvents({ limit: 99 }))
-        .flatMap(({ leaseId }) => leaseId ?? [])
-        .toSorted();
-      expect(leases).toEqual(events);
-      expect(leases).toEqual(expect.arrayContaining(acknowledged.map(({ id }) => id)));
-    });
-
-    it('is found by task tree, agent, lease and request, newest first', async () => {
-      const scene = await begin();
-      const record = async (facts: object): Promise<string> => {
-        const written = entry('request', facts);
-        await scene.store.record(written, { outcome: 'permitted' });
-        return written.requestId;
-      };
-      const parent = await record({ taskId: 'run-4', principal: PLANNER });
-      const child = await record({ taskId: 'run-4.a', principal: AGENT });
-      const beside = await record({ taskId: 'run-42', principal: AGENT, leaseId: 'lease_x' });
-      const found = async (query: object): Promise<string[]> =>
-        (await scene.store.auditEvents({ limit: 9, ...query })).map(({ requestId }) => requestId);
-      expect(await found({})).toEqual([beside, child, parent]);
-      expect(await found({ task: 'run-4' })).toEqual([child, parent]);
-      expect(await found({ agent: AGENT })).toEqual([beside, child]);
-      expect(await found({ agent: AGENT, task: 'run-4' })).toEqual([child]);
-      expect(await found({ lease: 'lease_x' })).toEqual([beside]);
-      expect(await found({ request: child })).toEqual([child]);
-    });
-
-    it('comes a page at a time, backwards from the newest, and forwards from what is known', async () => {
-      const { store } = await begin();
-      for (let n = 0; n < 7; n++) await store.record(entry(), { outcome: 'permitted' });
-      const sequences = async (query: object): Promise<number[]> =>
-        (await store.auditEvents({ limit: 3, ...query })).map(({ sequence }) => sequence);
-      expect(await sequences({})).toEqual([7, 6, 5]);
-      expect(await sequences({ before: 5 })).toEqual([4, 3, 2]);
-      expect(await sequences({ before: 2 })).toEqual([1]);
-      expect(await sequences({ after: 5 })).toEqual([7, 6]);
-      expect(await sequences({ after: 7 })).toEqual([]);
-    });
-  });
-
   describe('the store’s time', () => {
     it('never goes back with a clock that does, nor across a crash', async () => {
       const scene = await begin();
@@ -348,16 +178,3 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
     });
   });
 }
-
-const signingKey = (kid: string, activatesAt: number, use: KeyUse = 'credential'): SigningKeyRecord => ({
-  kid,
-  use,
-  algorithm: 'ES256',
-  publicJwk: '{}',
-  sealedPrivate: 'sealed',
-  createdAt: 1,
-  activatesAt,
-});
-
-const newestLease = async ({ store }: Scene): Promise<LeaseId> =>
-  (await store.listLeases({ limit: 1 }))[0]!.id;

@@ -12,10 +12,12 @@ import type { Task } from '../../../src/domain/task.js';
 import type {
   ClaimedLease,
   Closing,
+  KeyUse,
   Kill,
   LeaseRequest,
   NewTask,
   Settlement,
+  SigningKeyRecord,
   Store,
 } from '../../../src/store/store.js';
 import type { StoreHarness, StoreTerms } from './harness.js';
@@ -73,6 +75,20 @@ export function externalRequest(
   const { keyId: _, ...facts } = tokenRequest(task, { kind: 'postgres', tool: 'ledger', ...overrides });
   return { ...facts, mintDeadlineMs: MINT_DEADLINE_MS };
 }
+
+export const signingKey = (
+  kid: string,
+  activatesAt: number,
+  use: KeyUse = 'credential',
+): SigningKeyRecord => ({
+  kid,
+  use,
+  algorithm: 'ES256',
+  publicJwk: '{}',
+  sealedPrivate: 'sealed',
+  createdAt: 1,
+  activatesAt,
+});
 
 /** The result of what must not have been refused. */
 export function granted<T>(result: T | Refusal): T {

@@ -1,0 +1,105 @@
+// Commands by which time passes and work gets done: sweep, claim, settle, clocks, crashes.
+import { expect } from '@jest/globals';
+import * as fc from 'fast-check';
+import { SECOND_MS } from '../../../src/domain/duration.js';
+import type { Settlement } from '../../../src/store/store.js';
+import { entry, PLENTY } from '../store/scene.js';
+import { command, nth, request, tokenOf, which } from './command.js';
+import type { ModelLease, StoreModel } from './model.js';
+
+export const sweep = command('sweep', fc.constantFrom(1, 3, PLENTY), async (limit, model, { scene }) => {
+  for (let changed = 1; changed > 0;) ({ changed } = await scene.store.sweep(limit));
+  model.sweep();
+});
+
+export const claimDue = command(
+  'claim',
+  fc.constantFrom(1_000, 20_000),
+  async (windowMs, model, { scene }) => {
+    await scene.sweep();
+    model.sweep();
+    const claimed = await scene.store.claimDue(PLENTY, windowMs);
+    const due = model.due();
+    expect(claimed.map(({ lease }) => lease.id as string).toSorted()).toEqual(
+      due.map(({ id }) => id).toSorted(),
+    );
+    for (const { lease, claim } of claimed) {
+      const lent = model.leases.get(lease.id)!;
+      lent.claim = claim;
+      lent.dueAt = model.now + windowMs;
+    }
+  },
+);
+
+export const settle = command(
+  'settle',
+  fc.record({
+    which,
+    kind: fc.constantFrom<Settlement['kind']>('confirmed', 'confirmed', 'confirmed', 'failed', 'irrevocable'),
+  }),
+  async ({ which: index, kind }, model, { scene }) => {
+    const lent = nth(
+      [...model.leases.values()].filter(({ claim }) => claim !== undefined),
+      index,
+    );
+    if (!lent) return;
+    const error = 'the target said no';
+    const settlement: Settlement =
+      kind === 'confirmed'
+        ? { kind }
+        : kind === 'failed'
+          ? { kind, error, retryAfterMs: 5_000 }
+          : { kind, error };
+    expect(await scene.store.settle(lent.id as never, lent.claim!, settlement)).toBe(true);
+    settleModel(model, lent, settlement);
+  },
+);
+
+function settleModel(model: StoreModel, lease: ModelLease, settlement: Settlement): void {
+  if (settlement.kind === 'confirmed') return model.confirm(lease);
+  delete lease.claim;
+  if (settlement.kind === 'failed') lease.dueAt = model.now + settlement.retryAfterMs;
+  else lease.settled = { state: 'irrevocable', at: model.now };
+}
+
+export const forged = command('settle with a claim of nobody', which, async (index, model, { scene }) => {
+  const lease = nth(model.leases.values(), index);
+  if (lease) expect(await scene.store.settle(lease.id as never, 'nobody', { kind: 'confirmed' })).toBe(false);
+});
+
+export const advance = command(
+  'advance',
+  fc.oneof(
+    { weight: 12, arbitrary: fc.constantFrom(1, 400, SECOND_MS, 7_000, 20_000) },
+    { weight: 2, arbitrary: fc.constant(120_000) },
+    { weight: 1, arbitrary: fc.constant(7_200_000) },
+  ),
+  (ms, _, { scene }) => Promise.resolve(scene.clock.advance(ms)),
+);
+
+export const setBack = command('set the clock back', fc.constantFrom(1, 3_000, 20_000), (ms, _, { scene }) =>
+  Promise.resolve(scene.clock.advance(-ms)),
+);
+
+/** With some transitions under way, of which nobody was told that they are done: each may have happened or not. */
+export const crash = command(
+  'crash',
+  fc.record({ asked: request, pending: fc.nat({ max: 3 }) }),
+  async (facts, model, run) => {
+    const { scene, dead } = run;
+    const behindMs = model.now - scene.clock.now();
+    if (behindMs > 59_000) scene.clock.advance(behindMs); // it would not start, and rightly
+    const asked = tokenOf(model, facts.asked);
+    const unheard = Array.from({ length: facts.pending }, () =>
+      scene.store.issueLease(asked, entry()).catch(() => undefined),
+    );
+    await scene.crash();
+    await Promise.all(unheard);
+    // What was only ever looked at may be forgotten, so time may come back to what no transition has seen.
+    model.now = Math.max(scene.clock.now(), ...[...model.leases.values()].map(({ issuedAt }) => issuedAt));
+    dead.lapsed.clear();
+    for (const lease of await scene.store.listLeases({ limit: PLENTY })) {
+      if (!model.leases.has(lease.id) && facts.pending > 0) model.add(lease);
+    }
+  },
+);
