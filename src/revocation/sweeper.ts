@@ -7,9 +7,16 @@ import type { ClaimedLease, Settlement, Store } from '../store/store.js';
 
 /** Records changed in one transition: short enough not to hold up an issuance. */
 const SWEEP_LIMIT = 200;
-const CLAIM_LIMIT = 32;
+/** Kills under way at a time. */
+const MOST_KILLS = 32;
+/** How soon to look again while there is no room for another kill. */
+const LOOK_AGAIN_MS = 250;
 /** A kill that is not settled by then is another sweeper's to try. */
 const CLAIM_WINDOW_MS = 30 * SECOND_MS;
+/** A target that has not answered by then has not let go: a failed attempt, told while the loan still runs. */
+const ATTEMPT_MS = 25 * SECOND_MS;
+/** What is still under way when we are to stop is for whoever starts next, once its loan has run out. */
+const STOP_WITHIN_MS = 5 * SECOND_MS;
 const MOST_ATTEMPTS = 6;
 const FIRST_RETRY_MS = SECOND_MS;
 const LONGEST_RETRY_MS = 5 * MINUTE_MS;
@@ -25,6 +32,7 @@ export interface SweeperOptions {
   readonly clock: Clock;
   readonly log: SweeperLog;
   readonly random?: () => number;
+  readonly attemptMs?: number;
 }
 
 /** Runs at once when woken, at the next deadline by itself, and whenever the safety net calls `wake`. */
@@ -34,6 +42,7 @@ export class Sweeper {
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
+  readonly #kills = new Set<Promise<void>>();
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -55,11 +64,12 @@ export class Sweeper {
     });
   }
 
-  /** Lets the sweep that is under way finish, and starts no other. */
+  /** Lets the sweep that is under way finish, gives kills a moment, and starts no other. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#running;
+    await settledWithin(STOP_WITHIN_MS, Promise.all(this.#kills)).catch(() => {});
   }
 
   async #sweepUntilDone(): Promise<void> {
@@ -67,9 +77,8 @@ export class Sweeper {
     try {
       while (!this.#stopped) {
         const { changed, nextDueAt } = await store.sweep(SWEEP_LIMIT);
-        const due = await store.claimDue(CLAIM_LIMIT, CLAIM_WINDOW_MS);
-        await Promise.all(due.map((claimed) => this.#kill(claimed)));
-        if (changed > 0 || due.length > 0) continue;
+        const begun = await this.#beginKills();
+        if (changed > 0 || begun > 0) continue;
         this.#sleepUntil(nextDueAt);
         return;
       }
@@ -79,10 +88,33 @@ export class Sweeper {
     }
   }
 
+  /** Kills go on beside the sweep: a target that does not answer keeps no deadline and no other target waiting. */
+  async #beginKills(): Promise<number> {
+    const { store, log } = this.#options;
+    const room = MOST_KILLS - this.#kills.size;
+    const due = room > 0 ? await store.claimDue(room, CLAIM_WINDOW_MS) : [];
+    for (const claimed of due) {
+      const kill = this.#kill(claimed)
+        .catch((error: unknown) =>
+          log.error(
+            { err: error, lease: claimed.lease.id },
+            'what became of a kill is not on record: once more',
+          ),
+        )
+        .finally(() => {
+          this.#kills.delete(kill);
+          this.wake();
+        });
+      this.#kills.add(kill);
+    }
+    return due.length;
+  }
+
   #sleepUntil(dueAt: number | undefined): void {
     clearTimeout(this.#timer);
     if (dueAt === undefined || this.#stopped) return;
-    const delayMs = Math.min(Math.max(dueAt - this.#options.clock.now(), 1), MINUTE_MS);
+    const leastMs = this.#kills.size < MOST_KILLS ? 1 : LOOK_AGAIN_MS;
+    const delayMs = Math.min(Math.max(dueAt - this.#options.clock.now(), leastMs), MINUTE_MS);
     this.#timer = setTimeout(() => this.wake(), delayMs);
     this.#timer.unref();
   }
@@ -112,7 +144,7 @@ export class Sweeper {
         sealedSecret === undefined
           ? undefined
           : new Secret(this.#options.unseal(sealedSecret, `lease:${lease.id}`));
-      await minter.revoke(lease, secret);
+      await settledWithin(this.#options.attemptMs ?? ATTEMPT_MS, minter.revoke(lease, secret));
       return { kind: 'confirmed' };
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
@@ -126,5 +158,18 @@ export class Sweeper {
   #retryAfter(attempts: number): number {
     const backoff = Math.min(FIRST_RETRY_MS * 2 ** attempts, LONGEST_RETRY_MS);
     return Math.round(backoff * (0.5 + (this.#options.random ?? Math.random)() / 2));
+  }
+}
+
+/** @throws Error where that takes longer. */
+async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
+  let overdue: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    overdue = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(overdue);
   }
 }
