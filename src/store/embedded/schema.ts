@@ -107,7 +107,7 @@ CREATE TABLE signing_key (
 ) STRICT;
 
 CREATE TABLE audit (
-  sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+  sequence   INTEGER PRIMARY KEY,
   at         INTEGER NOT NULL,
   request_id TEXT NOT NULL,
   action     TEXT NOT NULL,

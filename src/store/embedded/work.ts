@@ -218,6 +218,9 @@ const PURGE_TASKS = `DELETE FROM task WHERE id IN (SELECT id FROM task t
     AND NOT EXISTS (SELECT 1 FROM lease WHERE task_id = t.id)
   ORDER BY closed_at LIMIT ?3) RETURNING id`;
 
-/** ?1 the end of their retention, ?2 limit. The log is in the order of time. */
-const PURGE_AUDIT = `DELETE FROM audit
-  WHERE at <= ?1 AND sequence IN (SELECT sequence FROM audit ORDER BY sequence LIMIT ?2)`;
+/**
+ * ?1 the end of their retention, ?2 limit. The log is in the order of time. The newest event stays, because the next
+ * one is numbered after it: AUTOINCREMENT would write to a table of its own at every event.
+ */
+const PURGE_AUDIT = `DELETE FROM audit WHERE at <= ?1 AND sequence < (SELECT max(sequence) FROM audit)
+  AND sequence IN (SELECT sequence FROM audit ORDER BY sequence LIMIT ?2)`;

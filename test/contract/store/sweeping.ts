@@ -147,7 +147,7 @@ export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise
       expect(await scene.store.openTask(newTask('run-1'), entry())).toMatchObject({ created: true });
     });
 
-    it('lets audit events go when they are past it, oldest first', async () => {
+    it('lets audit events go when they are past it, oldest first, and never gives a number twice', async () => {
       const scene = await begin({ retention: { ...TERMS.retention, auditMs: HOUR_MS } });
       await scene.store.record(entry('tool.list'), { outcome: 'permitted' });
       scene.clock.advance(HOUR_MS - 1);
@@ -159,6 +159,11 @@ export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise
       expect(await scene.store.auditEvents({ limit: 9 })).toMatchObject([
         { action: 'task.list', sequence: 2 },
       ]);
+      scene.clock.advance(DAY_MS);
+      await scene.sweep();
+      await scene.store.record(entry('audit.read'), { outcome: 'permitted' });
+      const [newest] = await scene.store.auditEvents({ limit: 1 });
+      expect(newest).toMatchObject({ action: 'audit.read', sequence: 3 });
     });
   });
 
