@@ -89,9 +89,9 @@ export class KeyRing {
     }
     const kept = await store.signingKeys(use);
     const newest = kept.at(-1);
-    if (!kept.some((key) => key.activatesAt <= now)) await this.#add(now);
+    if (!kept.some((key) => key.activatesAt <= now)) await this.#add(now, newest);
     else if (newest!.algorithm !== algorithm || newest!.activatesAt + rotateEveryMs - publishAheadMs <= now) {
-      await this.#add(now + publishAheadMs);
+      await this.#add(now + publishAheadMs, newest);
     }
     this.#keys = (await store.signingKeys(use)).map((record) => this.#open(record));
   }
@@ -104,7 +104,8 @@ export class KeyRing {
     return later !== undefined && later.activatesAt + MAX_TTL_MS + this.#options.clockSkewMs <= now;
   }
 
-  async #add(activatesAt: number): Promise<void> {
+  /** `newest`: the key that we saw activate last. Where another broker was faster, its key is the next one. */
+  async #add(activatesAt: number, newest: SigningKeyRecord | undefined): Promise<void> {
     const { store, seal, use, algorithm, clock } = this.#options;
     const { privateKey, publicKey } = generate(algorithm);
     const members = publicKey.export({ format: 'jwk' });
@@ -121,6 +122,7 @@ export class KeyRing {
         activatesAt,
       },
       new AuditEntry(requestId(createdAt), 'key.rotate', { detail: { use, algorithm } }),
+      newest?.kid ?? null,
     );
   }
 

@@ -1,0 +1,152 @@
+// A credential at a target: its lease is on record before it exists, so that whatever goes wrong in between leaves none alive.
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { AuditEntry } from '../../src/audit/entry.js';
+import type { Broker } from '../../src/broker.js';
+import type { TaskId } from '../../src/domain/ids.js';
+import { requestId } from '../../src/domain/ids.js';
+import type { VerifiedPrincipal } from '../../src/domain/principal.js';
+import { Refusal } from '../../src/domain/refusal.js';
+import type { Tool } from '../../src/domain/tool.js';
+import { Catalogue } from '../../src/domain/tool.js';
+import type { IssuedCredential } from '../../src/issuance/issued.js';
+import { issueCredential } from '../../src/issuance/issue-credential.js';
+import { renewLease } from '../../src/issuance/renew.js';
+import { cataloguePolicy } from '../../src/policy/catalogue-policy.js';
+import { Sweeper } from '../../src/revocation/sweeper.js';
+import { AGENT, select, Scene } from '../contract/store/scene.js';
+import { embeddedHarness } from '../store/embedded-harness.js';
+import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
+import { until } from '../fixtures/until.js';
+
+const TOOL = {
+  name: 'crm',
+  plane: 'data',
+  audience: 'https://crm.example',
+  actions: ['read'],
+  sensitivity: 'internal',
+  maxTtlMs: 300_000,
+  renewable: true,
+  credential: { kind: TARGET_KIND },
+} as unknown as Tool;
+const agent = { name: AGENT, trust: 'cluster', roles: [{ role: 'agent' }] } as unknown as VerifiedPrincipal;
+
+const harness = embeddedHarness();
+let scene: Scene;
+let target: ExternalTarget;
+let broker: Broker;
+let sweeper: Sweeper;
+
+beforeEach(async () => {
+  scene = await Scene.open(harness);
+  target = new ExternalTarget();
+  const minters = new Map([[TARGET_KIND, target]]);
+  const catalogue = new Catalogue([TOOL]);
+  const rules = { catalogue, policy: cataloguePolicy(catalogue, 'digest') };
+  const log = { error: () => {} };
+  sweeper = new Sweeper({ store: scene.store, minters, unseal: (text) => text, clock: scene.clock, log });
+  broker = {
+    issuer: 'https://broker.example',
+    store: scene.store,
+    clock: scene.clock,
+    minters,
+    maxTaskTtlMs: 1e9,
+    rules: () => rules,
+    wake: () => sweeper.wake(),
+  } as unknown as Broker;
+  await scene.task('run');
+});
+afterEach(async () => {
+  await sweeper.stop();
+  await harness.close();
+});
+
+const issue = (entry = new AuditEntry(requestId(), 'token.exchange')): Promise<IssuedCredential | Refusal> =>
+  issueCredential(broker, agent, { taskId: 'run' as TaskId, target: { name: 'crm' }, actions: [] }, entry);
+const granted = async (): Promise<IssuedCredential> => {
+  const issued = await issue();
+  if (issued instanceof Refusal) throw new Error(issued.reason);
+  return issued;
+};
+const onlyLease = async () => (await scene.store.listLeases({ task: 'run', limit: 2 }))[0]!;
+const settled = (): Promise<unknown> =>
+  until('the lease is accounted for', async () => ['revoked', 'expired'].includes((await onlyLease()).state));
+
+test('is minted under its lease’s name, and handed out once it is active', async () => {
+  target.beforeMint = async (lease) => expect(await scene.standing(lease.id)).toBe('reserved');
+  const { lease, minted, revocation, expiresAt } = await granted();
+  expect([...target.accounts]).toEqual([lease.id]);
+  expect([lease.state, revocation, minted.tokenType, expiresAt]).toEqual([
+    'active',
+    'immediate',
+    'N_A',
+    lease.expiresAt,
+  ]);
+});
+
+test('of a task that closed during the mint is refused, and killed at the target', async () => {
+  target.afterMint = async () => void (await scene.closeTask('run'));
+  const refused = await issue();
+  expect(refused).toMatchObject({ reason: 'lease_ended' });
+  await settled();
+  expect(target.accounts.size).toBe(0);
+  expect(await scene.taskState('run')).toBe('settled');
+});
+
+test.each([
+  ['the agent', () => select('agent', AGENT)],
+  ['the tool', () => select('tool', 'crm')],
+  ['everything', () => select('all')],
+])('of %s that was killed during the mint is refused, and killed at the target', async (_what, selector) => {
+  target.afterMint = async () => void (await scene.revoke(selector()));
+  expect(await issue()).toBeInstanceOf(Refusal);
+  await settled();
+  expect(target.accounts.size).toBe(0);
+});
+
+describe('whose mint failed', () => {
+  test('is killed at once, and once more when it can no longer come to be', async () => {
+    // The target did what it was asked for, and the answer was lost.
+    target.afterMint = () => Promise.reject(new Error('connection reset'));
+    await expect(issue()).rejects.toThrow('connection reset');
+    await until('it is killed once', () => target.attempts.length === 1 && target.accounts.size === 0);
+    const lease = await onlyLease();
+    expect(lease.state).toBe('revoking');
+
+    // Late, as a request that was stuck on its way.
+    target.accounts.add(lease.id);
+    scene.clock.advance(target.mintDeadlineMs - 1);
+    sweeper.wake();
+    expect((await onlyLease()).state).toBe('revoking');
+    scene.clock.advance(1);
+    sweeper.wake();
+    await settled();
+    expect([target.accounts.size, target.attempts.length]).toEqual([0, 2]);
+  });
+
+  test('is on record as failed', async () => {
+    target.beforeMint = () => Promise.reject(new Error('no such role'));
+    const entry = new AuditEntry(requestId(), 'token.exchange');
+    await expect(issue(entry)).rejects.toThrow('no such role');
+    const events = await scene.store.auditEvents({ request: entry.requestId, limit: 10 });
+    expect(events.map(({ outcome, detail }) => [outcome, detail['stage']])).toEqual([
+      ['failed', 'mint_unknown'],
+      ['permitted', 'reserved'],
+    ]);
+  });
+});
+
+test('whose broker died during the mint is found by its lease, and killed', async () => {
+  target.afterMint = () => new Promise(() => {});
+  void issue();
+  await until('it was minted', () => target.accounts.size === 1);
+  scene.clock.advance(target.mintDeadlineMs);
+  sweeper.wake();
+  await settled();
+  expect(target.accounts.size).toBe(0);
+});
+
+test('is not renewed: what is at the target would keep its own end', async () => {
+  const { lease } = await granted();
+  const entry = new AuditEntry(requestId(), 'lease.renew');
+  expect(await renewLease(broker, agent, lease.id, {}, entry)).toMatchObject({ reason: 'not_renewable' });
+});
