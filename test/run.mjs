@@ -23,8 +23,9 @@ const status = run(
     '--experimental-vm-modules',
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
-    ...(args.includes('--long') ? [...long, '--passWithNoTests'] : []),
+    // First, because an option with a list takes whatever follows it for more of the list.
     ...args.filter((arg) => arg !== '--long'),
+    ...(args.includes('--long') ? [...long, '--passWithNoTests'] : []),
   ],
   {
     ...process.env,

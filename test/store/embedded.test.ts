@@ -54,6 +54,12 @@ describe('opening an embedded store', () => {
     expect(pragma('locking_mode')).toBe('exclusive');
   });
 
+  it('makes files that nobody else may read', async () => {
+    await open().openTask(newTask('run-1'), entry());
+    const others = [path, `${path}-wal`].map((file) => statSync(file).mode & 0o077);
+    expect(others).toEqual([0, 0]);
+  });
+
   it('is refused to a second process, in words that say why', () => {
     open();
     const { stdout } = spawnSync(process.execPath, childArgs(0), { encoding: 'utf8' });

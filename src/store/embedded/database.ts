@@ -1,6 +1,6 @@
 // One SQLite file: opened for us alone, durable at every commit, many transitions to a commit.
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'libsql';
 import { StoreUnavailable } from '../store.js';
@@ -156,6 +156,8 @@ function open(path: string): Database.Database {
   let db: Database.Database | undefined;
   try {
     if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    // Nobody else's to read; SQLite gives its log the same mode.
+    if (path !== ':memory:' && !existsSync(path)) writeFileSync(path, '', { flag: 'wx', mode: 0o600 });
     db = new Database(path);
     // EXCLUSIVE keeps other processes out; FULL has every commit on disk before it is acknowledged.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
