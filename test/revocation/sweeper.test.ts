@@ -224,7 +224,7 @@ describe('a target that fails', () => {
     await until('the other task is settled', async () => (await scene.taskState('works')) === 'settled');
     expect([await state(working), target.accounts.has(working.id)]).toEqual(['expired', false]);
     expect(logged).toEqual([]);
-    await until('the attempt is given up', () => logged.length === 1);
+    await until('the attempt is given up', () => logged.length > 0);
     expect(logged[0]!.facts).toMatchObject({ lease: hanging.id, error: 'no answer within 300 ms' });
     come();
   });
