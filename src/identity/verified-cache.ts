@@ -17,21 +17,24 @@ interface Entry extends VerifiedBy {
   readonly until: number;
 }
 
-/** The least recently used goes first. Holds digests of tokens, never the tokens. */
+/**
+ * What was not used while half of the places were taken goes first. Holds digests of tokens, never the tokens.
+ * Two maps, because one that loses its oldest entry for every new one takes ever longer to find its oldest.
+ */
 export class VerifiedCache {
-  readonly #entries = new Map<string, Entry>();
-  readonly #mostEntries: number;
+  #recent = new Map<string, Entry>();
+  #earlier = new Map<string, Entry>();
+  readonly #mostRecent: number;
 
   constructor(mostEntries: number) {
-    this.#mostEntries = mostEntries;
+    this.#mostRecent = Math.ceil(mostEntries / 2);
   }
 
   get(digest: string, now: number): VerifiedPrincipal | undefined {
-    const entry = this.#entries.get(digest);
-    if (!entry) return undefined;
-    this.#entries.delete(digest);
-    if (now >= entry.until || !entry.source.holds(entry.key)) return undefined;
-    this.#entries.set(digest, entry);
+    const recent = this.#recent.get(digest);
+    const entry = recent ?? this.#earlier.get(digest);
+    if (!entry || now >= entry.until || !entry.source.holds(entry.key)) return undefined;
+    if (!recent) this.#keep(digest, entry);
     return entry.principal;
   }
 
@@ -39,7 +42,14 @@ export class VerifiedCache {
   put(principal: VerifiedPrincipal, { source, key }: VerifiedBy, goodUntil: number, now: number): void {
     const until = Math.min(now + MOST_AGE_MS, goodUntil, principal.expiresAt);
     if (until <= now) return;
-    this.#entries.set(principal.tokenDigest, { principal, source, key, until });
-    if (this.#entries.size > this.#mostEntries) this.#entries.delete(this.#entries.keys().next().value!);
+    this.#keep(principal.tokenDigest, { principal, source, key, until });
+  }
+
+  #keep(digest: string, entry: Entry): void {
+    if (this.#recent.size >= this.#mostRecent) {
+      this.#earlier = this.#recent;
+      this.#recent = new Map();
+    }
+    this.#recent.set(digest, entry);
   }
 }
