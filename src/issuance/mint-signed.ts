@@ -17,9 +17,12 @@ export async function mintSigned(
   grant: Grant,
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
-  const request = { ...leaseRequest(agent, task, grant), keyId: minter.keyId() };
-  const lease = await broker.store.issueLease(request, entry);
-  if (lease instanceof Refusal) return lease;
+  const keyId = minter.keyId();
+  const lease = await broker.store.issueLease({ ...leaseRequest(agent, task, grant), keyId }, entry);
+  if (lease instanceof Refusal) {
+    if (lease.reason === 'key_revoked') await broker.keys.drop(keyId);
+    return lease;
+  }
   const minted = minter.mint(lease, grant, lease.issuedAt);
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };
 }

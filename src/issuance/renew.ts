@@ -39,14 +39,13 @@ export async function renewLease(
   const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: same }, entry);
   if (grant instanceof Refusal) return grant;
 
-  const renewal = {
-    agent: agent.name,
-    ttlMs: grant.ttlMs,
-    keyId: minter.keyId(),
-    policyDigest: grant.policyDigest,
-  };
-  const renewed = await broker.store.renewLease(id, renewal, entry);
-  if (renewed instanceof Refusal) return renewed;
+  const keyId = minter.keyId();
+  const { ttlMs, policyDigest } = grant;
+  const renewed = await broker.store.renewLease(id, { agent: agent.name, ttlMs, keyId, policyDigest }, entry);
+  if (renewed instanceof Refusal) {
+    if (renewed.reason === 'key_revoked') await broker.keys.drop(keyId);
+    return renewed;
+  }
   // The lease keeps the later of its ends; this credential gets no more time than was permitted now (invariant 4).
   const now = await broker.store.now();
   const expiresAt = expiryOf(now, grant.ttlMs, renewed.expiresAt);

@@ -72,6 +72,12 @@ export class KeyRing {
     return { keys: this.#keys.map((key) => key.publicJwk) };
   }
 
+  /** The store refused this key as killed, by whomever and however long ago: another one signs from here on. */
+  async drop(kid: string): Promise<void> {
+    await this.#options.store.removeSigningKey(kid);
+    await this.turn();
+  }
+
   /** Does what is due: drops killed and outlived keys, makes a first or a next one. To be called now and then. */
   turn(): Promise<void> {
     const turned = this.#turning.then(() => this.#turn());

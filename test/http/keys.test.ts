@@ -4,6 +4,9 @@ import { createHash, createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRemoteJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
+import { AuditEntry } from '../../src/audit/entry.js';
+import { requestId } from '../../src/domain/ids.js';
+import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/duration.js';
 import { SettableClock } from '../contract/store/harness.js';
 import { TestBroker } from '../fixtures/broker.js';
@@ -57,9 +60,9 @@ const sign = async (broker: TestBroker): Promise<string> => {
   return decodeProtectedHeader(token).kid!;
 };
 
-describe('rotation', () => {
-  const TERMS = { keys: { algorithm: 'ES256', rotate_every: '30d', publish_ahead: '1h', clock_skew: '60s' } };
+const TERMS = { keys: { algorithm: 'ES256', rotate_every: '30d', publish_ahead: '1h', clock_skew: '60s' } };
 
+describe('rotation', () => {
   test('a new key is published before it signs, and the old one stays until its last credential is dead', async () => {
     const clock = new SettableClock();
     let broker = await start({ clock, terms: TERMS });
@@ -112,6 +115,30 @@ describe('rotation', () => {
     broker = await turn(broker, clock, TERMS);
     expect([await kids(broker), await sign(broker)]).toEqual([[second], second]);
   });
+});
+
+test('a key that was killed by a broker that died at that moment signs nothing, and does not keep the next broker from signing', async () => {
+  const clock = new SettableClock();
+  let broker = await start({ clock, terms: TERMS });
+  const [first] = await kids(broker);
+  const { body: task } = await broker.openTask();
+  await broker.halt();
+  const path = join(broker.folder, 'mayfly.db');
+  const retention = { taskMs: DAY_MS, leaseMs: DAY_MS, auditMs: DAY_MS };
+  const store = openEmbeddedStore({ path, clock, retention, clockSkewMs: MINUTE_MS });
+  const entry = new AuditEntry(requestId(), 'revocation.create');
+  await store.revoke({ select: { kind: 'key', name: first! }, by: 'mayfly' }, entry);
+  await store.close();
+  clock.advance(2 * MINUTE_MS);
+
+  broker = await turn(broker, clock, TERMS);
+  const exchange = () => broker.exchange('agent-1', { task_id: task.id, audience: 'crm' });
+  const replies = [await exchange(), await exchange()];
+  expect(replies.at(-1)!.status).toBe(200);
+  for (const { status, body } of replies) {
+    if (status === 200) expect(decodeProtectedHeader(body.access_token).kid).not.toBe(first);
+    else expect([status, body.error]).toEqual([503, 'temporarily_unavailable']);
+  }
 });
 
 describe('at rest (invariant 6)', () => {
