@@ -23,9 +23,6 @@ export const LEASE_TRANSITIONS: Readonly<Record<LeaseState, Partial<Record<Lease
   expired: {},
 };
 
-export const LIVE_STATES = ['reserved', 'active'] as const;
-export const isEnded = (state: LeaseState): boolean => Object.keys(LEASE_TRANSITIONS[state]).length === 0;
-
 /** When revoking one takes effect where the credential is honoured (invariant 10). */
 export type RevocationClass = 'immediate' | 'pushed' | 'eventual' | 'expiry-only';
 

@@ -24,7 +24,7 @@ export const wireTime = (ms: number): string => new Date(ms).toISOString();
 /** Where the query says nothing. */
 export const noQuery = z.strictObject({});
 
-export const MOST_PER_PAGE = 200;
+const MOST_PER_PAGE = 200;
 export const pageSize = z.coerce.number().int().min(1).max(MOST_PER_PAGE).default(50);
 
 /** RFC 9457. */

@@ -5,7 +5,7 @@ import type { LeaseState, RevocationClass } from '../domain/lease.js';
 import { LEASE_STATES } from '../domain/lease.js';
 import { pageSize, taskId } from './common.js';
 
-export const leaseId = z.string().refine(isLeaseId, 'must be a lease id');
+const leaseId = z.string().refine(isLeaseId, 'must be a lease id');
 
 export const listLeasesQuery = z.strictObject({
   agent: z.string().min(1).max(512).optional(),

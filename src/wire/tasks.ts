@@ -11,7 +11,7 @@ const glob = z
   .string()
   .regex(/^[\x21-\x7e]{1,512}$/, 'must be 1 to 512 printable ASCII characters without spaces');
 
-export const manifestTool = z.strictObject({
+const manifestTool = z.strictObject({
   tool: text(64),
   actions: z.array(text(128)).min(1).max(64),
   resources: z.array(glob).min(1).max(64).optional(),
