@@ -1,0 +1,25 @@
+// The machine that is measured on: which core serves, which one asks, and how to say what it is.
+import { spawnSync } from 'node:child_process';
+import { availableParallelism, cpus } from 'node:os';
+
+const SERVING_CORE = '0';
+const ASKING_CORE = '1';
+
+/** Whether servers can have a core to themselves: Linux with `taskset`, and more than one core. */
+const canPin: boolean =
+  availableParallelism() > 1 &&
+  spawnSync('taskset', ['-c', SERVING_CORE, 'true'], { stdio: 'ignore' }).status === 0;
+
+/** The command that runs this one on the serving core alone, where that can be. */
+export const pinned = (command: readonly string[]): readonly string[] =>
+  canPin ? ['taskset', '-c', SERVING_CORE, ...command] : command;
+
+/** Keeps this process, all threads of it, off the serving core. */
+export function leaveServingCore(): void {
+  if (canPin) spawnSync('taskset', ['-acp', ASKING_CORE, String(process.pid)], { stdio: 'ignore' });
+}
+
+export const machine = (): string =>
+  `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.versions.node}, ${
+    canPin ? 'servers on one core, load on another' : 'NOT pinned to cores: figures are of the whole machine'
+  }`;
