@@ -24,4 +24,6 @@ export interface Broker {
   rules(): Rules;
   /** Tells the sweeper that there is work. */
   wake(): void;
+  /** Something went wrong beside a request that is answered all the same: for whoever runs this. */
+  report(error: unknown, what: string): void;
 }

@@ -90,11 +90,13 @@ export async function startBroker(
       maxTaskTtlMs: settings.tasks.maxTtlMs,
       rules: () => force.rules,
       wake: () => sweeper.wake(),
+      report: (error, what) => log.error({ err: error }, what),
     };
     let draining = false;
     const edge = {
       broker,
       authenticate: (token: string) => force.authenticator.authenticate(token),
+      trust: () => force.authenticator,
       log,
       bodyLimitBytes: settings.http.bodyLimitBytes,
       draining: () => draining,

@@ -111,7 +111,8 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
       json: { reason: 'the summary was sent' },
     });
     completedAt = performance.now();
-    const counts = completed.body['leases'] as { active: number; revoked: number };
+    const seen = await ask(`${broker}/v1/tasks/${TASK}`, { bearer: await tokenOf('planner') });
+    const counts = seen.body['leases'] as { active: number; revoked: number };
     return outcome(
       completed,
       completed.body['outcome'] === 'completed' && counts.active === 0 && counts.revoked === 1,

@@ -54,7 +54,7 @@ export interface Claimed {
 export function claim(asked: Asked, tool: Tool, manifest: Manifest): Claimed | Refusal {
   const entry = manifestTool(manifest, tool.name);
   if (!entry) return new Refusal('tool_not_in_manifest', `tool ${tool.name}`);
-  const allowed = entry.actions.filter((action) => tool.actions.includes(action));
+  const allowed = [...new Set(entry.actions)].filter((action) => tool.actions.includes(action));
   const actions = asked.actions.length > 0 ? [...new Set(asked.actions)] : allowed;
   const excess = actions.find((action) => !allowed.includes(action));
   if (excess !== undefined) return new Refusal('action_not_granted', `action ${excess} of ${tool.name}`);
@@ -77,7 +77,11 @@ export function claim(asked: Asked, tool: Tool, manifest: Manifest): Claimed | R
     }
     details.push({ type: AUTHORIZATION_DETAIL_TYPE, actions: detailActions, resources: detail.resources });
   }
-  return { actions, details };
+  // An action in the scope that no detail names would look as if it had no bound on resources.
+  const loose = actions.find((action) => !details.some((detail) => detail.actions.includes(action)));
+  return loose === undefined
+    ? { actions, details }
+    : new Refusal('resource_not_granted', `action ${loose} is in the scope, and no detail says on what`);
 }
 
 /** TTL = min(asked, tool, policy); the task's deadline follows in the store, against its own clock (invariant 4). */

@@ -1,6 +1,7 @@
 // Who may call what: every route that authenticates, in one table.
 import type { AuditAction } from '../audit/event.js';
 import type { Role } from '../domain/principal.js';
+import { ROLES } from '../domain/principal.js';
 
 export interface Access {
   readonly method: 'get' | 'post' | 'delete';
@@ -8,7 +9,7 @@ export interface Access {
   /** What the audit log calls it. */
   readonly action: AuditAction;
   /** Any one of these opens the door; whose task or lease it is, is asked behind it. */
-  readonly roles: readonly Role[] | 'any';
+  readonly roles: readonly Role[];
   /** `form`: an OAuth endpoint, with OAuth's errors; `json` and `none`: problem details. */
   readonly body: 'none' | 'json' | 'form';
   /** Whether the query says anything. Where it does not, what stands there is refused, as it was meant to say something. */
@@ -28,7 +29,7 @@ export const ACCESS = {
   completeTask: on('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
   extendTask: on('post', `${TASK}/extend`, 'task.extend', ['orchestrator'], 'json'),
 
-  listTools: on('get', '/v1/tools', 'tool.list', 'any'),
+  listTools: on('get', '/v1/tools', 'tool.list', ROLES),
 
   listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator', 'auditor'], 'none', true),
   readLease: on('get', LEASE, 'lease.read', ['agent', 'operator', 'auditor']),

@@ -18,6 +18,8 @@ export interface Edge {
   readonly broker: Broker;
   /** By the trust in force now. */
   authenticate(token: string): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
+  /** What that trust is: another object once the configuration was swapped. */
+  trust(): unknown;
   readonly log: Log;
   readonly bodyLimitBytes: number;
   /** Set once the broker is going down: no new work. */
@@ -90,6 +92,8 @@ async function failed(
   if (error instanceof StoreUnavailable) {
     return refusalAnswer(new Refusal('store_unavailable'), entry.requestId, dialect);
   }
+  // What was done is on record; that the answer to it failed is for the log.
+  if (entry.concluded) return faultAnswer(entry.requestId, dialect);
   try {
     entry.learn({ error: error instanceof Error ? error.message : String(error) });
     await broker.store.record(entry, { outcome: 'failed' });
@@ -120,11 +124,14 @@ export async function answerCall(
     const principal = await edge.authenticate(token);
     if (principal instanceof Refusal) return principal;
     entry.facts.principal = principal.name;
-    if (access.roles !== 'any' && !hasRole(principal, ...access.roles)) {
+    if (!hasRole(principal, ...access.roles)) {
       return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
     }
     letIn = true;
+    const trust = edge.trust();
     const given = await read();
+    // A body may come slowly: what the trust said before it came may hold no more.
+    if (edge.trust() !== trust) return new Refusal('issuer_unknown', 'the trust changed while the body came');
     return given instanceof Refusal ? given : respond({ principal, entry, ...given });
   });
   return { answer, requestId: entry.requestId };

@@ -21,7 +21,12 @@ export const oauthRoutes = (broker: Broker) =>
       if (token instanceof Refusal) return token;
       const refused = await revokeToken(broker, principal, token, entry);
       // RFC 7009 §2.2: the client cannot do anything about it, so it is told the same.
-      if (refused) await broker.store.record(entry, { outcome: 'refused', reason: refused.reason });
+      if (refused?.detail !== undefined) entry.learn({ why: refused.detail });
+      const how = refused
+        ? ({ outcome: 'refused', reason: refused.reason } as const)
+        : ({ outcome: 'permitted' } as const);
+      // Waited for in either case, so that the time of the answer does not tell one from the other.
+      if (!entry.concluded) await broker.store.record(entry, how);
       return { status: 200, headers: { 'cache-control': 'no-store' } };
     },
   }) satisfies Record<string, Respond>;

@@ -47,8 +47,12 @@ export async function listen(edge: Edge, options: ServerOptions): Promise<Runnin
   server.maxHeadersCount = MAX_HEADERS;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(options.port, options.host, resolve);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
   });
+  server.on('error', (error) => edge.log.error({ err: error }, 'the listening socket failed'));
   return { port: (server.address() as AddressInfo).port, drain: () => drain(server, options.drainTimeoutMs) };
 }
 

@@ -74,7 +74,7 @@ export const taskRoutes = (broker: Broker) =>
         },
         entry,
       );
-      return closed instanceof Refusal ? closed : ok(taskView(await withCounts(broker, closed)));
+      return closed instanceof Refusal ? closed : ok(taskView({ task: closed }));
     },
 
     extendTask: async ({ principal, params, body, entry }) => {
@@ -83,7 +83,7 @@ export const taskRoutes = (broker: Broker) =>
       const until = parse(extendTaskBody, body);
       if (until instanceof Refusal) return until;
       const extended = await extendTask(broker, principal, id, until, entry);
-      return extended instanceof Refusal ? extended : ok(taskView(await withCounts(broker, extended)));
+      return extended instanceof Refusal ? extended : ok(taskView({ task: extended }));
     },
   }) satisfies Record<string, Respond>;
 

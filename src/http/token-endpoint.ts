@@ -6,6 +6,7 @@ import { sha256 } from '../domain/digest.js';
 import { Refusal } from '../domain/refusal.js';
 import type { CredentialAsked } from '../issuance/issue-credential.js';
 import { issueCredential } from '../issuance/issue-credential.js';
+import { parseStrictObject } from '../jws/strict-json.js';
 import { authorizationDetails } from '../wire/authorization-details.js';
 import type { TokenParameters } from '../wire/token.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../wire/token.js';
@@ -21,7 +22,12 @@ const ACCEPTED_TYPES: readonly string[] = Object.values(TOKEN_TYPE);
 const MINTED_TYPES: readonly string[] = [TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt];
 
 export function answerExchange(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
-  void exchangeToken(edge, request).then(({ answer, requestId }) => send(response, answer, requestId));
+  exchangeToken(edge, request)
+    .then(({ answer, requestId }) => send(response, answer, requestId))
+    .catch((error: unknown) => {
+      edge.log.error({ err: error }, 'an answer could not be written');
+      response.destroy();
+    });
 }
 
 async function exchangeToken(
@@ -84,6 +90,10 @@ function askedFor(given: TokenParameters): CredentialAsked | Refusal {
   if (expiry !== undefined && !/^[1-9]\d{0,8}$/.test(expiry)) {
     return malformed('requested_expiry must be a whole number of seconds.');
   }
+  const actions = scope?.split(' ').filter((action) => action !== '') ?? [];
+  // To ask for nothing is not to leave the scope out, which asks for all.
+  if (scope !== undefined && actions.length === 0)
+    return new Refusal('action_not_granted', 'The scope is empty.');
   const details =
     given.authorization_details === undefined ? undefined : readDetails(given.authorization_details);
   if (details instanceof Refusal) return details;
@@ -93,7 +103,7 @@ function askedFor(given: TokenParameters): CredentialAsked | Refusal {
       ...(audience !== undefined && { name: audience }),
       ...(resource !== undefined && { audience: resource }),
     },
-    actions: scope === undefined ? [] : scope.split(' ').filter((action) => action !== ''),
+    actions,
     ...(details && { details }),
     ...(expiry !== undefined && { ttlMs: Number(expiry) * 1000 }),
   };
@@ -101,13 +111,12 @@ function askedFor(given: TokenParameters): CredentialAsked | Refusal {
 
 /** RFC 9396 §2 and §5: an unknown type or field is refused, not passed over. */
 function readDetails(text: string): NonNullable<CredentialAsked['details']> | Refusal {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return new Refusal('details_malformed', 'It must be a JSON array.');
+  // Read as the one member of an object: an object is what can be read strictly, with no member twice.
+  const wrapped = parseStrictObject(Buffer.from(`{"details":${text}}`));
+  if (!wrapped || Object.keys(wrapped).length !== 1) {
+    return new Refusal('details_malformed', 'It must be a JSON array, with no member twice.');
   }
-  const read = authorizationDetails.safeParse(json);
+  const read = authorizationDetails.safeParse(wrapped['details']);
   if (read.success) return read.data;
   const [flaw] = flawsOf(read.error);
   return new Refusal(

@@ -16,7 +16,7 @@ import type { TaskView } from '../wire/tasks.js';
 import type { TokenResponse } from '../wire/token.js';
 import type { ToolView } from '../wire/tools.js';
 
-export function taskView({ task, counts }: TaskWithCounts): TaskView {
+export function taskView({ task, counts }: Pick<TaskWithCounts, 'task'> & Partial<TaskWithCounts>): TaskView {
   const { closed } = task;
   return {
     id: task.id,
@@ -33,7 +33,7 @@ export function taskView({ task, counts }: TaskWithCounts): TaskView {
     ...(closed && { closed_at: wireTime(closed.at), closed_by: closed.by }),
     ...(closed?.reason !== undefined && { reason: closed.reason }),
     ...(task.settledAt !== undefined && { settled_at: wireTime(task.settledAt) }),
-    leases: counts,
+    ...(counts && { leases: counts }),
   };
 }
 

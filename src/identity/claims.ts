@@ -3,7 +3,6 @@ import { Refusal } from '../domain/refusal.js';
 import { quoted } from './quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
-/** OpenID Connect Core §2. */
 /** OIDC Core §2 says 255; a Kubernetes service account may have 340 (its name alone 253). */
 const LONGEST_SUBJECT = 1024;
 /** The year 9999: beyond it, a number is no time. */

@@ -27,16 +27,18 @@ export async function renewLease(
 
   const rules = broker.rules();
   const tool = rules.catalogue.byName(lease.tool);
-  if (!tool || tool.audience !== lease.audience)
-    return new Refusal('target_unknown', `${lease.tool} has left the catalogue`);
+  const same =
+    tool?.audience === lease.audience && tool.plane === lease.plane && tool.credential.kind === lease.kind;
+  if (!tool || !same)
+    return new Refusal('target_unknown', `${lease.tool} has left the catalogue, or is another one now`);
   const minter = broker.minters.get(tool.credential.kind);
   if (!tool.renewable || !minter || minter.external)
     return new Refusal('not_renewable', `${tool.name} does not allow it`);
 
   const task = await admittedTask(broker, agent, lease.taskId);
   if (task instanceof Refusal) return task;
-  const same = { ...asked, actions: lease.actions, ...(lease.details && { details: lease.details }) };
-  const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: same }, entry);
+  const again = { ...asked, actions: lease.actions, ...(lease.details && { details: lease.details }) };
+  const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: again }, entry);
   if (grant instanceof Refusal) return grant;
 
   const keyId = minter.keyId();

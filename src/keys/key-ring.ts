@@ -6,7 +6,7 @@ import type { Clock } from '../domain/clock.js';
 import { sha256 } from '../domain/digest.js';
 import { requestId } from '../domain/ids.js';
 import { MAX_TTL_MS } from '../domain/tool.js';
-import type { KeyStore, RevocationStore, AuditStore, KeyUse, SigningKeyRecord } from '../store/store.js';
+import type { KeyStore, AuditStore, KeyUse, SigningKeyRecord } from '../store/store.js';
 import type { Seal } from './seal.js';
 
 export type SigningAlgorithm = 'ES256' | 'Ed25519' | 'RS256';
@@ -21,7 +21,7 @@ export interface SigningKey {
 }
 
 export interface KeyRingOptions {
-  readonly store: KeyStore & AuditStore & Pick<RevocationStore, 'revocations'>;
+  readonly store: KeyStore & AuditStore;
   readonly seal: Seal;
   readonly clock: Clock;
   readonly use: KeyUse;
@@ -50,12 +50,16 @@ export class KeyRing {
     return ring;
   }
 
-  /** The key that signs now. */
+  /** The key that signs now. Where the one before was killed, the next one, if it is published, need not wait. */
   current(): SigningKey {
     const now = this.#options.clock.now();
     const active = this.#keys.findLast((key) => key.activatesAt <= now) ?? this.#keys[0];
     if (!active) throw new Error('the key ring is empty');
     return active;
+  }
+
+  get isEmpty(): boolean {
+    return this.#keys.length === 0;
   }
 
   byId(kid: string): SigningKey | undefined {
@@ -88,16 +92,16 @@ export class KeyRing {
   async #turn(): Promise<void> {
     const { store, use, algorithm, clock, rotateEveryMs, publishAheadMs } = this.#options;
     const now = clock.now();
-    const { entries } = await store.revocations();
-    const killed = new Set(entries.filter(({ kind }) => kind === 'key').map(({ name }) => name));
+    const killed = new Set(await store.revokedKeys());
+    // First of all, whatever fails below: a killed key neither signs nor stands in the JWKS any more.
+    this.#keys = this.#keys.filter(({ kid }) => !killed.has(kid));
     for (const key of await store.signingKeys(use)) {
       if (killed.has(key.kid) || (await this.#outlived(key, now))) await store.removeSigningKey(key.kid);
     }
-    const kept = await store.signingKeys(use);
-    const newest = kept.at(-1);
-    if (!kept.some((key) => key.activatesAt <= now)) await this.#add(now, newest);
-    else if (newest!.algorithm !== algorithm || newest!.activatesAt + rotateEveryMs - publishAheadMs <= now) {
-      await this.#add(now + publishAheadMs, newest);
+    const newest = (await store.signingKeys(use)).at(-1);
+    if (!newest) await this.#add(now, newest);
+    else if (newest.algorithm !== algorithm || newest.activatesAt + rotateEveryMs - publishAheadMs <= now) {
+      await this.#add(Math.max(now + publishAheadMs, newest.activatesAt + 1), newest);
     }
     this.#keys = (await store.signingKeys(use)).map((record) => this.#open(record));
   }

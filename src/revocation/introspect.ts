@@ -1,6 +1,7 @@
 // Introspection (RFC 7662): whether a credential is alive at this moment, for those whom it concerns.
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
+import type { Lease } from '../domain/lease.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole, reachesTool, rolesOf } from '../domain/principal.js';
 import type { CredentialClaims } from '../minters/jwt/jwt-minter.js';
@@ -32,9 +33,19 @@ export async function introspect(
   }
   const lease = await broker.store.readLease(claims.jti);
   if (!lease) return inactive('no such lease');
+  if (!says(claims, lease)) return inactive('it does not say what its lease says');
   if (lease.state !== 'active') return inactive(`the lease is ${lease.state}`);
   if (claims.exp * 1000 <= (await broker.store.now()))
     return inactive('this credential of the lease has expired');
   entry.learn({ active: true });
   return { active: true, token_type: 'Bearer', ...claims };
 }
+
+/** Whoever got hold of a key of ours could sign anything: what is not on record is not alive. */
+const says = (claims: CredentialClaims, lease: Lease): boolean =>
+  claims.sub === lease.agent &&
+  claims.task_id === lease.taskId &&
+  claims.tool === lease.tool &&
+  claims.plane === lease.plane &&
+  claims.aud === lease.audience &&
+  claims.scope === lease.actions.join(' ');

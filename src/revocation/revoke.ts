@@ -31,8 +31,12 @@ export async function revoke(
   });
   const revocation = await broker.store.revoke({ ...kill, by: operator.name }, entry);
   broker.wake();
-  // A killed key must sign nothing more, and something has to sign in its place.
-  if (kill.select.kind === 'key') await broker.keys.turn();
+  // A killed key must sign nothing more, and something has to sign in its place. The kill stands in any case.
+  if (kill.select.kind === 'key') {
+    await broker.keys
+      .turn()
+      .catch((error: unknown) => broker.report(error, 'no key could take the place of a killed one'));
+  }
   return { revocation, count: await broker.store.countSelected(kill.select, revocation) };
 }
 

@@ -88,6 +88,8 @@ export type LeaseCounts = Readonly<Record<LeaseState, number>>;
 
 export interface TaskQuery {
   readonly orchestrator?: PrincipalName;
+  /** Globs of the root ids that may be seen; absent: all. */
+  readonly roots?: readonly string[];
   readonly state?: TaskState;
   /** The task itself and all below it. */
   readonly tree?: string;
@@ -218,6 +220,8 @@ export interface KeyStore {
    */
   addSigningKey(key: SigningKeyRecord, entry: AuditEntry, newest?: string | null): Promise<boolean>;
   removeSigningKey(kid: string): Promise<void>;
+  /** Every key that was ever killed: for good, whatever is moot for verifiers. */
+  revokedKeys(): Promise<string[]>;
 }
 
 export interface Store

@@ -3,7 +3,7 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { TaskId } from '../domain/ids.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
-import { hasRole } from '../domain/principal.js';
+import { hasRole, rolesOf } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import type { LeaseCounts, TaskQuery } from '../store/store.js';
@@ -29,13 +29,19 @@ export async function readTask(
   return task instanceof Refusal ? task : withCounts(broker, task);
 }
 
-/** Newest first. An orchestrator sees its own only. */
+/** Newest first. An orchestrator sees its own only, and of those what its role reaches. */
 export async function listTasks(
   broker: Broker,
   principal: VerifiedPrincipal,
   query: TaskQuery,
 ): Promise<TaskWithCounts[]> {
-  const own = hasRole(principal, 'operator', 'auditor') ? {} : { orchestrator: principal.name };
-  const tasks = await broker.store.listTasks({ ...query, ...own });
+  const tasks = await broker.store.listTasks({ ...query, ...boundsOf(principal) });
   return Promise.all(tasks.map((task) => withCounts(broker, task)));
+}
+
+function boundsOf(principal: VerifiedPrincipal): Pick<TaskQuery, 'orchestrator' | 'roots'> {
+  if (hasRole(principal, 'operator', 'auditor')) return {};
+  const reaches = rolesOf(principal, 'orchestrator').map(({ tasks }) => tasks);
+  const roots = reaches.includes(undefined) ? undefined : reaches.flatMap((tasks) => tasks ?? []);
+  return { orchestrator: principal.name, ...(roots && { roots }) };
 }

@@ -5,10 +5,10 @@ import type { LeaseState, RevocationClass } from '../domain/lease.js';
 import { LEASE_STATES } from '../domain/lease.js';
 import { pageSize, taskId } from './common.js';
 
-const leaseId = z.string().refine(isLeaseId, 'must be a lease id');
+export const leaseId = z.string().refine(isLeaseId, 'must be a lease id');
 
 export const listLeasesQuery = z.strictObject({
-  agent: z.string().min(1).max(512).optional(),
+  agent: z.string().min(1).max(1200).optional(),
   task: taskId.optional(),
   tool: z.string().min(1).max(64).optional(),
   state: z.enum(LEASE_STATES).optional(),

@@ -1,18 +1,32 @@
 // Kills and quarantines on the wire.
 import { z } from 'zod';
 import type { Selector } from '../domain/selector.js';
+import { taskId } from './common.js';
+import { leaseId } from './leases.js';
 
-const name = z.string().min(1).max(2048);
+/** Held to the form of what each names: nothing else, such as a token pasted by mistake, may end up on record. */
+const agent = z
+  .string()
+  .max(2048)
+  .regex(
+    /^(?:[a-z0-9-]{1,32}\/|spiffe:\/\/)[^\p{C}\p{Z}]+$/u,
+    'must be a principal: <trust>/<subject>, or a SPIFFE ID',
+  );
+const tool = z.string().regex(/^[\w-]{1,64}$/, 'must be the name of a tool');
+const trust = z
+  .string()
+  .regex(/^[a-z0-9-]{1,32}$/, 'must be the name of a trusted issuer in the configuration');
+const key = z.string().regex(/^[\w-]{43}$/, 'must be a key id, as in the JWKS');
 
 /** Exactly one selector: `{"agent": "prod/agent-7"}`, or `{"all": true}`. */
 export const selector = z.union(
   [
-    z.strictObject({ lease: name }),
-    z.strictObject({ task: name }),
-    z.strictObject({ agent: name }),
-    z.strictObject({ tool: name }),
-    z.strictObject({ trust: name }),
-    z.strictObject({ key: name }),
+    z.strictObject({ lease: leaseId }),
+    z.strictObject({ task: taskId }),
+    z.strictObject({ agent }),
+    z.strictObject({ tool }),
+    z.strictObject({ trust }),
+    z.strictObject({ key }),
     z.strictObject({ all: z.literal(true) }),
   ],
   { error: 'must be exactly one of lease, task, agent, tool, trust, key (a name) or all (true)' },

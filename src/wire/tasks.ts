@@ -83,7 +83,8 @@ export interface TaskView {
   closed_by?: string;
   reason?: string;
   settled_at?: string;
-  leases: Readonly<Record<LeaseState, number>>;
+  /** Counted when the task is read or opened; a close does not wait for a count. */
+  leases?: Readonly<Record<LeaseState, number>>;
 }
 
 export interface TaskList {

@@ -184,6 +184,8 @@ describe('a task', () => {
     expect(closed).toMatchObject({
       state: 'settled',
       outcome: 'completed',
+    });
+    expect(await json('planner', 'task', 'show', 'life')).toMatchObject({
       leases: { revoked: 1, active: 0 },
     });
     expect((await as('operator', 'introspect', credential)).out).toBe('active  false\n');
@@ -194,8 +196,7 @@ describe('a task', () => {
     );
     expect(why.out).toMatch(/token\.exchange +dev\/agent-1 +permitted/);
     const toAuditor = await as('auditor', 'why', issued.lease_id);
-    expect(toAuditor.out).toMatch(/It was dead from .* because task life was completed by dev\/planner/);
-    expect(toAuditor.err).toContain('not to be seen with this token: the lease itself');
+    expect(toAuditor.out).toMatch(/It was killed at .* because task life was completed by dev\/planner/);
     const toAgent = await as('agent-1', 'why', issued.lease_id);
     expect(toAgent.out).toContain('because task life ended (reason "done")');
   });

@@ -55,7 +55,7 @@ describe('SIGHUP', () => {
   test('swaps trust and tools as a whole, or keeps the old ones and says why', async () => {
     const broker = await start();
     const tools = async (): Promise<string[]> =>
-      (await broker.get<{ tools: { name: string }[] }>('/v1/tools', 'nobody')).body.tools.map(
+      (await broker.get<{ tools: { name: string }[] }>('/v1/tools', 'agent-1')).body.tools.map(
         ({ name }) => name,
       );
     expect(await tools()).toEqual(['crm', 'search']);

@@ -103,7 +103,7 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     foreign: foreignTask('/extend'),
     malformed: { json: { ttl: 'soon', deadline: 'later', more: 1 }, flaws: ['ttl', 'deadline', ''] },
   },
-  listTools: { as: 'nobody', path: () => '/v1/tools' },
+  listTools: { as: 'agent-1', wrongRole: 'nobody', path: () => '/v1/tools' },
   listLeases: {
     as: 'agent-1',
     wrongRole: 'planner',

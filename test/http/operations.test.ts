@@ -228,6 +228,20 @@ describe('the record', () => {
     expect(times).toEqual(times.toSorted().toReversed());
   });
 
+  test('keeps no token that was pasted where a name belongs (invariant 6)', async () => {
+    await broker.openTask({ id: 'pasted' });
+    const { access_token: token } = await broker.credential('agent-1', {
+      task_id: 'pasted',
+      audience: 'crm',
+    });
+    for (const kind of ['lease', 'task', 'agent', 'tool', 'trust', 'key']) {
+      const select = { [kind]: token };
+      const reply = await broker.post('/v1/revocations', 'operator', { select, reason: 'a slip' });
+      expect(reply.status).toBe(400);
+      expect(JSON.stringify(await broker.auditOf(reply))).not.toContain(token.slice(0, 40));
+    }
+  });
+
   test('holds one event for every request that was answered, reads as well', async () => {
     await broker.openTask({ id: 'read' });
     const credential = await broker.credential('agent-1', { task_id: 'read', audience: 'crm' });
@@ -238,7 +252,7 @@ describe('the record', () => {
       [await broker.get(`/v1/leases/${credential.lease_id}`, 'agent-1'), 'lease.read'],
       [await broker.renew(credential.lease_id, 'agent-1'), 'lease.renew'],
       [await broker.post('/v1/tasks/read/extend', 'planner', { ttl: '20m' }), 'task.extend'],
-      [await broker.get('/v1/tools', 'nobody'), 'tool.list'],
+      [await broker.get('/v1/tools', 'agent-1'), 'tool.list'],
       [await broker.get('/v1/quarantines', 'operator'), 'quarantine.list'],
       [await broker.get('/v1/audit', 'auditor'), 'audit.read'],
     ] as const;
@@ -258,8 +272,8 @@ describe('the record', () => {
 });
 
 describe('open to everybody', () => {
-  test('whoever is known sees the catalogue', async () => {
-    const { body } = await broker.get<{ tools: object[] }>('/v1/tools', 'nobody');
+  test('whoever has a role sees the catalogue', async () => {
+    const { body } = await broker.get<{ tools: object[] }>('/v1/tools', 'agent-1');
     expect(body.tools).toEqual([
       {
         name: 'crm',

@@ -1,4 +1,5 @@
 // Tasks over HTTP: opened once, extended within bounds, seen by those whom they concern, and closed for good.
+import type { TaskView } from '../../src/wire/tasks.js';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { TaskList } from '../../src/wire/tasks.js';
 import { SettableClock } from '../contract/store/harness.js';
@@ -192,6 +193,12 @@ describe('listing', () => {
     expect(ids(await list('tree=list-1'))).toEqual(['list-1.a', 'list-1']);
   });
 
+  test('a page behind a task of somebody else is as empty as one behind none (invariant 8)', async () => {
+    await broker.openTask({ id: 'of-planner' });
+    const [foreign, none] = await Promise.all([list('after=of-planner'), list('after=no-such')]);
+    expect([foreign, none]).toEqual([{ tasks: [] }, { tasks: [] }]);
+  });
+
   test('in pages that neither leave out nor repeat', async () => {
     const first = await list('limit=2');
     const second = await list(`limit=2&after=${first.next}`);
@@ -253,8 +260,9 @@ describe('completing', () => {
       outcome: 'failed',
       reason: 'no letter',
       closed_by: 'cluster/planner',
-      leases: { ...NO_LEASES, revoked: 3 },
     });
+    const seen = await broker.get<TaskView>('/v1/tasks/done', 'planner');
+    expect(seen.body.leases).toEqual({ ...NO_LEASES, revoked: 3 });
     for (const { access_token: token } of tokens)
       expect(await broker.introspect(token)).toEqual({ active: false });
   });

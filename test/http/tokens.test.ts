@@ -87,6 +87,33 @@ describe('POST /token', () => {
     expect((await broker.exchange('agent-1', parameters)).status).toBe(200);
   });
 
+  test('refuses details that leave an action of the scope without a bound (invariant 4)', async () => {
+    const parameters = { task_id: 'run-1', audience: 'crm', scope: 'read write' };
+    const details = JSON.stringify([detail(['customers/1'], ['read'])]);
+    const refused = await broker.exchange('agent-1', { ...parameters, authorization_details: details });
+    expect([refused.status, refused.text]).toEqual([
+      400,
+      expect.stringContaining('action write is in the scope'),
+    ]);
+  });
+
+  test('refuses details that say a member twice: two readers would take them for two', async () => {
+    const details = '[{"type":"mayfly_tool","resources":["customers/1"],"resources":["customers/*"]}]';
+    for (const text of [details, `${details},"x":1`, '{}', 'nonsense']) {
+      const parameters = { task_id: 'run-1', audience: 'crm', authorization_details: text };
+      const refused = await broker.exchange('agent-1', parameters);
+      expect([refused.status, refused.text]).toEqual([
+        400,
+        expect.stringContaining('invalid_authorization_details'),
+      ]);
+    }
+  });
+
+  test('an empty scope asks for nothing, which is not to leave it out', async () => {
+    const refused = await broker.exchange('agent-1', { task_id: 'run-1', audience: 'crm', scope: ' ' });
+    expect([refused.status, refused.text]).toEqual([400, expect.stringContaining('invalid_scope')]);
+  });
+
   test('a narrower scope, named once however often it is named', async () => {
     const parameters = { task_id: 'run-1', audience: 'crm', scope: ' read  read ' };
     const { scope, access_token: token } = await broker.credential('agent-1', parameters);

@@ -131,6 +131,25 @@ describe('a killed key', () => {
     expect(kids(await open())).toEqual([ring.current().kid]);
   });
 
+  test('does not come back when its selector is moot, whoever died before the ring was turned', async () => {
+    const killed = (await open()).current().kid;
+    await scene.revoke(select('key', killed));
+    scene.clock.advance(DAY_MS);
+    const ring = await open();
+    expect(kids(ring)).not.toContain(killed);
+    expect(ring.current().kid).not.toBe(killed);
+  });
+
+  test('neither signs nor is published, even where nothing can take its place', async () => {
+    const store = { ...scene.store };
+    const ring = await open({ store });
+    const killed = ring.current().kid;
+    await scene.revoke(select('key', killed));
+    store.addSigningKey = () => Promise.reject(new Error('the disk is full'));
+    await expect(ring.turn()).rejects.toThrow('the disk is full');
+    expect([kids(ring), ring.isEmpty]).toEqual([[], true]);
+  });
+
   test('with its successor published already: that one signs', async () => {
     const ring = await open();
     scene.clock.advance(ROTATE_MS - AHEAD_MS);

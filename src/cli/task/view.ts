@@ -21,7 +21,7 @@ export function taskText(task: TaskView, now: number): string {
     ['opened', when(task.opened_at, now)],
     ['deadline', when(task.deadline, now)],
     ...Object.entries(task.labels).map(([name, value]) => [`label ${name}`, value] as const),
-    ['leases', leaseCounts(task)],
+    ['leases', task.leases && leaseCounts(task)],
   ]);
 }
 
@@ -42,6 +42,6 @@ export const tasksText = (tasks: readonly TaskView[], now: number): string =>
   );
 
 function leaseCounts({ leases }: TaskView): string {
-  const some = Object.entries(leases).filter(([, count]) => count > 0);
+  const some = Object.entries(leases ?? {}).filter(([, count]) => count > 0);
   return some.length === 0 ? 'none' : some.map(([state, count]) => `${count} ${state}`).join(', ');
 }

@@ -55,13 +55,15 @@ export class EmbeddedDatabase {
 
   /**
    * Runs `work` in a transaction together with whatever else is waiting, and resolves once that is on disk.
-   * `work` is synchronous, touches nothing but the database and its mirrors, and may be run again.
+   * Urgent ones go first, however many are waiting. `work` is synchronous, touches nothing but the database and its mirrors, and may be run again.
    */
-  transact<T>(work: () => T): Promise<T> {
+  transact<T>(work: () => T, urgent = false): Promise<T> {
     const ailment = this.ailment;
     if (ailment !== undefined) return Promise.reject(new StoreUnavailable(ailment));
     return new Promise<T>((resolve, reject) => {
-      this.#pending.push({ work, resolve, reject });
+      const one = { work, resolve, reject };
+      if (urgent) this.#pending.unshift(one);
+      else this.#pending.push(one);
       if (!this.#scheduled) {
         this.#scheduled = true;
         setImmediate(() => this.#commitPending());

@@ -101,6 +101,13 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
       if (added) entry.markConcluded();
       return added;
     },
+    revokedKeys: () =>
+      db.read(() =>
+        db
+          .sql("SELECT DISTINCT name FROM revocation WHERE kind = 'key'")
+          .all()
+          .map((row) => String(row['name'])),
+      ),
     removeSigningKey: (kid) =>
       db.transact(() => void db.sql('DELETE FROM signing_key WHERE kid = ?').run(kid)),
 

@@ -75,6 +75,7 @@ export class Ledger {
     entry: AuditEntry,
     work: () => T | Refusal,
     told: (result: T) => Omit<AuditConclusion, 'outcome'> & { readonly outcome?: AuditOutcome } = () => ({}),
+    urgent = false,
   ): Promise<T | Refusal> {
     const result = await this.db.transact(() => {
       const outcome = work();
@@ -84,7 +85,7 @@ export class Ledger {
         this.writeEvent(entry, { outcome: 'permitted', ...told(outcome) });
       }
       return outcome;
-    });
+    }, urgent);
     entry.markConcluded();
     return result;
   }

@@ -36,6 +36,7 @@ export class Revocations implements RevocationStore {
       ({ at, cutoff }) => ({
         detail: { select: selectorText(kill.select), at, ...(cutoff !== Infinity && { cutoff }) },
       }),
+      true,
     );
     return revocation as Revocation;
   }

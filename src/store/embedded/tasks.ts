@@ -81,15 +81,28 @@ export class Tasks implements TaskStore {
     return this.#ledger.db.read(() => this.#ledger.task(id));
   }
 
-  listTasks({ orchestrator, state, tree, after, limit }: TaskQuery): Promise<Task[]> {
-    const where: string[] = ['1'];
-    const values: Value[] = [];
+  listTasks({ orchestrator, roots, state, tree, after, limit }: TaskQuery): Promise<Task[]> {
+    // What may be seen at all; a page that begins behind something else must not tell that it is there.
+    const seen: string[] = ['1'];
+    const seenValues: Value[] = [];
+    if (orchestrator !== undefined) {
+      seen.push('orchestrator = ?');
+      seenValues.push(orchestrator);
+    }
+    if (roots !== undefined) {
+      seen.push(`(0${` OR ${ROOT_SQL} GLOB ?`.repeat(roots.length)})`);
+      seenValues.push(...roots.map(sqlGlob));
+    }
+    const where: string[] = [...seen];
+    const values: Value[] = [...seenValues];
     const and = (condition: string, ...more: Value[]): void =>
       void (where.push(condition), values.push(...more));
-    if (orchestrator !== undefined) and('orchestrator = ?', orchestrator);
     if (state !== undefined) and('state = ?', state);
     if (tree !== undefined) and(inTree('id'), ...treeBounds(tree));
-    if (after !== undefined) and('(opened_at, id) < (SELECT opened_at, id FROM task WHERE id = ?)', after);
+    if (after !== undefined) {
+      const cursor = `SELECT opened_at, id FROM task WHERE id = ? AND ${seen.join(' AND ')}`;
+      and(`(opened_at, id) < (${cursor})`, after, ...seenValues);
+    }
     const sql = `SELECT * FROM task WHERE ${where.join(' AND ')} ORDER BY opened_at DESC, id DESC LIMIT ?`;
     return this.#ledger.db.read(() =>
       this.#ledger.db
@@ -157,6 +170,7 @@ export class Tasks implements TaskStore {
           : new Refusal('task_unknown', `no task ${id}`);
       },
       (task) => ({ taskId: task.id, detail: { outcome: task.closed?.outcome, closed_at: task.closed?.at } }),
+      true,
     );
   }
 
@@ -228,3 +242,8 @@ const CLOSE_TREE = `UPDATE task SET
     settled_at = iif(${UNSETTLED_BELOW}, NULL, ?1)
   WHERE state = 'open' AND (id = ?2 OR (id > ?2 || '.' AND id < ?2 || '/'))
   RETURNING id`;
+
+/** The first segment of a task's id. */
+const ROOT_SQL = "substr(id, 1, instr(id || '.', '.') - 1)";
+/** Our globs know one sign, SQLite's know more. */
+const sqlGlob = (glob: string): string => glob.replaceAll(/[?[]/g, '[$&]');

@@ -140,6 +140,7 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         openTask: () => store.openTask(newTask('run-1'), entry()),
         readTask: () => store.readTask(taskId('run-1')),
         listTasks: () => store.listTasks({ limit: 1 }),
+        revokedKeys: () => store.revokedKeys(),
         countLeases: () => store.countLeases(taskId('run-1')),
         extendTask: () => store.extendTask(taskId('run-1'), { deadline: 1, maxTtlMs: 1 }, entry()),
         closeTask: () => store.closeTask(taskId('run-1'), { outcome: 'failed', by: PLANNER }, entry()),

@@ -280,7 +280,7 @@ export function describeTasks(begin: () => Promise<Scene>): void {
       expect(listed).toEqual(ids);
     });
 
-    it('filters by orchestrator, state and tree', async () => {
+    it('filters by orchestrator, root, state and tree', async () => {
       const scene = await begin();
       for (const id of ['run-4', 'run-4.a', 'run-42']) await scene.task(id);
       await scene.task('theirs', { orchestrator: 'cluster/other' as PrincipalName });
@@ -290,6 +290,9 @@ export function describeTasks(begin: () => Promise<Scene>): void {
       expect(await ids({ tree: 'run-4' })).toEqual(['run-4', 'run-4.a']);
       expect(await ids({ orchestrator: 'cluster/other' })).toEqual(['theirs']);
       expect(await ids({ state: 'settled' })).toEqual(['run-4.a']);
+      expect(await ids({ roots: ['run-4', 'the*'] })).toEqual(['run-4', 'run-4.a', 'theirs']);
+      expect(await ids({ roots: ['run-?', '[rt]*'] })).toEqual([]);
+      expect(await ids({ roots: [] })).toEqual([]);
       expect(await ids({ state: 'open', tree: 'run-4' })).toEqual(['run-4']);
     });
   });
