@@ -76,7 +76,7 @@ export async function settle(
 /** A read that was answered: its event goes with the next commit, and the answer does not wait for it. */
 function recordInPassing(broker: Broker, entry: AuditEntry, log: Log): void {
   broker.store
-    .record(entry, { outcome: 'permitted' })
+    .recordInPassing(entry, { outcome: 'permitted' })
     .catch((error: unknown) =>
       log.error({ err: error, request_id: entry.requestId }, 'an audit event was lost'),
     );

@@ -204,6 +204,8 @@ export interface WorkStore {
 export interface AuditStore {
   /** Records an entry that belongs to no transition. Resolves when it is durable. */
   record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void>;
+  /** The same, with the next commit that something else needs, or within 20 ms: nobody waits for it. */
+  recordInPassing(entry: AuditEntry, conclusion: AuditConclusion): Promise<void>;
   auditEvents(query: AuditQuery): Promise<AuditEvent[]>;
 }
 

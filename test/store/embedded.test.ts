@@ -114,6 +114,23 @@ describe('committing', () => {
     expect(commits).toBe(3);
   });
 
+  it('makes no commit for what nobody waits for alone, and shows it to whoever looks', async () => {
+    const store = open();
+    const passing = entry();
+    let concluded = false;
+    const recorded = store.recordInPassing(passing, { outcome: 'permitted' }).then(() => (concluded = true));
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(concluded).toBe(false);
+    const { requestId: request } = passing;
+    expect(await store.auditEvents({ request, limit: 9 })).toMatchObject([{ outcome: 'permitted' }]);
+    await recorded;
+    const beforeClosing = entry();
+    const last = store.recordInPassing(beforeClosing, { outcome: 'permitted' });
+    await store.close();
+    await last;
+    expect(await open().auditEvents({ request: beforeClosing.requestId, limit: 9 })).toHaveLength(1);
+  });
+
   it('keeps a faulty transition from its neighbours: they are done, once, and it is not', async () => {
     const db = openDatabase();
     const write = (key: string) =>

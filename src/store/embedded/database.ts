@@ -25,12 +25,18 @@ interface Pending {
 const MOST_PER_COMMIT = 256;
 /** Transitions between two checkpoints: keeps the log at some 16 MB. */
 const CHECKPOINT_EVERY = 1000;
+/** What nobody waits for is committed with something else, or after so long. */
+const LATER_MS = 20;
+
+/** `first`: before whatever else is waiting. `later`: no commit is made for its sake alone. */
+export type Urgency = 'first' | 'soon' | 'later';
 
 export class EmbeddedDatabase {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Statement>();
   #pending: Pending[] = [];
   #scheduled = false;
+  #later: NodeJS.Timeout | undefined;
   #sinceCheckpoint = 0;
   /** Set for good when a write could not be made durable: what the disk then holds, nobody knows. */
   #broken: string | undefined;
@@ -55,15 +61,19 @@ export class EmbeddedDatabase {
 
   /**
    * Runs `work` in a transaction together with whatever else is waiting, and resolves once that is on disk.
-   * Urgent ones go first, however many are waiting. `work` is synchronous, touches nothing but the database and its mirrors, and may be run again.
+   * `work` is synchronous, touches nothing but the database and its mirrors, and may be run again.
    */
-  transact<T>(work: () => T, urgent = false): Promise<T> {
+  transact<T>(work: () => T, urgency: Urgency = 'soon'): Promise<T> {
     const ailment = this.ailment;
     if (ailment !== undefined) return Promise.reject(new StoreUnavailable(ailment));
     return new Promise<T>((resolve, reject) => {
       const one = { work, resolve, reject };
-      if (urgent) this.#pending.unshift(one);
+      if (urgency === 'first') this.#pending.unshift(one);
       else this.#pending.push(one);
+      if (urgency === 'later') {
+        this.#later ??= setTimeout(() => this.#commitPending(), LATER_MS);
+        return;
+      }
       if (!this.#scheduled) {
         this.#scheduled = true;
         setImmediate(() => this.#commitPending());
@@ -94,8 +104,15 @@ export class EmbeddedDatabase {
     release(this.#db);
   }
 
+  /** Commits what is waiting now: for a reader that must see it. */
+  flush(): void {
+    this.#commitPending();
+  }
+
   #commitPending(): void {
     this.#scheduled = false;
+    clearTimeout(this.#later);
+    this.#later = undefined;
     while (this.#pending.length > 0) this.#commit(this.#pending.splice(0, MOST_PER_COMMIT));
   }
 

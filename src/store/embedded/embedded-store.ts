@@ -71,7 +71,14 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
       await db.transact(() => ledger.writeEvent(entry, conclusion));
       entry.markConcluded();
     },
-    auditEvents: (query) => db.read(() => auditEvents(db, query)),
+    async recordInPassing(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
+      await db.transact(() => ledger.writeEvent(entry, conclusion), 'later');
+      entry.markConcluded();
+    },
+    async auditEvents(query) {
+      db.flush();
+      return db.read(() => auditEvents(db, query));
+    },
 
     once: (key, expiresAt) =>
       db.transact(() => db.sql(INSERT_ONCE).run(key, expiresAt, ledger.now()).changes === 1),

@@ -13,7 +13,7 @@ import { RevocationSet } from '../../domain/revocation.js';
 import { WIDE_KINDS } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
 import { StoreUnavailable } from '../store.js';
-import type { EmbeddedDatabase, Row, Value } from './database.js';
+import type { EmbeddedDatabase, Row, Urgency, Value } from './database.js';
 import { insertSql, revocationFromRow, taskFromRow } from './rows.js';
 
 /** How far the store's time may be ahead of the machine's before we would rather not start. */
@@ -75,7 +75,7 @@ export class Ledger {
     entry: AuditEntry,
     work: () => T | Refusal,
     told: (result: T) => Omit<AuditConclusion, 'outcome'> & { readonly outcome?: AuditOutcome } = () => ({}),
-    urgent = false,
+    urgency: Urgency = 'soon',
   ): Promise<T | Refusal> {
     const result = await this.db.transact(() => {
       const outcome = work();
@@ -85,7 +85,7 @@ export class Ledger {
         this.writeEvent(entry, { outcome: 'permitted', ...told(outcome) });
       }
       return outcome;
-    }, urgent);
+    }, urgency);
     entry.markConcluded();
     return result;
   }

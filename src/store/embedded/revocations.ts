@@ -36,7 +36,7 @@ export class Revocations implements RevocationStore {
       ({ at, cutoff }) => ({
         detail: { select: selectorText(kill.select), at, ...(cutoff !== Infinity && { cutoff }) },
       }),
-      true,
+      'first',
     );
     return revocation as Revocation;
   }

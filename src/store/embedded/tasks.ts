@@ -170,7 +170,7 @@ export class Tasks implements TaskStore {
           : new Refusal('task_unknown', `no task ${id}`);
       },
       (task) => ({ taskId: task.id, detail: { outcome: task.closed?.outcome, closed_at: task.closed?.at } }),
-      true,
+      'first',
     );
   }
 

@@ -161,6 +161,7 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         claimDue: () => store.claimDue(1, 1),
         settle: () => store.settle(id, 'claim', { kind: 'confirmed' }),
         record: () => store.record(entry(), { outcome: 'failed' }),
+        recordInPassing: () => store.recordInPassing(entry(), { outcome: 'failed' }),
         auditEvents: () => store.auditEvents({ limit: 1 }),
         once: () => store.once('jti', 1),
         signingKeys: () => store.signingKeys('credential'),
