@@ -10,7 +10,14 @@ import { spawnSync } from 'node:child_process';
  */
 
 /** @type {readonly Part[]} */
-export const parts = [];
+export const parts = [
+  {
+    name: 'strace',
+    probe: ['strace', '-V'],
+    apt: ['strace'],
+    neededBy: 'test/store/embedded.test.ts (an fsync that fails)',
+  },
+];
 
 /** @param {readonly string[]} command */
 function succeeds([program = '', ...args]) {
