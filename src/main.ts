@@ -28,6 +28,12 @@ export interface RunningBroker {
   stop(): Promise<void>;
 }
 
+/** What a reload replaces as a whole. */
+interface InForce {
+  readonly rules: Rules;
+  readonly authenticator: Authenticator;
+}
+
 /** Policies that nobody evaluates must not look as if somebody did. */
 const policyOf = ({ catalogue, policies, policyDigest }: SwappableSettings): Policy =>
   policies ? unevaluatedPolicy(policyDigest) : cataloguePolicy(catalogue, policyDigest);
@@ -57,29 +63,15 @@ export async function startBroker(
     const sweeper = new Sweeper({ store, minters, unseal, clock, log });
 
     const sources = new KeySources(clock);
-    const inForce = (swappable: SwappableSettings) => ({
-      rules: {
-        catalogue: swappable.catalogue,
-        policy: policyOf(swappable),
-      } satisfies Rules,
-      authenticator: new Authenticator({
-        trust: swappable.trust,
-        ownIssuer: settings.issuer,
-        clock,
-        store,
-        sources,
-      }),
-    });
-    let force = inForce(live.current);
-    const warnOfPolicies = ({ policies }: SwappableSettings): void => {
+    const inForce = (swappable: SwappableSettings): InForce => {
+      const { catalogue, policies, trust } = swappable;
       if (policies)
         log.error('policies are configured, and this version evaluates none: every request is denied');
+      const authenticator = new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources });
+      return { rules: { catalogue, policy: policyOf(swappable) }, authenticator };
     };
-    warnOfPolicies(live.current);
-    live.onSwap((swappable) => {
-      force = inForce(swappable);
-      warnOfPolicies(swappable);
-    });
+    let force = inForce(live.current);
+    live.onSwap((swappable) => (force = inForce(swappable)));
 
     const broker: Broker = {
       issuer: settings.issuer,
