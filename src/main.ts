@@ -109,7 +109,7 @@ export async function startBroker(
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       draining = true;
-      await net.stop();
+      await net.destroy();
       await server.drain();
       await sweeper.stop();
       await store.close();
