@@ -114,6 +114,16 @@ describe('committing', () => {
     expect(commits).toBe(3);
   });
 
+  it('puts a kill and a close before whatever else is waiting (invariant 7)', async () => {
+    const store = open();
+    for (const id of ['run-1', 'run-2']) await store.openTask(newTask(id), entry());
+    const waiting = ['run-1', 'run-2'].map((id) => store.issueLease(tokenRequest(id), entry()));
+    const closing = store.closeTask(newTask('run-1').id, { outcome: 'completed', by: 'mayfly' }, entry());
+    const kill = store.revoke({ select: { kind: 'task', name: 'run-2' }, by: 'mayfly' }, entry());
+    await Promise.all([closing, kill]);
+    expect(await Promise.all(waiting)).toMatchObject([{ reason: 'task_closed' }, { reason: 'task_closed' }]);
+  });
+
   it('makes no commit for what nobody waits for alone, and shows it to whoever looks', async () => {
     const store = open();
     const passing = entry();

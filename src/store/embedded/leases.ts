@@ -12,7 +12,7 @@ import type { Task } from '../../domain/task.js';
 import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal } from '../store.js';
 import type { Row, Value } from './database.js';
 import { inTree, treeBounds, type Ledger } from './ledger.js';
-import { insertSql, leaseFromRow, leaseTerms } from './rows.js';
+import { insertSql, leaseFromRow, leaseOf, leaseTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
 import { isOpen } from './tasks.js';
 
@@ -278,27 +278,3 @@ function overdue(row: Row, expiresAt: number, now: number): LeaseEnding | undefi
 }
 
 const wholeSecond = (ms: number): number => Math.floor(ms / SECOND_MS) * SECOND_MS;
-
-/** Member by member: taking the rest of an object costs 8 µs, on the path that every agent waits for. */
-const leaseOf = (
-  request: LeaseRequest,
-  issued: Pick<Lease, 'id' | 'requestId' | 'issuedAt' | 'expiresAt' | 'state'>,
-): Lease => ({
-  id: issued.id,
-  taskId: request.taskId,
-  agent: request.agent,
-  actors: request.actors,
-  trust: request.trust,
-  tool: request.tool,
-  plane: request.plane,
-  kind: request.kind,
-  ...(request.keyId !== undefined && { keyId: request.keyId }),
-  audience: request.audience,
-  actions: request.actions,
-  ...(request.details && { details: request.details }),
-  policyDigest: request.policyDigest,
-  requestId: issued.requestId,
-  issuedAt: issued.issuedAt,
-  expiresAt: issued.expiresAt,
-  state: issued.state,
-});
