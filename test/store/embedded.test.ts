@@ -118,9 +118,9 @@ describe('committing', () => {
     const store = open();
     for (const id of ['run-1', 'run-2']) await store.openTask(newTask(id), entry());
     const waiting = ['run-1', 'run-2'].map((id) => store.issueLease(tokenRequest(id), entry()));
-    const closing = store.closeTask(newTask('run-1').id, { outcome: 'completed', by: 'mayfly' }, entry());
+    const close = store.closeTask(newTask('run-1').id, { outcome: 'completed', by: 'mayfly' }, entry());
     const kill = store.revoke({ select: { kind: 'task', name: 'run-2' }, by: 'mayfly' }, entry());
-    await Promise.all([closing, kill]);
+    await Promise.all([close, kill]);
     expect(await Promise.all(waiting)).toMatchObject([{ reason: 'task_closed' }, { reason: 'task_closed' }]);
   });
 
