@@ -24,6 +24,7 @@ export const AUDIT_ACTIONS = [
   'tool.list',
   'audit.read',
   'key.rotate',
+  'store.recover',
   'request',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
@@ -43,7 +44,7 @@ export interface AuditFacts {
 }
 
 export interface AuditEvent extends Readonly<AuditFacts> {
-  /** Grows by one per event, in the order in which they were committed. */
+  /** Grows with every event: in the order of their commits within a task tree, and of what each broker saw. */
   readonly sequence: number;
   /** Store time, milliseconds. */
   readonly at: number;

@@ -94,12 +94,12 @@ async function confirm(shell: Shell, previewed: () => Promise<Answer<RevocationV
 }
 
 function revocationText(view: RevocationView, now: number): string {
-  const { select, preview, dead, settling, at, cutoff, reason, quarantined } = view;
+  const { select, preview, dead, settling, at_least, at, cutoff, reason, quarantined } = view;
   const [[kind, name] = []] = Object.entries(select);
   return facts([
     [preview ? 'would revoke' : 'revoked', name === true ? 'everything' : `${kind} ${name}`],
-    [preview ? 'would be dead at once' : 'dead', credentials(dead)],
-    [preview ? 'would be killed at targets' : 'being killed at targets', credentials(settling)],
+    [preview ? 'would be dead at once' : 'dead', credentials(dead, at_least)],
+    [preview ? 'would be killed at targets' : 'being killed at targets', credentials(settling, at_least)],
     ['at', at && when(at, now)],
     ['issued up to', cutoff && when(cutoff, now)],
     ['reason', reason === undefined ? undefined : JSON.stringify(reason)],
@@ -107,4 +107,5 @@ function revocationText(view: RevocationView, now: number): string {
   ]);
 }
 
-const credentials = (count: number): string => `${count} credential${count === 1 ? '' : 's'}`;
+const credentials = (count: number, atLeast = false): string =>
+  `${atLeast ? 'at least ' : ''}${count} credential${count === 1 ? '' : 's'}`;

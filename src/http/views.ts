@@ -91,6 +91,7 @@ export const revocationView = ({ revocation, count }: Killed, quarantined: boole
   preview: false,
   dead: count.tokens,
   settling: count.external,
+  ...(count.atLeast && { at_least: true }),
   at: wireTime(revocation.at),
   ...(revocation.cutoff !== Infinity && { cutoff: wireTime(revocation.cutoff) }),
   ...(revocation.reason !== undefined && { reason: revocation.reason }),
@@ -102,6 +103,7 @@ export const previewView = (select: Selector, count: LeaseCount): RevocationView
   preview: true,
   dead: count.tokens,
   settling: count.external,
+  ...(count.atLeast && { at_least: true }),
 });
 
 export const quarantineView = ({ agent, since, by, reason }: Quarantine): QuarantineView => ({

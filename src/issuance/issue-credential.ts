@@ -57,7 +57,7 @@ export async function admittedTask(
   agent: VerifiedPrincipal,
   id: TaskId,
 ): Promise<Task | Refusal> {
-  const task = await broker.store.readTask(id);
+  const task = await broker.store.recallTask(id);
   if (!task) return new Refusal('task_unknown', `no task ${id}`);
   if (!admitsAgent(task.manifest, agent.name)) {
     return new Refusal(

@@ -31,12 +31,11 @@ export async function introspect(
   if (!hasRole(verifier, 'operator') && !reachesTool(rolesOf(verifier, 'verifier'), claims.tool)) {
     return inactive(`tool ${claims.tool} is not the caller's`);
   }
-  const lease = await broker.store.readLease(claims.jti);
+  const [lease, now] = await Promise.all([broker.store.readLease(claims.jti), broker.store.now()]);
   if (!lease) return inactive('no such lease');
   if (!says(claims, lease)) return inactive('it does not say what its lease says');
   if (lease.state !== 'active') return inactive(`the lease is ${lease.state}`);
-  if (claims.exp * 1000 <= (await broker.store.now()))
-    return inactive('this credential of the lease has expired');
+  if (claims.exp * 1000 <= now) return inactive('this credential of the lease has expired');
   entry.learn({ active: true });
   return { active: true, token_type: 'Bearer', ...claims };
 }

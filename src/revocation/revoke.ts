@@ -11,6 +11,9 @@ import type { Selector } from '../domain/selector.js';
 import { leaseSelector, selectorText } from '../domain/selector.js';
 import type { Kill, LeaseCount } from '../store/store.js';
 
+/** How long an answer about a kill may be spent on counting what it killed. */
+const COUNT_WITHIN_MS = 20;
+
 export interface Killed {
   readonly revocation: Revocation;
   readonly count: LeaseCount;
@@ -37,7 +40,7 @@ export async function revoke(
       .turn()
       .catch((error: unknown) => broker.report(error, 'no key could take the place of a killed one'));
   }
-  return { revocation, count: await broker.store.countSelected(kill.select, revocation) };
+  return { revocation, count: await broker.store.countSelected(kill.select, revocation, COUNT_WITHIN_MS) };
 }
 
 /** What a kill would end, were it asked for now. */

@@ -33,6 +33,8 @@ export interface SweeperOptions {
   readonly log: SweeperLog;
   readonly random?: () => number;
   readonly attemptMs?: number;
+  /** Looks again after so long, whatever is known to fall due: another broker may have opened what it cannot end. */
+  readonly lookEveryMs?: number;
 }
 
 /** Runs at once when woken, at the next deadline by itself, and whenever the safety net calls `wake`. */
@@ -112,9 +114,12 @@ export class Sweeper {
 
   #sleepUntil(dueAt: number | undefined): void {
     clearTimeout(this.#timer);
-    if (dueAt === undefined || this.#stopped) return;
+    if (this.#stopped) return;
+    const { clock, lookEveryMs } = this.#options;
+    if (dueAt === undefined && lookEveryMs === undefined) return;
     const leastMs = this.#kills.size < MOST_KILLS ? 1 : LOOK_AGAIN_MS;
-    const delayMs = Math.min(Math.max(dueAt - this.#options.clock.now(), leastMs), MINUTE_MS);
+    const dueInMs = Math.max((dueAt ?? Infinity) - clock.now(), leastMs);
+    const delayMs = Math.min(dueInMs, lookEveryMs ?? MINUTE_MS);
     this.#timer = setTimeout(() => this.wake(), delayMs);
     this.#timer.unref();
   }

@@ -75,6 +75,8 @@ export interface LeaseCount {
   readonly tokens: number;
   /** Credentials that somebody has to go and kill. */
   readonly external: number;
+  /** There was no time to look at all of them: there may be more. */
+  readonly atLeast?: true;
 }
 
 export interface Quarantine {
@@ -149,6 +151,11 @@ export interface TaskStore {
   /** The same id, body and orchestrator again gives the task that exists; another body is `task_conflict`. */
   openTask(task: NewTask, entry: AuditEntry): Promise<{ task: Task; created: boolean } | Refusal>;
   readTask(id: TaskId): Promise<Task | undefined>;
+  /**
+   * The task as this broker last saw it, without asking again where it has seen it: what its opening fixed is true,
+   * its state and deadline may be those of a moment ago. For a decision whose transition looks at them once more.
+   */
+  recallTask(id: TaskId): Promise<Task | undefined>;
   listTasks(query: TaskQuery): Promise<Task[]>;
   /** Counts of the task's own leases by their standing now; those of ended ones stay when their records are purged. */
   countLeases(id: TaskId): Promise<LeaseCounts>;
@@ -182,8 +189,11 @@ export interface LeaseStore {
 export interface RevocationStore {
   /** Dead when this resolves. Idempotent. A `task` selector closes the task as `revoked`. */
   revoke(kill: Kill, entry: AuditEntry): Promise<Revocation>;
-  /** What is alive among what the selector names, or, after a kill, was alive when it was killed by it. */
-  countSelected(select: Selector, killed?: Revocation): Promise<LeaseCount>;
+  /**
+   * What is alive among what the selector names, or, after a kill, was alive when it was killed by it. With `withinMs`
+   * a store that would need longer stops counting there and says so: somebody waits for the answer.
+   */
+  countSelected(select: Selector, killed?: Revocation, withinMs?: number): Promise<LeaseCount>;
   /** The union in force, with the epoch of the store that holds it. */
   revocations(): Promise<{ epoch: string; entries: Revocation[] }>;
   /** Adds to the union, for a store that may have lost some of it. */
@@ -226,8 +236,21 @@ export interface KeyStore {
   revokedKeys(): Promise<string[]>;
 }
 
+/** What was committed, by this broker or another. */
+export type News =
+  | { readonly kind: 'revocation'; readonly revocation: Revocation }
+  /** A signing key came, or went. */
+  | { readonly kind: 'signing_keys' }
+  /** Something of it may have been missed: whoever keeps a copy of what the store holds reads it anew. */
+  | { readonly kind: 'gap' };
+
+export interface NewsStore {
+  /** Tells of every commit after this call, a moment after it at the latest. Answers how to stop listening. */
+  watch(listener: (news: News) => void): () => void;
+}
+
 export interface Store
-  extends TaskStore, LeaseStore, RevocationStore, WorkStore, AuditStore, ReplayStore, KeyStore {
+  extends NewsStore, TaskStore, LeaseStore, RevocationStore, WorkStore, AuditStore, ReplayStore, KeyStore {
   /** The store's time, milliseconds. */
   now(): Promise<number>;
   /** Why it cannot be used, or undefined. Tries a real write. */

@@ -61,6 +61,8 @@ export interface RevocationView {
   dead: number;
   /** Credentials whose targets are still being asked (in a preview: would be). */
   settling: number;
+  /** Present where counting them all would have kept the answer waiting: there may be more than the two say. */
+  at_least?: true;
   /** Store time of the kill. */
   at?: string;
   /** Kills what was issued up to here. Absent where there is no end to it. */

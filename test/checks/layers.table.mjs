@@ -22,7 +22,7 @@ export const layers = {
   jws: ['domain'],
   telemetry: ['domain'],
   audit: ['domain'],
-  config: ['domain', 'jws', 'types:identity'],
+  config: ['domain', 'jws', 'types:identity', 'types:store/redis'],
   store: ['domain', 'audit'],
   'store/embedded': ['store', 'domain', 'audit'],
   'store/redis': ['store', 'domain', 'audit'],

@@ -27,6 +27,7 @@ const DID: Readonly<Record<string, string>> = {
   'tool.list': 'listed tools',
   'audit.read': 'read the audit log',
   'key.rotate': 'rotated the signing keys',
+  'store.recover': 'made good what the store had lost',
 };
 
 const OUTCOME: Readonly<Record<string, string>> = {

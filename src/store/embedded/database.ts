@@ -43,6 +43,8 @@ export class EmbeddedDatabase {
   #closed = false;
   /** Called before each commit, inside the transaction. */
   beforeCommit: () => void = () => {};
+  /** Called after each commit that is on disk. */
+  afterCommit: () => void = () => {};
   /** Called after a rollback: whatever memory mirrors must be read anew. */
   afterRollback: () => void = () => {};
 
@@ -142,6 +144,7 @@ export class EmbeddedDatabase {
       return;
     }
     batch.forEach(({ resolve }, index) => resolve(results[index] as never));
+    this.afterCommit();
     this.#sinceCheckpoint += batch.length;
     if (this.#sinceCheckpoint >= CHECKPOINT_EVERY) {
       this.#sinceCheckpoint = 0;

@@ -43,6 +43,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
   return {
     openTask: (task, entry) => tasks.openTask(task, entry),
     readTask: (id) => tasks.readTask(id),
+    recallTask: (id) => tasks.recallTask(id),
     listTasks: (query) => tasks.listTasks(query),
     countLeases: (id) => tasks.countLeases(id),
     extendTask: (id, bounds, entry) => tasks.extendTask(id, bounds, entry),
@@ -103,6 +104,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
           outcome: 'permitted',
           detail: { kid: key.kid, activates_at: key.activatesAt },
         });
+        ledger.tell({ kind: 'signing_keys' });
         return true;
       });
       if (added) entry.markConcluded();
@@ -116,7 +118,12 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
           .map((row) => String(row['name'])),
       ),
     removeSigningKey: (kid) =>
-      db.transact(() => void db.sql('DELETE FROM signing_key WHERE kid = ?').run(kid)),
+      db.transact(() => {
+        db.sql('DELETE FROM signing_key WHERE kid = ?').run(kid);
+        ledger.tell({ kind: 'signing_keys' });
+      }),
+
+    watch: (listener) => ledger.watch(listener),
 
     now: () => db.read(() => ledger.now()),
     async ailment() {

@@ -12,6 +12,7 @@ import type { Revocation } from '../../domain/revocation.js';
 import { RevocationSet } from '../../domain/revocation.js';
 import { WIDE_KINDS } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
+import type { News } from '../store.js';
 import { StoreUnavailable } from '../store.js';
 import type { EmbeddedDatabase, Row, Urgency, Value } from './database.js';
 import { insertSql, revocationFromRow, taskFromRow } from './rows.js';
@@ -38,13 +39,20 @@ export class Ledger {
   readonly quarantined = new Set<string>();
   readonly #tasks = new Map<string, Task>();
   readonly #slots = new WeakMap<Task, number>();
+  readonly #listeners = new Set<(news: News) => void>();
+  /** What the transaction under way will have to tell. */
+  #news: News[] = [];
 
   constructor(db: EmbeddedDatabase, clock: Clock, skewMs: number) {
     this.db = db;
     this.#clock = clock;
     this.skewMs = skewMs;
     db.beforeCommit = () => this.#writeTime();
-    db.afterRollback = () => this.#readMirrors();
+    db.afterCommit = () => this.#spread();
+    db.afterRollback = () => {
+      this.#news = [];
+      this.#readMirrors();
+    };
     this.#readMirrors();
     const aheadMs = this.#latest - clock.now();
     if (aheadMs > MOST_AHEAD_MS) {
@@ -161,6 +169,7 @@ export class Ledger {
         walked ? 1 : 0,
       );
     if (MIRRORED_KINDS.includes(kind)) this.#wide.add(revocation);
+    this.tell({ kind: 'revocation', revocation });
     if (cutoff !== Infinity) this.raiseFence(cutoff);
   }
 
@@ -205,6 +214,22 @@ export class Ledger {
     for (const row of this.db.sql('SELECT agent FROM quarantine').all())
       this.quarantined.add(String(row['agent']));
     this.#tasks.clear();
+  }
+
+  watch(listener: (news: News) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** To be heard of once the transaction under way is on disk. */
+  tell(news: News): void {
+    if (this.#listeners.size > 0) this.#news.push(news);
+  }
+
+  #spread(): void {
+    const told = this.#news;
+    this.#news = [];
+    for (const news of told) for (const listener of this.#listeners) listener(news);
   }
 
   /** To be called wherever selectors are deleted. */

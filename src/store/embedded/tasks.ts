@@ -81,6 +81,10 @@ export class Tasks implements TaskStore {
     return this.#ledger.db.read(() => this.#ledger.task(id));
   }
 
+  recallTask(id: TaskId): Promise<Task | undefined> {
+    return this.readTask(id);
+  }
+
   listTasks({ orchestrator, roots, state, tree, after, limit }: TaskQuery): Promise<Task[]> {
     // What may be seen at all; a page that begins behind something else must not tell that it is there.
     const seen: string[] = ['1'];

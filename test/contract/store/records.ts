@@ -136,9 +136,10 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
       await store.openTask(newTask('run-1'), entry());
       await store.close();
       const id = 'lease_0'.padEnd(34, '0') as never;
-      const calls: Record<Exclude<keyof Store, 'close' | 'ailment'>, () => Promise<unknown>> = {
+      const calls: Record<Exclude<keyof Store, 'close' | 'ailment' | 'watch'>, () => Promise<unknown>> = {
         openTask: () => store.openTask(newTask('run-1'), entry()),
         readTask: () => store.readTask(taskId('run-1')),
+        recallTask: () => store.recallTask(taskId('run-1')),
         listTasks: () => store.listTasks({ limit: 1 }),
         revokedKeys: () => store.revokedKeys(),
         countLeases: () => store.countLeases(taskId('run-1')),

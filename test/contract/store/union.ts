@@ -2,6 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
 import type { PrincipalName } from '../../../src/domain/ids.js';
+import { until } from '../../fixtures/until.js';
 import { TERMS } from './harness.js';
 import { deadAmong, EVERYTHING, openLeases } from './every-kind.js';
 import type { Scene } from './scene.js';
@@ -13,6 +14,7 @@ import {
   OTHER_AGENT,
   reasonOf,
   select,
+  signingKey,
   taskId,
   tokenRequest,
 } from './scene.js';
@@ -97,6 +99,30 @@ export function describeUnion(begin: (terms?: Partial<typeof TERMS>) => Promise<
       await scene.crash();
       expect((await scene.store.revocations()).epoch).toBe(epoch);
       expect(epoch).not.toBe((await (await begin()).store.revocations()).epoch);
+    });
+  });
+
+  describe('news', () => {
+    it('tells of every kill, every closed task and every signing key that comes or goes, until nobody listens', async () => {
+      const scene = await begin();
+      const told: string[] = [];
+      const stop = scene.store.watch((news) =>
+        told.push(news.kind === 'revocation' ? `${news.revocation.kind}:${news.revocation.name}` : news.kind),
+      );
+      await scene.task('run-1');
+      const lease = await scene.issue('run-1');
+      await scene.revoke(select('lease', lease.id));
+      await scene.revoke(select('agent', AGENT));
+      await scene.closeTask('run-1');
+      await scene.store.addSigningKey(signingKey('k', 1), entry('key.rotate'));
+      await scene.store.removeSigningKey('k');
+      await until('all of it is told', () => told.length >= 5);
+      expect(told.toSorted()).toEqual(
+        [`agent:${AGENT}`, `lease:${lease.id}`, 'signing_keys', 'signing_keys', 'task:run-1'].toSorted(),
+      );
+      stop();
+      await scene.revoke(select('tool', 'crm'));
+      expect(told).toHaveLength(5);
     });
   });
 
