@@ -12,6 +12,19 @@ import { spawnSync } from 'node:child_process';
 /** @type {readonly Part[]} */
 export const parts = [
   {
+    name: 'redis-server',
+    probe: ['redis-server', '--version'],
+    apt: ['redis-server', 'redis-sentinel', 'redis-tools'],
+    neededBy: 'every test on the Redis store: test/store, test/chaos, test/e2e, test/fixtures/redis',
+  },
+  {
+    name: 'spin',
+    probe: ['spin', '-V'],
+    // It writes a program in C, which is then compiled and run.
+    apt: ['spin', 'gcc', 'libc6-dev'],
+    neededBy: 'the exploration of the model in spec/',
+  },
+  {
     name: 'strace',
     probe: ['strace', '-V'],
     apt: ['strace'],
