@@ -8,6 +8,7 @@ import { addIntrospect } from './introspect.js';
 import { addLease } from './lease.js';
 import { plain } from './plain.js';
 import { addQuarantine } from './quarantine.js';
+import { addRecover } from './recover.js';
 import { addRevoke } from './revoke.js';
 import { addServe } from './serve.js';
 import type { Shell } from './shell.js';
@@ -58,6 +59,7 @@ function programFor(shell: Shell): Command {
     addLease,
     addRevoke,
     addQuarantine,
+    addRecover,
     addWhy,
     addAudit,
     addTool,

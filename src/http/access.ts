@@ -37,6 +37,7 @@ export const ACCESS = {
   renewLease: on('post', `${LEASE}/renew`, 'lease.renew', ['agent'], 'json'),
 
   revoke: on('post', '/v1/revocations', 'revocation.create', ['operator'], 'json', true),
+  recover: on('post', '/v1/recovery', 'store.recover', ['operator'], 'json', true),
   listQuarantines: on('get', '/v1/quarantines', 'quarantine.list', ['operator']),
   liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
 

@@ -1,15 +1,25 @@
 // Routes of operators and auditors: kills, quarantines, the audit log; and the catalogue, for anyone.
 import type { Broker } from '../broker.js';
 import { Refusal } from '../domain/refusal.js';
+import { previewRecovery, recover } from '../revocation/recover.js';
 import { previewRevocation, revoke } from '../revocation/revoke.js';
 import type { AuditList } from '../wire/audit.js';
 import { auditQuery } from '../wire/audit.js';
+import { recoverBody, recoverQuery } from '../wire/recovery.js';
 import { revokeBody, revokeQuery, selectorOf } from '../wire/revocations.js';
 import { ok } from './answer.js';
 import type { Respond } from './call.js';
 import { present } from './page.js';
 import { parse } from './parse.js';
-import { auditEventView, previewView, quarantineView, revocationView, toolView } from './views.js';
+import {
+  auditEventView,
+  previewView,
+  quarantineView,
+  recoveryPreviewView,
+  recoveryView,
+  revocationView,
+  toolView,
+} from './views.js';
 
 export const operationRoutes = (broker: Broker) =>
   ({
@@ -26,6 +36,22 @@ export const operationRoutes = (broker: Broker) =>
       const { reason, quarantine } = asked;
       const killed = await revoke(broker, principal, { select, reason, quarantine }, entry);
       return ok(revocationView(killed, quarantine), 202);
+    },
+
+    recover: async ({ principal, body, query, entry }) => {
+      const asked = parse(recoverBody, body);
+      if (asked instanceof Refusal) return asked;
+      const how = parse(recoverQuery, query);
+      if (how instanceof Refusal) return how;
+      const { reason, keep_tasks: keepTasks, cutoff } = asked;
+      if (how.preview === 'true') {
+        entry.facts.action = 'revocation.preview';
+        return ok(recoveryPreviewView(await previewRecovery(broker, { keepTasks }, entry)));
+      }
+      const recovery = { reason, keepTasks, ...(cutoff !== undefined && { cutoff }) };
+      const recovered = await recover(broker, principal, recovery, entry);
+      if (recovered instanceof Refusal) return recovered;
+      return ok(recoveryView(recovered, reason), recovered.done ? 200 : 202);
     },
 
     listQuarantines: async () => ok({ quarantines: (await broker.store.quarantines()).map(quarantineView) }),

@@ -3,12 +3,14 @@ import type { AuditEvent } from '../audit/event.js';
 import type { IssuedCredential } from '../issuance/issued.js';
 import type { Lease, RevocationClass } from '../domain/lease.js';
 import type { Tool } from '../domain/tool.js';
+import type { Recovered, RecoveryPreview } from '../revocation/recover.js';
 import type { Killed } from '../revocation/revoke.js';
 import type { LeaseCount, Quarantine } from '../store/store.js';
 import type { TaskWithCounts } from '../tasks/read-task.js';
 import type { AuditEventView } from '../wire/audit.js';
 import { wireTime } from '../wire/common.js';
 import type { LeaseView } from '../wire/leases.js';
+import type { RecoveryPreview as RecoveryPreviewView, RecoveryView } from '../wire/recovery.js';
 import type { QuarantineView, RevocationView } from '../wire/revocations.js';
 import { selectorView } from '../wire/revocations.js';
 import type { Selector } from '../domain/selector.js';
@@ -89,9 +91,7 @@ export function tokenResponse(
 export const revocationView = ({ revocation, count }: Killed, quarantined: boolean): RevocationView => ({
   select: selectorView(revocation),
   preview: false,
-  dead: count.tokens,
-  settling: count.external,
-  ...(count.atLeast && { at_least: true }),
+  ...deaths(count),
   at: wireTime(revocation.at),
   ...(revocation.cutoff !== Infinity && { cutoff: wireTime(revocation.cutoff) }),
   ...(revocation.reason !== undefined && { reason: revocation.reason }),
@@ -101,9 +101,34 @@ export const revocationView = ({ revocation, count }: Killed, quarantined: boole
 export const previewView = (select: Selector, count: LeaseCount): RevocationView => ({
   select: selectorView(select),
   preview: true,
-  dead: count.tokens,
-  settling: count.external,
-  ...(count.atLeast && { at_least: true }),
+  ...deaths(count),
+});
+
+const deaths = ({ tokens, external, atLeast }: LeaseCount) => ({
+  dead: tokens,
+  settling: external,
+  ...(atLeast && { at_least: atLeast }),
+});
+
+export const recoveryView = (recovered: Recovered, reason: string): RecoveryView => ({
+  preview: false,
+  cutoff: wireTime(recovered.cutoff),
+  reason,
+  ...(recovered.killed && deaths(recovered.killed)),
+  tasks_closed: recovered.closed,
+  done: recovered.done,
+  quarantines: recovered.quarantines.map(quarantineView),
+  signing_keys: recovered.keys.map(({ kid, createdAt, activatesAt }) => ({
+    kid,
+    created_at: wireTime(createdAt),
+    signs_from: wireTime(activatesAt),
+  })),
+});
+
+export const recoveryPreviewView = ({ count, tasks }: RecoveryPreview): RecoveryPreviewView => ({
+  preview: true,
+  ...deaths(count),
+  ...(tasks && { tasks: tasks.open, ...(tasks.atLeast && { tasks_at_least: true }) }),
 });
 
 export const quarantineView = ({ agent, since, by, reason }: Quarantine): QuarantineView => ({

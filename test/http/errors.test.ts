@@ -144,6 +144,17 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     },
     badQuery: { query: 'preview=maybe', flaws: ['preview'] },
   },
+  recover: {
+    as: 'operator',
+    wrongRole: 'planner',
+    path: () => '/v1/recovery',
+    json: { reason: 'a test' },
+    malformed: {
+      json: { keep_tasks: 1, cutoff: 'now', more: 1 },
+      flaws: ['reason', 'keep_tasks', 'cutoff', ''],
+    },
+    badQuery: { query: 'preview=maybe', flaws: ['preview'] },
+  },
   listQuarantines: { as: 'operator', wrongRole: 'auditor', path: () => '/v1/quarantines' },
   liftQuarantine: {
     as: 'operator',
