@@ -1,6 +1,7 @@
 // The composition root: configuration → parts → listening → drained. The only place that constructs.
 import { schedule } from 'node-cron';
 import type { Broker, Rules } from './broker.js';
+import { cautionsAbout } from './config/cautions.js';
 import { givenSealKeys } from './config/environment.js';
 import type { LiveSettings } from './config/reload.js';
 import type { SwappableSettings } from './config/settings.js';
@@ -48,14 +49,20 @@ export async function startBroker(
   clock: Clock = systemClock(),
 ): Promise<RunningBroker> {
   const settings = live.fixed;
+  for (const caution of cautionsAbout(settings)) log.warn(caution);
+  // The adapter for the other kind is under way.
+  const place = settings.store;
+  if (place.kind !== 'embedded') throw new Error('this version cannot open a Redis store yet');
   const store = openEmbeddedStore({
-    path: settings.store.path,
+    path: place.path,
     clock,
     retention: settings.retention,
     clockSkewMs: settings.keys.clockSkewMs,
   });
   try {
-    const seal = new Seal(givenSealKeys() ?? developmentSealKeys(settings, log));
+    const seal = new Seal(
+      givenSealKeys() ?? developmentSealKeys({ issuer: settings.issuer, store: place }, log),
+    );
     const { keys: keySettings } = settings;
     const keys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'credential' });
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(settings.issuer, keys)]]);
@@ -104,7 +111,7 @@ export async function startBroker(
 
     const host = settings.listen.host.includes(':') ? `[${settings.listen.host}]` : settings.listen.host;
     const url = `http://${host}:${server.port}`;
-    log.info({ url, issuer: settings.issuer, store: settings.store.path }, 'listening');
+    log.info({ url, issuer: settings.issuer, store: place.path }, 'listening');
 
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

@@ -1,13 +1,16 @@
 // From a configuration without mistakes to the settings that the broker runs by.
-import { resolve } from 'node:path';
 import { digestOf, sha256 } from '../domain/digest.js';
+import { DAY_MS, HOUR_MS } from '../domain/duration.js';
 import { ROLES } from '../domain/principal.js';
 import { Catalogue, type Tool } from '../domain/tool.js';
 import type { RoleRule, TrustedIssuer } from '../identity/trust.js';
 import type { KeySet } from './jwks-file.js';
+import type { LoadOptions } from './load-options.js';
 import type { PolicyFile } from './policy-files.js';
+import type { RedisFiles } from './redis-files.js';
 import type { Configuration } from './schema.js';
-import type { Settings } from './settings.js';
+import type { Settings, StoreSettings } from './settings.js';
+import { storeSettings } from './store-settings.js';
 import { claimsOf } from './trust-schema.js';
 
 /** What was read from the files that the configuration names. */
@@ -15,20 +18,28 @@ export interface NamedFiles {
   /** By the index of the trust entry. */
   readonly keySets: ReadonlyMap<number, KeySet>;
   readonly policies?: readonly PolicyFile[];
+  readonly redis: RedisFiles;
 }
+
+/** Where nothing is said. Redis keeps records in memory, which costs more than a disk and ends sooner. */
+const RETENTION: Readonly<Record<StoreSettings['kind'], { leaseMs: number; auditMs: number }>> = {
+  embedded: { leaseMs: DAY_MS, auditMs: 90 * DAY_MS },
+  redis: { leaseMs: HOUR_MS, auditMs: 7 * DAY_MS },
+};
 
 export function assemble(
   configuration: Configuration,
   folder: string,
-  { keySets, policies }: NamedFiles,
-  extraTrust: readonly TrustedIssuer[],
+  { keySets, policies, redis }: NamedFiles,
+  { extraTrust = [], instead = {} }: LoadOptions,
 ): Settings {
   const { keys, http } = configuration;
   const catalogue = new Catalogue(toolsOf(configuration));
+  const store = instead.store ?? storeSettings(configuration.store, folder, redis);
   return {
-    issuer: configuration.issuer,
-    listen: configuration.listen,
-    store: { kind: configuration.store.kind, path: resolve(folder, configuration.store.path) },
+    issuer: instead.issuer ?? configuration.issuer,
+    listen: instead.listen ?? configuration.listen,
+    store,
     keys: {
       algorithm: keys.algorithm,
       rotateEveryMs: keys.rotate_every,
@@ -38,8 +49,8 @@ export function assemble(
     tasks: { maxTtlMs: configuration.tasks.max_ttl },
     retention: {
       taskMs: configuration.task_retention,
-      leaseMs: configuration.lease_retention,
-      auditMs: configuration.audit_retention,
+      leaseMs: configuration.lease_retention ?? RETENTION[store.kind].leaseMs,
+      auditMs: configuration.audit_retention ?? RETENTION[store.kind].auditMs,
     },
     http: {
       bodyLimitBytes: http.body_limit,

@@ -4,6 +4,7 @@ import type { TrustedIssuer } from '../identity/trust.js';
 import type { Draft } from './draft.js';
 import type { Mistake, Path } from './mistakes.js';
 import type { YamlSource } from './source.js';
+import { storeContradictions } from './store-contradictions.js';
 
 type Say = (path: Path, message: string) => void;
 
@@ -15,6 +16,7 @@ export function contradictionsIn(
 ): Mistake[] {
   const mistakes: Mistake[] = [];
   const say: Say = (path, message) => void mistakes.push(source.mistake(path, message));
+  storeContradictions(draft.store, (path) => source.has(path), say);
   trustContradictions(draft, extraTrust, say);
   toolContradictions(draft, say);
   roleContradictions(draft, say);

@@ -2,6 +2,7 @@
 // mistake does not hide what another field contradicts.
 import type { z } from 'zod';
 import { configurationShape } from './schema.js';
+import { type StoreConfiguration, redisMembers } from './store-schema.js';
 import { toolShape } from './tool-schema.js';
 import { rolesShape, trustShape } from './trust-schema.js';
 
@@ -12,19 +13,29 @@ export type TrustDraft = Readable<Omit<typeof trustShape, 'roles'>> & {
   readonly roles: Readable<typeof rolesShape>;
 };
 
-export interface Draft extends Readable<Omit<typeof configurationShape, 'trust' | 'tools'>> {
+/** All that a store of any kind may say: what is meant for another kind is a mistake by itself. */
+export type StoreDraft = Readable<typeof redisMembers> & { readonly kind?: StoreConfiguration['kind'] };
+
+export interface Draft extends Readable<Omit<typeof configurationShape, 'store' | 'trust' | 'tools'>> {
+  readonly store: StoreDraft;
   readonly trust: readonly TrustDraft[];
   readonly tools: readonly (Readable<typeof toolShape> & { readonly name: string })[];
 }
 
 export function draftOf(raw: unknown): Draft {
-  const { trust, tools, ...rest } = membersOf(raw);
-  const { trust: _trust, tools: _tools, ...shape } = configurationShape;
+  const { store, trust, tools, ...rest } = membersOf(raw);
+  const { store: _store, trust: _trust, tools: _tools, ...shape } = configurationShape;
   return {
     ...readable(shape, rest),
+    store: storeDraft(store),
     trust: (Array.isArray(trust) ? trust : []).map(trustDraft),
     tools: Object.entries(membersOf(tools)).map(([name, tool]) => ({ ...readable(toolShape, tool), name })),
   };
+}
+
+function storeDraft(raw: unknown): StoreDraft {
+  const { kind } = membersOf(raw);
+  return { ...readable(redisMembers, raw), ...((kind === 'embedded' || kind === 'redis') && { kind }) };
 }
 
 function trustDraft(raw: unknown): TrustDraft {

@@ -62,6 +62,15 @@ function linesOf(name: string, path: string): string[] {
   }
 }
 
+/**
+ * The secret in a variable that the configuration names. A line break at its end is not part of it.
+ * Undefined where it is not set.
+ */
+export function namedSecret(name: string, environment: Environment = process.env): Secret | undefined {
+  const value = environment[name]?.replace(/\r?\n$/, '') ?? '';
+  return value === '' ? undefined : new Secret(value);
+}
+
 /** What the command line takes from the environment where no option says otherwise. */
 export interface CliEnvironment {
   readonly url?: string;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Mistake, Path } from './mistakes.js';
 import { nearest } from './nearest.js';
-import { knownKeys, purposeOf, schemaAt } from './schema-walk.js';
+import { membersAt, purposeOf, schemaAt } from './schema-walk.js';
 import type { YamlSource } from './source.js';
 
 const KIND_NAMES: Readonly<Record<string, string>> = {
@@ -26,11 +26,23 @@ function kindOf(value: unknown): string {
 function messageOf(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type')
     return `must be ${KIND_NAMES[issue.expected] ?? issue.expected}, not ${kindOf(issue.input)}`;
-  if (issue.code !== 'invalid_value') return undefined;
-  const values = issue.values.map(String);
+  if (issue.code === 'invalid_value') return oneOf(issue.values.map(String), issue.input);
+  const kind = issue.code === 'invalid_union' ? kindIssue(issue) : undefined;
+  return kind && oneOf(kind.values, (issue.input as Record<string, unknown>)[kind.key]);
+}
+
+function oneOf(values: readonly string[], written: unknown): string {
   const wanted = values.length === 1 ? `must be ${values[0]}` : `must be one of ${values.join(', ')}`;
-  const meant = typeof issue.input === 'string' ? nearest(issue.input, values) : undefined;
+  const meant = typeof written === 'string' ? nearest(written, values) : undefined;
   return meant !== undefined && values.length > 1 ? `${wanted}: did you mean ${meant}?` : wanted;
+}
+
+/** Where a mapping does not say which of its forms it has: the key that tells, and what it may say. */
+function kindIssue(issue: object): { readonly key: string; readonly values: readonly string[] } | undefined {
+  const { discriminator, options } = issue as { discriminator?: string; options?: readonly unknown[] };
+  return discriminator === undefined
+    ? undefined
+    : { key: discriminator, values: (options ?? []).map(String) };
 }
 
 /** Every mistake that the schema finds in the file; and the configuration, where there is none. */
@@ -47,11 +59,12 @@ export function checkAgainst<Schema extends z.ZodType>(
 
 function mistakesOf(issue: z.core.$ZodIssue, before: Path, schema: z.ZodType, source: YamlSource): Mistake[] {
   const path = [...before, ...(issue.path as (string | number)[])];
+  const wrongOrMissing = (): string => (source.has(path) ? issue.message : missing(purposeOf(schema, path)));
   const within = (issues: readonly z.core.$ZodIssue[]) =>
     issues.flatMap((inner) => mistakesOf(inner, path, schema, source));
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) =>
-      source.keyMistake([...path, key], unknownKey(key, knownKeys(schema, path))),
+      source.keyMistake([...path, key], unknownKey(key, membersAt(schema, path, source.read(path)))),
     );
   }
   if (issue.code === 'invalid_key') {
@@ -61,17 +74,37 @@ function mistakesOf(issue: z.core.$ZodIssue, before: Path, schema: z.ZodType, so
     const mistakes = issue.issues.map(({ message }) => source.keyMistake(path, message));
     return [...mistakes, ...within(parsed?.error?.issues ?? [])];
   }
+  if (issue.code === 'invalid_union' && kindIssue(issue)) {
+    return [source.mistake(path, wrongOrMissing()), ...membersOfNoKind(path.slice(0, -1), schema, source)];
+  }
   if (issue.code === 'invalid_union') {
     const branch = meantBranch(issue.errors);
     if (branch) return within(branch);
   }
-  return [source.mistake(path, source.has(path) ? issue.message : missing(purposeOf(schema, path)))];
+  return [source.mistake(path, wrongOrMissing())];
+}
+
+/** The schema stops where it cannot tell the form of a mapping; what stands beside the kind may be wrong as well. */
+function membersOfNoKind(path: Path, schema: z.ZodType, source: YamlSource): Mistake[] {
+  const mapping = source.read(path) as Record<string, unknown>;
+  const members = membersAt(schema, path, mapping);
+  return Object.entries(mapping).flatMap(([key, value]) => {
+    const forms = members.get(key);
+    const at = [...path, key];
+    if (!forms) return [source.keyMistake(at, unknownKey(key, members))];
+    // What several forms have, the kind among them, may be good in the one that was meant.
+    const parsed = forms.length === 1 && z.safeParse(forms[0]!, value, { error: messageOf });
+    return parsed && parsed.error
+      ? parsed.error.issues.flatMap((issue) => mistakesOf(issue, at, schema, source))
+      : [];
+  });
 }
 
 const missing = (purpose: string | undefined): string =>
   purpose === undefined ? 'is missing' : `is missing: ${purpose}`;
 
-function unknownKey(key: string, known: readonly string[]): string {
+function unknownKey(key: string, members: ReadonlyMap<string, unknown>): string {
+  const known = [...members.keys()];
   const meant = nearest(key, known);
   return meant === undefined
     ? `is not known: known here are ${known.join(', ')}`

@@ -1,24 +1,18 @@
 // Reads a configuration file: the settings, or one error with every mistake in it.
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { TrustedIssuer } from '../identity/trust.js';
 import { assemble, type NamedFiles } from './assemble.js';
 import { contradictionsIn } from './contradictions.js';
 import { type Draft, draftOf } from './draft.js';
 import { checkAgainst } from './issues.js';
 import { type KeySet, readKeySet } from './jwks-file.js';
+import type { LoadOptions } from './load-options.js';
 import { ConfigurationError, type Mistake, type Path } from './mistakes.js';
 import { readPolicies } from './policy-files.js';
 import { configurationSchema } from './schema.js';
-import type { FixedSettings, Settings } from './settings.js';
+import { readRedisFiles } from './redis-files.js';
+import type { Settings } from './settings.js';
 import { YamlSource } from './source.js';
-
-export interface LoadOptions {
-  /** Trust that the file does not name: what `mayfly dev` adds, whose keys are made when it starts. */
-  readonly extraTrust?: readonly TrustedIssuer[];
-  /** What `mayfly dev` decides itself, whatever the file says of it. */
-  readonly instead?: Partial<Pick<FixedSettings, 'issuer' | 'listen' | 'store'>>;
-}
 
 /**
  * Reads the file, and the files that it names.
@@ -42,12 +36,12 @@ export async function loadSettings(path: string, options: LoadOptions = {}): Pro
 
 /** The same for a text at hand; paths in it are relative to the folder of `path`. */
 export async function settingsFrom(text: string, path: string, options: LoadOptions = {}): Promise<Settings> {
-  const { extraTrust = [], instead } = options;
+  const { extraTrust = [] } = options;
   const source = new YamlSource(path, text);
   const folder = dirname(resolve(path));
   const { data, mistakes } = checkAgainst(configurationSchema, source);
   const draft = draftOf(source.value);
-  const files = await readNamedFiles(draft, folder, source);
+  const files = await readNamedFiles(draft, folder, source, options);
   // What is wrong by itself needs no second complaint that it contradicts something.
   const blamed = new Set(mistakes.map((mistake) => mistake.path));
   const contradictions = blamed.has('')
@@ -55,13 +49,14 @@ export async function settingsFrom(text: string, path: string, options: LoadOpti
     : contradictionsIn(draft, source, extraTrust).filter((mistake) => !blamed.has(mistake.path));
   const all = [...source.flaws, ...mistakes, ...contradictions, ...files.mistakes];
   if (data === undefined || all.length > 0) throw new ConfigurationError(all);
-  return { ...assemble(data, folder, files, extraTrust), ...instead };
+  return assemble(data, folder, files, options);
 }
 
 async function readNamedFiles(
   draft: Draft,
   folder: string,
   source: YamlSource,
+  { instead, environment }: LoadOptions,
 ): Promise<NamedFiles & { readonly mistakes: readonly Mistake[] }> {
   const mistakes: Mistake[] = [];
   const say = (path: Path, message: string): void => void mistakes.push(source.mistake(path, message));
@@ -72,9 +67,12 @@ async function readNamedFiles(
     if ('keySet' in read) keySets.set(index, read.keySet);
     else for (const flaw of read.flaws) say(['trust', index, 'jwks_file'], `${file}: ${flaw}`);
   }
-  if (draft.policies === undefined) return { keySets, mistakes };
+  // A developer who does without the file's store needs nothing that opens it.
+  const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;
+  const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
+  if (draft.policies === undefined) return { keySets, redis, mistakes };
   const policies = await readPolicies(resolve(folder, draft.policies));
-  if (typeof policies !== 'string') return { keySets, policies, mistakes };
+  if (typeof policies !== 'string') return { keySets, redis, policies, mistakes };
   say(['policies'], `${draft.policies}: ${policies}`);
-  return { keySets, mistakes };
+  return { keySets, redis, mistakes };
 }

@@ -1,15 +1,25 @@
 // The settings of a running broker: swaps trust, tools and policies as a whole, or keeps what it has and says why.
-import { canonicalJson } from '../domain/digest.js';
+import { canonicalJson, sha256 } from '../domain/digest.js';
+import { Secret } from '../domain/secret.js';
 import { sameUri } from './contradictions.js';
-import { type LoadOptions, loadSettings } from './load.js';
+import { loadSettings } from './load.js';
+import type { LoadOptions } from './load-options.js';
 import { ConfigurationError, type Mistake } from './mistakes.js';
 import type { FixedSettings, Settings, SwappableSettings } from './settings.js';
+
+/** With a digest for each secret, so that one that was replaced is seen. */
+function withDigests(value: unknown): unknown {
+  if (value instanceof Secret) return sha256(value.reveal());
+  if (value === null || typeof value !== 'object') return value;
+  if (Array.isArray(value)) return value.map(withDigests);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withDigests(member)]));
+}
 
 /** What stays for as long as the broker runs, by its name in the file. */
 const FIXED: Readonly<Record<string, (settings: FixedSettings) => unknown>> = {
   issuer: ({ issuer }) => issuer,
   listen: ({ listen }) => listen,
-  store: ({ store }) => store,
+  store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,
   tasks: ({ tasks }) => tasks,
   task_retention: ({ retention }) => retention.taskMs,

@@ -34,9 +34,36 @@ function layersAt(schema: z.core.$ZodType, path: Path): z.core.$ZodType[] {
   return layers;
 }
 
-/** The keys that may stand in the mapping at this path. */
-export const knownKeys = (schema: z.core.$ZodType, path: Path): string[] =>
-  layersAt(schema, path).flatMap((layer) => Object.keys(definitionOf(layer).shape ?? {}));
+/**
+ * What may stand in the mapping at this path, by its key: one schema for each form of the mapping that has it.
+ * Where the mapping says which form it has, as `kind` does, the other forms are left out.
+ */
+export function membersAt(
+  schema: z.core.$ZodType,
+  path: Path,
+  mapping: unknown,
+): ReadonlyMap<string, readonly z.core.$ZodType[]> {
+  const shapes = layersAt(schema, path)
+    .map((layer) => definitionOf(layer).shape)
+    .filter((shape) => shape !== undefined);
+  const meant = shapes.filter((shape) => isMeant(shape, mapping));
+  const members = new Map<string, z.core.$ZodType[]>();
+  for (const [key, member] of (meant.length > 0 ? meant : shapes).flatMap((shape) => Object.entries(shape))) {
+    if (!isNever(member)) members.set(key, [...(members.get(key) ?? []), member]);
+  }
+  return members;
+}
+
+const isMeant = (shape: NonNullable<Definition['shape']>, mapping: unknown): boolean =>
+  Object.entries(shape).every(
+    ([key, member]) =>
+      definitionOf(member).type !== 'literal' ||
+      z.safeParse(member, (mapping as Record<string, unknown> | undefined)?.[key]).success,
+  );
+
+/** A key that is in the schema only to say in its own words why it may not stand there. */
+const isNever = (schema: z.core.$ZodType): boolean =>
+  layersOf(schema).some((layer) => definitionOf(layer).type === 'never');
 
 /** The schema of the value at this path, where there is one. */
 export const schemaAt = (schema: z.core.$ZodType, path: Path): z.core.$ZodType | undefined =>

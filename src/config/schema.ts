@@ -1,5 +1,6 @@
 // The one schema of the configuration file.
 import { z } from 'zod';
+import { storeSchema } from './store-schema.js';
 import { toolName, toolSchema } from './tool-schema.js';
 import { trustSchema } from './trust-schema.js';
 import { brokerUrl, duration, listenAddress, size, text } from './values.js';
@@ -27,15 +28,12 @@ const http = z.strictObject({
     .describe('how long a shutdown waits for what is in flight'),
 });
 
-const store = z.strictObject({
-  kind: z.enum(['embedded']).describe('where state is kept: embedded'),
-  path: text().describe('the database file, relative to this file'),
-});
-
 export const configurationShape = {
   issuer: brokerUrl.describe('the external URL of this broker, such as https://broker.example'),
   listen: listenAddress.describe('where to listen, such as 127.0.0.1:8420'),
-  store: store.describe('where state is kept, such as { kind: embedded, path: ./data/mayfly.db }'),
+  store: storeSchema.describe(
+    'where state is kept, such as { kind: embedded, path: ./data/mayfly.db } or { kind: redis, url: redis://127.0.0.1:6379/0 }',
+  ),
   trust: z.array(trustSchema).prefault([]).describe('whose tokens are believed'),
   tools: z
     .record(toolName, toolSchema)
@@ -52,8 +50,12 @@ export const configurationShape = {
   task_retention: duration('1m', '3650d')
     .prefault('30d')
     .describe('how long the ids of closed tasks stay reserved; above every TTL'),
-  lease_retention: duration('1s', '3650d').prefault('1d').describe('how long ended leases are kept'),
-  audit_retention: duration('1s', '36500d').prefault('90d').describe('how long audit events are kept'),
+  lease_retention: duration('1s', '3650d')
+    .optional()
+    .describe('how long ended leases are kept: 1d when absent, 1h in Redis'),
+  audit_retention: duration('1s', '36500d')
+    .optional()
+    .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
   http: http.prefault({}).describe('limits of the HTTP server'),
   log_level: z

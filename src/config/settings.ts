@@ -2,6 +2,7 @@
 import type { Catalogue } from '../domain/tool.js';
 import type { TrustedIssuer } from '../identity/trust.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
+import type { RedisOptions } from '../store/redis/options.js';
 import type { PolicyFile } from './policy-files.js';
 
 /** What stays for as long as the broker runs. */
@@ -9,7 +10,7 @@ export interface FixedSettings {
   /** External URL, without a slash at the end: `iss` of what we sign. */
   readonly issuer: string;
   readonly listen: { readonly host: string; readonly port: number };
-  readonly store: { readonly kind: 'embedded'; readonly path: string };
+  readonly store: StoreSettings;
   readonly keys: KeySettings;
   readonly tasks: {
     /** The longest that a task may last, extensions included. */
@@ -19,6 +20,9 @@ export interface FixedSettings {
   readonly http: HttpSettings;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 }
+
+export type StoreSettings =
+  { readonly kind: 'embedded'; readonly path: string } | ({ readonly kind: 'redis' } & RedisOptions);
 
 export interface KeySettings {
   readonly algorithm: Extract<SignatureAlgorithm, 'ES256' | 'Ed25519' | 'RS256'>;

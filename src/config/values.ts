@@ -55,7 +55,8 @@ export const listOf = <Item extends z.ZodType>(item: Item, whenEmpty = 'must not
 const refuseRepeats = (list: readonly unknown[], context: z.RefinementCtx): void => {
   for (const [index, member] of list.entries()) {
     if (list.indexOf(member) === index) continue;
-    context.addIssue({ code: 'custom', path: [index], message: `${JSON.stringify(member)} is listed twice` });
+    // Without the member: a password may stand in an address that should not hold one.
+    context.addIssue({ code: 'custom', path: [index], message: 'is listed twice' });
   }
 };
 
@@ -113,14 +114,66 @@ export const resourceUri = z.string().superRefine((written, context) => {
   else if (written.includes('#')) context.addIssue({ code: 'custom', message: 'must not have a fragment' });
 });
 
+const LAST_PORT = 65_535;
+
+/** The parts of `host:port` and of `[::1]:port`; undefined where it is neither. The port may be too large. */
+export function hostAndPort(written: string): { readonly host: string; readonly port: number } | undefined {
+  const [, six, host, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(written) ?? [];
+  const known = six === undefined ? host !== undefined : isIP(six) === 6;
+  return known ? { host: (six ?? host)!, port: Number(port) } : undefined;
+}
+
 const LISTEN_WANTED = 'must be host:port, such as 127.0.0.1:8420 or "[::1]:8420"';
 
 /** `host:port`; port 0 lets the system choose. */
 export const listenAddress = z.string(LISTEN_WANTED).transform((written, context) => {
-  const [, six, host, port] = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9.-]+)):(\d{1,5})$/.exec(written) ?? [];
-  const known = six === undefined ? host !== undefined : isIP(six) === 6;
-  if (known && Number(port) <= 65_535) return { host: (six ?? host)!, port: Number(port) };
-  const message = known ? 'must have a port from 0 to 65535' : LISTEN_WANTED;
+  const address = hostAndPort(written);
+  if (address && address.port <= LAST_PORT) return address;
+  const message = address ? `must have a port from 0 to ${LAST_PORT}` : LISTEN_WANTED;
   context.issues.push({ code: 'custom', input: written, message });
+  return z.NEVER;
+});
+
+/** `host:port` of a server that we connect to; kept as written, for `hostAndPort`. */
+export const serverAddress = (example: string) =>
+  z.string().superRefine((written, context) => {
+    const address = hostAndPort(written);
+    if (!address) context.addIssue({ code: 'custom', message: `must be host:port, such as ${example}` });
+    else if (address.port < 1 || address.port > LAST_PORT)
+      context.addIssue({ code: 'custom', message: `must have a port from 1 to ${LAST_PORT}` });
+  });
+
+const REDIS_PORT = 6379;
+const REDIS_URL_WANTED =
+  'must be a URL such as redis://127.0.0.1:6379/0, or rediss://redis.example:6379/0 for TLS';
+
+/** What is wrong with the URL of a Redis. Clients would take credentials and options from it: we take neither. */
+function redisUrlFlaw(written: string): string | undefined {
+  const [, rest] = /^rediss?:\/\/(.*)$/s.exec(written) ?? [];
+  if (rest === undefined) return REDIS_URL_WANTED;
+  const [user] = rest.split('@');
+  if (user !== rest) {
+    return user!.includes(':')
+      ? 'must not hold a password: name a file under password_file, or a variable under password_env'
+      : 'must not hold a user name: write it under username';
+  }
+  return /[?#]/.test(rest) ? 'must not have a query or a fragment' : undefined;
+}
+
+/** `redis://host:port/database`; `rediss://` is TLS. */
+export const redisUrl = z.string().transform((written, context) => {
+  let flaw = redisUrlFlaw(written);
+  const [, scheme, server = '', , port, database = '0'] =
+    /^(rediss?):\/\/(.*?)(:(\d+))?(?:\/(\d{1,5})?)?$/.exec(written) ?? [];
+  const address = hostAndPort(`${server}:${port ?? REDIS_PORT}`);
+  if (
+    flaw === undefined &&
+    (scheme === undefined || !address || address.port < 1 || address.port > LAST_PORT)
+  ) {
+    flaw = REDIS_URL_WANTED;
+  }
+  if (flaw === undefined && address)
+    return { tls: scheme === 'rediss', ...address, database: Number(database) };
+  context.issues.push({ code: 'custom', input: written, message: flaw });
   return z.NEVER;
 });

@@ -21,8 +21,25 @@ async function onlyTheOneError(text: string): Promise<void> {
 
 const KEYS =
   'issuer listen store trust tools tasks keys http policies name audience roles agent verifier sub actions ' +
-  'max_ttl algorithms crm credential __proto__ constructor toString jwks_file jwks_uri task_retention kind body_limit';
-const TEXTS = ['ES256', '5m', 'jwt', 'oidc', 'https://a.example', '*', '', '../..', 'urn:x', '0s', '[::1]:0'];
+  'max_ttl algorithms crm credential __proto__ constructor toString jwks_file jwks_uri task_retention kind body_limit ' +
+  'path url cluster sentinels master tls ca_file server_name password password_file password_env min_replicas prefix';
+const TEXTS = [
+  'ES256',
+  '5m',
+  'jwt',
+  'oidc',
+  'embedded',
+  'redis',
+  'redis://a:1/0',
+  'a:1',
+  'https://a.example',
+  '*',
+  '',
+  '../..',
+  'urn:x',
+  '0s',
+  '[::1]:0',
+];
 
 const key = fc.oneof(
   { weight: 9, arbitrary: fc.constantFrom(...KEYS.split(' ')) },

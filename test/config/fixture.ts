@@ -1,6 +1,7 @@
 // A good configuration as text, for tests that make one thing in it wrong.
 import { ConfigurationError } from '../../src/config/mistakes.js';
-import { type LoadOptions, settingsFrom } from '../../src/config/load.js';
+import { settingsFrom } from '../../src/config/load.js';
+import type { LoadOptions } from '../../src/config/load-options.js';
 
 export const GOOD = `issuer: https://broker.example
 listen: 127.0.0.1:8420

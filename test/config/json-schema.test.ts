@@ -31,7 +31,8 @@ test.each(['config/mayfly.yaml', 'config/mayfly.dev.yaml'])('%s points at it, an
 test('says of every key what it is for', () => {
   const undescribed: string[] = [];
   const walk = (schema: unknown, at: string): void => {
-    const { properties, items, additionalProperties } = schema as Record<string, object>;
+    const { properties, items, additionalProperties, anyOf, oneOf } = schema as Record<string, object>;
+    for (const form of [anyOf ?? [], oneOf ?? []].flat()) walk(form, at);
     for (const [name, property] of Object.entries(properties ?? {})) {
       // Roles are described as a whole.
       if (at.endsWith('.roles')) continue;

@@ -30,7 +30,9 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'a part that is missing',
     'store: { kind: embedded, path: ./mayfly.db }\n',
     '',
-    ['1:1 store: is missing: where state is kept, such as { kind: embedded, path: ./data/mayfly.db }'],
+    [
+      '1:1 store: is missing: where state is kept, such as { kind: embedded, path: ./data/mayfly.db } or { kind: redis, url: redis://127.0.0.1:6379/0 }',
+    ],
   ],
   [
     'a part that is missing in a list',
@@ -110,7 +112,15 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     '"::1:8420"',
     ['2:9 listen: must be host:port, such as 127.0.0.1:8420 or "[::1]:8420"'],
   ],
-  ['a store of a later kind', 'kind: embedded', 'kind: redis', ['3:16 store.kind: must be embedded']],
+  [
+    'a kind of store near a known one',
+    'kind: embedded, path: ./mayfly.db',
+    'kind: embeded, path: ""',
+    [
+      '3:16 store.kind: must be one of embedded, redis: did you mean embedded?',
+      '3:25 store.path: must not be empty',
+    ],
+  ],
   ['a store without a place', 'path: ./mayfly.db', 'path: ""', ['3:26 store.path: must not be empty']],
   [
     'a trust name with a slash',
@@ -135,7 +145,7 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'an audience listed twice',
     'audience: mayfly',
     'audience: [mayfly, mayfly]',
-    ['8:24 trust[0].audience[1]: "mayfly" is listed twice'],
+    ['8:24 trust[0].audience[1]: is listed twice'],
   ],
   [
     'an audience that is a number',
@@ -354,7 +364,7 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'an action listed twice',
     '[read, write]',
     '[read, write, read]',
-    ['17:28 tools.crm.actions[2]: "read" is listed twice'],
+    ['17:28 tools.crm.actions[2]: is listed twice'],
   ],
   [
     'an action with a space',
@@ -532,7 +542,7 @@ describe('one mistake', () => {
 describe('many mistakes', () => {
   const MANY = `issuer: http://broker.example
 lissten: 127.0.0.1:8420
-store: { kind: redis, path: "" }
+store: { kind: rdis, path: "" }
 trust:
   - name: Cluster
     issuer: https://oidc.example
@@ -558,15 +568,15 @@ http: { headers_timeout: 5m }
       '1:1 listen: is missing: where to listen, such as 127.0.0.1:8420',
       '1:9 issuer: must be https: plain http is for loopback addresses only',
       '2:1 lissten: is not known: did you mean listen?',
-      '3:16 store.kind: must be embedded',
-      '3:23 store.path: must not be empty',
+      '3:16 store.kind: must be one of embedded, redis: did you mean redis?',
+      '3:22 store.path: must not be empty',
       '5:5 trust[0].kind: is missing: the kind of issuer: oidc',
       '5:11 trust[0].name: must be 1 to 32 lower-case letters, digits and -',
-      '7:24 trust[0].audience[1]: "mayfly" is listed twice',
+      '7:24 trust[0].audience[1]: is listed twice',
       '7:32 trust[0].audience[2]: must be a text, not a number',
       '8:18 trust[0].algorithms[0]: none means tokens that nobody signed: name the algorithm that your issuer signs with, such as ES256',
       '8:24 trust[0].algorithms[1]: none means tokens that nobody signed: name the algorithm that your issuer signs with, such as ES256',
-      '8:24 trust[0].algorithms[1]: "none" is listed twice',
+      '8:24 trust[0].algorithms[1]: is listed twice',
       '9:15 trust[0].jwks_uri: must be https: plain http is for loopback addresses only',
       '10:16 trust[0].jwks_file: ./keys.json: cannot be read (ENOENT)',
       '11:15 trust[0].one_time: must be true or false, not a number',

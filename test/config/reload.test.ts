@@ -1,7 +1,7 @@
 // Reloading: the new configuration as a whole or the old one as it was, and in words what has to wait.
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { LiveSettings, type SwapListener } from '../../src/config/reload.js';
 import { GOOD, changed } from './fixture.js';
@@ -101,6 +101,21 @@ describe('what stays while the broker runs', () => {
     const waiting = `needs a restart: ${name}`;
     expect(await live.reload()).toEqual({ swapped: false, why: waiting, waiting });
     expect(live.generation).toBe(1);
+  });
+
+  test('waits for a restart: a password of the store, which is read from another file', async () => {
+    const passwordFile = join(dirname(path), 'password.txt');
+    writeFileSync(passwordFile, 'hunter2');
+    write(
+      changed(
+        '{ kind: embedded, path: ./mayfly.db }',
+        '{ kind: redis, url: redis://127.0.0.1, password_file: password.txt }',
+      ),
+    );
+    live = await LiveSettings.from(path);
+    expect(await live.reload()).toMatchObject({ why: 'nothing changed' });
+    writeFileSync(passwordFile, 'hunter3');
+    expect(await live.reload()).toMatchObject({ swapped: false, waiting: 'needs a restart: store' });
   });
 
   test('waits alone: what can be swapped is swapped', async () => {
