@@ -16,9 +16,9 @@ import { revoke } from './revoke.js';
 const CLOSE_WITHIN_MS = 2 * SECOND_MS;
 /** How long a preview may count. */
 const COUNT_WITHIN_MS = SECOND_MS;
-const PAGE = 200;
+const PAGE = 1000;
 /** Closed at a time: enough to share a commit, few enough that issuing goes on beside it. */
-const CLOSED_AT_A_TIME = 50;
+const CLOSED_AT_A_TIME = 100;
 
 const EVERYTHING: Selector = { kind: 'all', name: '' };
 

@@ -111,7 +111,7 @@ describe.each(HARNESSES)('on the %s store', (_name, harness) => {
     const { cutoff } = answers[0]!;
     const { id } = await scene.issue((await scene.task('newer')).id);
     while (!answers.at(-1)!.done) answers.push(await recovered({ closeWithinMs: 0, cutoff }));
-    expect(answers.length).toBeGreaterThan(3);
+    expect(answers.length).toBe(3);
     expect(answers.slice(1).map((answer) => [answer.cutoff, answer.killed])).toEqual(
       answers.slice(1).map(() => [cutoff, undefined]),
     );
@@ -216,12 +216,12 @@ describe.each(HARNESSES)('on the %s store', (_name, harness) => {
   });
 
   test('many steps and one come to the same', async () => {
-    for (let n = 0; n < 60; n++) {
+    for (let n = 0; n < 110; n++) {
       await scene.task(`run-${n}`);
       await scene.task(`run-${n}.part`);
     }
     const answers = await recoveredInSteps();
-    expect([answers.length, answers.reduce((sum, { closed }) => sum + closed, 0)]).toEqual([2, 60]);
+    expect([answers.length, answers.reduce((sum, { closed }) => sum + closed, 0)]).toEqual([2, 110]);
     expect(await open()).toEqual([]);
   });
 });
