@@ -1,0 +1,35 @@
+// Callers at work at several brokers at once, until somebody says stop; what a crash may do to a request is borne with.
+import type { BrokerProcess } from '../fixtures/broker-process.js';
+import type { Callers } from './callers.js';
+import type { Ledger } from './ledger.js';
+
+const HANDS = 8;
+
+export interface Weather {
+  readonly ledger: Ledger;
+  readonly callers: Callers;
+  readonly broker: () => BrokerProcess;
+  /** Asked after every answer. */
+  readonly isOver: () => boolean;
+}
+
+/** @throws Error for a fault, or for a broker that broke off though nobody killed it. */
+export async function storm({ ledger, callers, broker, isOver }: Weather): Promise<void> {
+  const hand = async (): Promise<void> => {
+    while (!isOver()) {
+      const asked = broker();
+      const { pid } = asked;
+      try {
+        await callers.act(asked);
+      } catch (error) {
+        // Nobody knows what became of a request without an answer: either is right.
+        if (!isBroken(error) || (asked.isRunning && asked.pid === pid)) throw error;
+        ledger.counts.unanswered++;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: HANDS }, hand));
+}
+
+const isBroken = (error: unknown): boolean =>
+  ['ECONNRESET', 'ECONNREFUSED', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
