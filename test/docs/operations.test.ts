@@ -8,6 +8,15 @@ import { freePort } from '../../examples/demo/port.js';
 
 const page = readFileSync('docs/operations.md', 'utf8');
 
+/** What it wrote. @throws where a command of it fails, with all that was said. */
+async function drill(heading: string, variables: Record<string, string>): Promise<string> {
+  const blocks = ['Before both', heading].flatMap(blocksBelow);
+  expect(blocks.length).toBeGreaterThan(10);
+  const { exit, out, err } = await run(blocks, variables);
+  if (exit !== 0) throw new Error(`the drill ended with ${exit}:\n${out}\n${err}`);
+  return out;
+}
+
 /** The shell blocks below a heading, up to the next one, in their order. */
 function blocksBelow(heading: string): string[] {
   const [, section = ''] = page.split(`\n### ${heading}\n`);
@@ -55,10 +64,7 @@ async function run(blocks: readonly string[], variables: Record<string, string>)
 
 describe('the recovery drill', () => {
   test('with the embedded store: what the backup revived is dead in the end, and work goes on', async () => {
-    const blocks = blocksBelow('With the embedded store');
-    expect(blocks.length).toBeGreaterThan(8);
-    const { exit, out, err } = await run(blocks, { PORT: String(await freePort()) });
-    expect(`${exit} ${exit === 0 ? '' : err}`).toBe('0 ');
+    const out = await drill('With the embedded store', { PORT: String(await freePort()) });
     expect(out.match(/^(alive|dead|alive again)$/gm)).toEqual([
       'alive',
       'dead',
