@@ -2,14 +2,14 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { changed, mistakesOf } from './fixture.js';
-import { authority, folderWith, ours, stranger } from './redis-fixture.js';
+import { folderWith, ours, stranger } from './redis-fixture.js';
 
 const folder = folderWith({
   'password.txt': 'hunter2\n',
   'empty.txt': '\n',
   'users.txt': 'one hunter2\ntwo hunter2\n',
-  'ca.pem': authority.certificate,
-  'broken.pem': authority.certificate.replace(/\n.{20}/, '\nAAAAAAAAAAAAAAAAAAAA'),
+  'ca.pem': ours.ca,
+  'broken.pem': ours.ca.replace(/\n.{20}/, '\nAAAAAAAAAAAAAAAAAAAA'),
   'ours.pem': ours.certificate,
   'ours.key': ours.key,
   'stranger.key': stranger.key,

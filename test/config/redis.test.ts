@@ -6,12 +6,12 @@ import { settingsFrom } from '../../src/config/load.js';
 import type { StoreSettings } from '../../src/config/settings.js';
 import { canonicalJson } from '../../src/domain/digest.js';
 import { changed } from './fixture.js';
-import { authority, folderWith, ours } from './redis-fixture.js';
+import { folderWith, ours } from './redis-fixture.js';
 
 const folder = folderWith({
   'password.txt': 'hunter2\n',
   'windows.txt': ' hunter 2 \r\n',
-  'ca.pem': `# two of them\n${authority.certificate}\n${ours.certificate}`,
+  'ca.pem': `# two of them\n${ours.ca}\n${ours.certificate}`,
   'ours.pem': ours.certificate,
   'ours.key': ours.key,
 });
@@ -140,7 +140,7 @@ describe('TLS', () => {
     const { tls } = await redis(
       'cluster: [a:1], tls: { ca_file: ca.pem, certificate_file: ours.pem, key_file: ours.key, server_name: redis.example }',
     );
-    expect(tls?.ca).toBe(authority.certificate + ours.certificate);
+    expect(tls?.ca).toBe(ours.ca + ours.certificate);
     expect(tls?.certificate).toBe(ours.certificate);
     expect(tls?.key?.reveal()).toBe(ours.key);
     expect(tls?.serverName).toBe('redis.example');
