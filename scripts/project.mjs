@@ -1,6 +1,6 @@
 // What every entry point needs before it can do its work: the packages installed and src/ built. Needs Node alone.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -45,10 +45,18 @@ function readJson(file) {
   return JSON.parse(readFileSync(file, 'utf8'));
 }
 
+/** The scripts that Redis runs are read as they are: the compiler leaves them behind. */
+function copyScripts() {
+  const place = path.join('store', 'redis', 'lua');
+  rmSync(path.join(dist, place), { recursive: true, force: true });
+  cpSync(path.join(root, 'src', place), path.join(dist, place), { recursive: true });
+}
+
 /** Compiles src/ to dist/ and answers the compiler's exit code; what it could emit is there even after an error. */
 export function build() {
   const status = run(process.execPath, [binary('tsc'), '-p', 'tsconfig.build.json']);
   removeOrphans();
+  copyScripts();
   const cli = path.join(dist, 'cli', 'mayfly.js');
   if (existsSync(cli)) chmodSync(cli, 0o755);
   return status;

@@ -4,15 +4,16 @@ import type { Broker, Rules } from './broker.js';
 import { cautionsAbout } from './config/cautions.js';
 import { givenSealKeys } from './config/environment.js';
 import type { LiveSettings } from './config/reload.js';
-import type { SwappableSettings } from './config/settings.js';
+import type { FixedSettings, StoreSettings, SwappableSettings } from './config/settings.js';
 import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
+import type { Secret } from './domain/secret.js';
 import { listen } from './http/server.js';
 import { Authenticator } from './identity/authenticate.js';
 import { KeySources } from './identity/key-source.js';
 import { KeyRing } from './keys/key-ring.js';
 import { developmentSealKeys } from './keys/development-seal-key.js';
-import { Seal } from './keys/seal.js';
+import { Seal, SealError } from './keys/seal.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
@@ -20,6 +21,8 @@ import type { Policy } from './policy/policy.js';
 import { unevaluatedPolicy } from './policy/unevaluated-policy.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { openEmbeddedStore } from './store/embedded/embedded-store.js';
+import { openRedisStore } from './store/redis/redis-store.js';
+import type { Store } from './store/store.js';
 import type { Log } from './telemetry/log.js';
 
 export interface RunningBroker {
@@ -41,6 +44,34 @@ const policyOf = ({ catalogue, policies, policyDigest }: SwappableSettings): Pol
 
 /** Every half minute, beside the sweeper's own clock: the safety net. */
 const SAFETY_NET = '*/30 * * * * *';
+/** Other brokers open tasks, and may die before they end them: nothing stays open longer than this past its deadline. */
+const LOOK_EVERY_MS = 500;
+
+function openStore(
+  { store, retention, keys }: FixedSettings,
+  clock: Clock,
+  log: Log,
+): Promise<Store> | Store {
+  const terms = { retention, clockSkewMs: keys.clockSkewMs };
+  // Redis tells the time itself: brokers with clocks of their own would not agree.
+  return store.kind === 'redis'
+    ? openRedisStore({ redis: store, ...terms, log })
+    : openEmbeddedStore({ path: store.path, clock, ...terms });
+}
+
+const placeOf = (store: StoreSettings): string =>
+  store.kind === 'embedded' ? store.path : `${store.servers.mode} Redis, prefix ${store.prefix}`;
+
+const sharing = ({ store }: FixedSettings): { lookEveryMs?: number } =>
+  store.kind === 'redis' ? { lookEveryMs: LOOK_EVERY_MS } : {};
+
+/** Brokers that share a store open what each other sealed: none can make up a key for itself. */
+function ownSealKeys({ issuer, store }: FixedSettings, log: Log): Secret[] {
+  if (store.kind === 'embedded') return developmentSealKeys({ issuer, store }, log);
+  throw new SealError(
+    'MAYFLY_SEAL_KEY is not set: give all brokers on this Redis the same 32 random bytes in base64, as `openssl rand -base64 32` makes them',
+  );
+}
 
 /** @throws ConfigurationError, StoreUnavailable or SealError with what to change. */
 export async function startBroker(
@@ -50,24 +81,14 @@ export async function startBroker(
 ): Promise<RunningBroker> {
   const settings = live.fixed;
   for (const caution of cautionsAbout(settings)) log.warn(caution);
-  // The adapter for the other kind is under way.
-  const place = settings.store;
-  if (place.kind !== 'embedded') throw new Error('this version cannot open a Redis store yet');
-  const store = openEmbeddedStore({
-    path: place.path,
-    clock,
-    retention: settings.retention,
-    clockSkewMs: settings.keys.clockSkewMs,
-  });
+  const store = await openStore(settings, clock, log);
   try {
-    const seal = new Seal(
-      givenSealKeys() ?? developmentSealKeys({ issuer: settings.issuer, store: place }, log),
-    );
+    const seal = new Seal(givenSealKeys() ?? ownSealKeys(settings, log));
     const { keys: keySettings } = settings;
     const keys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'credential' });
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(settings.issuer, keys)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
-    const sweeper = new Sweeper({ store, minters, unseal, clock, log });
+    const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
 
     const sources = new KeySources(clock);
     const inForce = (swappable: SwappableSettings): InForce => {
@@ -102,16 +123,22 @@ export async function startBroker(
     };
     const server = await listen(edge, { ...settings.http, ...settings.listen });
     sweeper.wake();
-    const net = schedule(SAFETY_NET, () => {
-      sweeper.wake();
-      keys
+    const turnKeys = (): void =>
+      void keys
         .turn()
         .catch((error: unknown) => log.error({ err: error }, 'the signing keys could not be looked after'));
+    // What another broker rotated or killed is used, or dropped, here too.
+    store.watch((news) => {
+      if (news.kind !== 'revocation' || news.revocation.kind === 'key') turnKeys();
+    });
+    const net = schedule(SAFETY_NET, () => {
+      sweeper.wake();
+      turnKeys();
     });
 
     const host = settings.listen.host.includes(':') ? `[${settings.listen.host}]` : settings.listen.host;
     const url = `http://${host}:${server.port}`;
-    log.info({ url, issuer: settings.issuer, store: place.path }, 'listening');
+    log.info({ url, issuer: settings.issuer, store: placeOf(settings.store) }, 'listening');
 
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {

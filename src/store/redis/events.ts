@@ -1,0 +1,84 @@
+// The audit log in Redis: a stream per slot, read backwards and merged by sequence.
+import type { AuditEntry } from '../../audit/entry.js';
+import { concludedEvent } from '../../audit/entry.js';
+import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
+import type { TaskId } from '../../domain/ids.js';
+import { isLeaseId, leaseSlot, slotOf } from '../../domain/ids.js';
+import type { AuditStore } from '../store.js';
+import { ALL_SLOTS } from './keys.js';
+import { eventFromStream, stampOf, streamId } from './records.js';
+import type { Slots } from './slots.js';
+
+const PAGE = 200;
+
+export class Events implements AuditStore {
+  readonly #slots: Slots;
+  constructor(slots: Slots) {
+    this.#slots = slots;
+  }
+
+  async record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
+    // All of it goes through the one function that keeps tokens out of what is written.
+    const { requestId, action, principal, taskId, leaseId, tool, detail } = concludedEvent(
+      entry,
+      conclusion,
+      0,
+    );
+    const facts = JSON.stringify({ requestId, action, principal, taskId, leaseId, tool, detail });
+    const { outcome, reason } = conclusion;
+    const ending = JSON.stringify({ outcome, reason }).slice(1);
+    await this.#slots.ask('record-event', slotOfEvent(taskId, leaseId, requestId), [facts, ending]);
+    entry.markConcluded();
+  }
+
+  recordInPassing(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
+    return this.record(entry, conclusion);
+  }
+
+  async auditEvents(query: AuditQuery): Promise<AuditEvent[]> {
+    const { task, agent, lease, request, limit } = query;
+    const inTree = (id: string | undefined): boolean => id === task || (id?.startsWith(`${task}.`) ?? false);
+    const fits = (event: AuditEvent): boolean =>
+      (task === undefined || inTree(event.taskId)) &&
+      (agent === undefined || event.principal === agent) &&
+      (lease === undefined || event.leaseId === lease) &&
+      (request === undefined || event.requestId === request) &&
+      (query.after === undefined || event.sequence > query.after) &&
+      (query.before === undefined || event.sequence < query.before);
+    const slots = task === undefined ? ALL_SLOTS : [slotOf(task as TaskId)];
+    const found = await Promise.all(slots.map((slot) => this.#newest(slot, query, fits)));
+    return found
+      .flat()
+      .toSorted((a, b) => b.sequence - a.sequence)
+      .slice(0, limit);
+  }
+
+  async #newest(
+    slot: number,
+    { after, before, limit }: AuditQuery,
+    fits: (event: AuditEvent) => boolean,
+  ): Promise<AuditEvent[]> {
+    const found: AuditEvent[] = [];
+    const from = after === undefined ? '-' : streamId(stampOf(after));
+    let to = before === undefined ? '+' : streamId(stampOf(before));
+    for (;;) {
+      const page = (await this.#slots.ask('read-events', slot, [to, from, PAGE])) as [string, string[]][];
+      for (const [id, fields] of page) {
+        const event = eventFromStream(slot, id, fields);
+        if (fits(event)) found.push(event);
+        if (found.length === limit) return found;
+      }
+      if (page.length < PAGE) return found;
+      to = `(${page.at(-1)![0]}`;
+    }
+  }
+}
+
+/** With its task, with its lease, or anywhere: spread, so that a flood of refusals is no single slot's. */
+function slotOfEvent(task: string | undefined, lease: string | undefined, request: string): number {
+  if (task !== undefined) return slotOf(task as TaskId);
+  if (lease !== undefined && isLeaseId(lease)) return leaseSlot(lease) % ALL_SLOTS.length;
+  let sum = 0;
+  for (let at = request.length - 4; at < request.length; at++) sum = sum * 33 + request.charCodeAt(at);
+  return sum % ALL_SLOTS.length;
+}

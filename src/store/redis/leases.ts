@@ -1,0 +1,191 @@
+// Leases in Redis: issue, reserve, activate, abandon, renew, read; one script each.
+import type { AuditEntry } from '../../audit/entry.js';
+import { SECOND_MS } from '../../domain/duration.js';
+import type { LeaseId, TaskId } from '../../domain/ids.js';
+import { chance, isLeaseId, leaseId, leaseSlot, leaseTime } from '../../domain/ids.js';
+import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../../domain/lease.js';
+import { Refusal } from '../../domain/refusal.js';
+import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal } from '../store.js';
+import { StoreUnavailable } from '../store.js';
+import { ALL_SLOTS } from './keys.js';
+import type { LeaseLists, ListName } from './lease-lists.js';
+import type { LeaseRecord } from './records.js';
+import { chanceOf, factsOf, leaseFromRecord, leaseHead, leaseTerms } from './records.js';
+import type { Argument, Slots } from './slots.js';
+import type { Tasks } from './tasks.js';
+
+export class Leases implements LeaseStore {
+  readonly #slots: Slots;
+  readonly #tasks: Tasks;
+  readonly #lists: LeaseLists;
+
+  constructor(slots: Slots, tasks: Tasks, lists: LeaseLists) {
+    this.#slots = slots;
+    this.#tasks = tasks;
+    this.#lists = lists;
+  }
+
+  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | Refusal> {
+    return this.#create(request, entry, 'active', '') as Promise<ActiveLease | Refusal>;
+  }
+
+  reserveLease(
+    { mintDeadlineMs, ...request }: LeaseRequest & { mintDeadlineMs: number },
+    entry: AuditEntry,
+  ): Promise<ReservedLease | Refusal> {
+    return this.#create(request, entry, 'reserved', mintDeadlineMs) as Promise<ReservedLease | Refusal>;
+  }
+
+  async #create(
+    request: LeaseRequest,
+    entry: AuditEntry,
+    state: 'active' | 'reserved',
+    mintDeadlineMs: number | '',
+  ): Promise<Lease | Refusal> {
+    const { taskId, agent, actors, keyId } = request;
+    const slot = this.#tasks.slotOf(taskId);
+    const own = chance();
+    const args: Argument[] = [
+      taskId,
+      this.#tasks.openingOf(taskId) ?? '',
+      request.ttlMs,
+      state,
+      mintDeadlineMs,
+      own,
+      leaseHead(request),
+      leaseTerms(request, entry.requestId),
+      factsOf(entry, state === 'reserved' ? { stage: state } : undefined),
+      'lease_',
+      leaseId(0, slot, own).slice(16),
+    ];
+    args.push(`agent:${agent}`);
+    for (const actor of actors) args.push(`agent:${actor}`);
+    if (keyId !== undefined) args.push(`key:${keyId}`);
+    args.push('', agent);
+    for (const actor of actors) if (actor !== agent) args.push(actor);
+    // A reservation that a failover loses would leave its secret at the target with nobody accountable (invariant 2).
+    const lane = state === 'reserved' ? 'kills' : 'calls';
+    const answer = await this.#sent(taskId, this.#slots.call('issue-lease', slot, args, lane));
+    entry.markConcluded();
+    if (answer instanceof Refusal) return answer;
+    const [issuedAt, expiresAt] = answer as [number, number];
+    return {
+      id: leaseId(issuedAt, slot, own),
+      taskId,
+      agent,
+      actors,
+      trust: request.trust,
+      tool: request.tool,
+      plane: request.plane,
+      kind: request.kind,
+      ...(keyId !== undefined && { keyId }),
+      audience: request.audience,
+      actions: request.actions,
+      ...(request.details && { details: request.details }),
+      policyDigest: request.policyDigest,
+      requestId: entry.requestId,
+      issuedAt,
+      expiresAt,
+      state,
+    };
+  }
+
+  /** What was decided on a task that is another one now is not carried out: the store lost the first. */
+  async #sent<T>(taskId: TaskId, call: Promise<T>): Promise<T> {
+    try {
+      return await call;
+    } catch (error) {
+      if (error instanceof StoreUnavailable && /\bSTALE\b/.test(error.message)) this.#tasks.forget(taskId);
+      throw error;
+    }
+  }
+
+  async activateLease(
+    id: LeaseId,
+    activation: Activation,
+    entry: AuditEntry,
+  ): Promise<ActiveLease | Refusal> {
+    const { expiresAt, sealedSecret } = activation;
+    const end = expiresAt === undefined ? '' : Math.floor(expiresAt / SECOND_MS) * SECOND_MS;
+    const facts = factsOf(entry, { stage: 'active' });
+    const args = [chanceOf(id), id, end, sealedSecret ?? '', entry.requestId, facts];
+    return this.#changed(id, await this.#slots.call('activate-lease', leaseSlot(id), args), entry);
+  }
+
+  async abandonLease(id: LeaseId, cause: 'mint_failed' | 'mint_unknown', entry: AuditEntry): Promise<void> {
+    const args = [chanceOf(id), id, cause, factsOf(entry, { stage: cause })];
+    await this.#slots.ask('abandon-lease', leaseSlot(id), args);
+    entry.markConcluded();
+  }
+
+  async renewLease(id: LeaseId, renewal: Renewal, entry: AuditEntry): Promise<ActiveLease | Refusal> {
+    const { agent, ttlMs, keyId, policyDigest } = renewal;
+    const args = [chanceOf(id), id, agent, ttlMs, keyId ?? '', policyDigest, entry.requestId, factsOf(entry)];
+    return this.#changed(id, await this.#slots.call('renew-lease', leaseSlot(id), args), entry);
+  }
+
+  #changed(id: LeaseId, answer: readonly unknown[] | Refusal, entry: AuditEntry): ActiveLease | Refusal {
+    entry.markConcluded();
+    if (answer instanceof Refusal) return answer;
+    return leaseFromRecord(leaseSlot(id), chanceOf(id), answer[0] as string).lease as ActiveLease;
+  }
+
+  async readLease(id: LeaseId): Promise<Lease | undefined> {
+    if (!isLeaseId(id) || leaseSlot(id) >= ALL_SLOTS.length) {
+      const ailment = this.#slots.closed();
+      if (ailment) throw ailment;
+      return undefined;
+    }
+    const [record, ending] = (await this.#slots.ask('read-lease', leaseSlot(id), [chanceOf(id)])) as [
+      string,
+      string,
+    ];
+    if (record === '') return undefined;
+    const { lease } = leaseFromRecord(leaseSlot(id), chanceOf(id), record, ending);
+    // The name tells the time, and nobody may tell another one.
+    return lease.issuedAt === leaseTime(id) ? lease : undefined;
+  }
+
+  async listLeases(query: LeaseQuery): Promise<Lease[]> {
+    const { agent, task, tool, state, after, limit } = query;
+    const inTree = (id: string): boolean => id === task || id.startsWith(`${task}.`);
+    const fits = ({ lease }: LeaseRecord): boolean =>
+      (agent === undefined || lease.agent === agent) &&
+      (task === undefined || inTree(lease.taskId)) &&
+      (tool === undefined || lease.tool === tool) &&
+      (state === undefined || lease.state === (state satisfies LeaseState)) &&
+      (after === undefined || lease.id < after);
+    const found = await Promise.all(
+      (await this.#listsFor(query)).map(([slot, list, of]) =>
+        this.#first(this.#lists.newest(slot, list, of), fits, limit),
+      ),
+    );
+    return found
+      .flat()
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, limit);
+  }
+
+  async #listsFor({ agent, task }: LeaseQuery): Promise<[slot: number, list: ListName, of: string][]> {
+    if (task === undefined) {
+      return ALL_SLOTS.map((slot) => (agent === undefined ? [slot, 'issued', ''] : [slot, 'by', agent]));
+    }
+    const slot = this.#tasks.slotOf(task as TaskId);
+    return (await this.#tasks.idsOf(task as TaskId)).map((id) => [slot, 'of', id]);
+  }
+
+  /** The newest that fit, and with the last of them all of its millisecond: those have no order in a list. */
+  async #first(
+    records: AsyncIterable<LeaseRecord>,
+    fits: (record: LeaseRecord) => boolean,
+    limit: number,
+  ): Promise<Lease[]> {
+    const found: Lease[] = [];
+    for await (const record of records) {
+      if (!fits(record)) continue;
+      if (found.length >= limit && record.lease.issuedAt < found.at(-1)!.issuedAt) break;
+      found.push(record.lease);
+    }
+    return found;
+  }
+}

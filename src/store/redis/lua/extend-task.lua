@@ -1,0 +1,34 @@
+-- Gives a task a later deadline, within its parent's.
+-- ARGV: 8 id, 9 deadline, 10 the longest it may last (milliseconds), 11 request, 12 facts.
+-- Returns: 1, now, stamp, record.
+local id, deadline, most, request, facts = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], ARGV[12]
+
+local task, terms = read_task(id)
+if not task then
+  return refuse(facts, 'task_unknown', 'no task ' .. id)
+end
+local done_before = ARGV[6] ~= '' and task.w == request
+if not done_before then
+  if not is_open(task) then
+    return refuse(facts, 'task_closed', 'the task is ' .. task.s)
+  end
+  if deadline > task.a + most then
+    return refuse(facts, 'task_ttl_exceeded', 'a task may last ' .. ARGV[10] .. ' ms from its opening')
+  end
+  local parent = parent_of(id)
+  local above = parent and read_task(parent)
+  if above then
+    deadline = math.min(deadline, above.d)
+  end
+  if deadline <= task.d then
+    return refuse(facts, 'deadline_not_later',
+      above and "the parent's deadline is the bound" or 'name a later deadline')
+  end
+  task.d = deadline
+  task.w = request
+  redis.call('ZADD', key('open'), whole(deadline), id)
+end
+local record = write_task(id, task, terms)
+permit(facts, '"taskId":' .. cjson.encode(id) .. ',"detail":{"deadline":' .. whole(task.d) .. '}')
+keep()
+return { 1, now, stamp, record }

@@ -1,0 +1,72 @@
+-- Putting kills in force and telling of them.
+local function spread(message)
+  news = news + 1
+  redis.call('SPUBLISH', key('news'), string.format('%.0f %.0f %s %s', news, stamp, ARGV[7], message))
+end
+
+-- A kill of a single task or lease. Grow-only: what is known already keeps its beginning, and the later end.
+local function add_kill(selector, kill)
+  local known = redis.call('HGET', key('kills'), selector)
+  if known then
+    known = cjson.decode(known)
+    if known.at <= kill.at and known.mootAt >= kill.mootAt then
+      return known
+    end
+    if known.at < kill.at then
+      known.mootAt = kill.mootAt
+      kill = known
+    else
+      kill.mootAt = math.max(kill.mootAt, known.mootAt)
+    end
+  end
+  local text = cjson.encode(kill)
+  redis.call('HSET', key('kills'), selector, text)
+  redis.call('ZADD', key('moot'), whole(kill.mootAt), selector)
+  spread('{"selector":' .. cjson.encode(selector) .. ',"kill":' .. text .. '}')
+  return kill
+end
+
+-- There may be external leases among what was killed: the sweeper looks at all of them once more.
+local function begin_walk()
+  if redis.call('EXISTS', key('external')) == 1 then
+    redis.call('SET', key('walk'), '0')
+  end
+end
+
+local ABOVE_DOT = string.char(string.byte('.') + 1)
+
+-- Closes what is open of a tree. What had passed its deadline by then has expired, whatever anybody says of it later.
+local function close_tree(root, closing)
+  local below = closing.outcome
+  if below ~= 'expired' and below ~= 'revoked' then
+    below = 'cancelled'
+  end
+  local ids = redis.call('ZRANGEBYLEX', key('ids'), '[' .. root .. '.', '(' .. root .. ABOVE_DOT)
+  ids[#ids + 1] = root
+  for _, id in ipairs(ids) do
+    local task, terms = read_task(id)
+    if task and task.s == 'open' then
+      task.c = { at = math.min(task.d, closing.at), requestId = closing.requestId }
+      if task.d <= closing.at then
+        task.c.outcome, task.c.by = 'expired', 'mayfly'
+      else
+        task.c.by = closing.by
+        task.c.outcome = id == root and closing.outcome or below
+        task.c.reason = closing.reason
+        if id ~= root then
+          task.c.reason = root .. ' was closed'
+        end
+      end
+      if (task.u or 0) > 0 then
+        task.s = 'closed'
+        begin_walk()
+      else
+        task.s = 'settled'
+        task.e = closing.at
+      end
+      write_task(id, task, terms)
+      redis.call('ZREM', key('open'), id)
+      redis.call('ZADD', key('closed'), whole(task.c.at), id)
+    end
+  end
+end

@@ -1,0 +1,119 @@
+-- Forgets what is past its retention: leases, moot kills, tasks, events. A task keeps the count of its leases.
+-- ARGV: 8 for how long ended leases are kept, 9 closed tasks, 10 events (milliseconds), 11 at most so many of each,
+--   12 verifiers' skew (milliseconds).
+-- Returns: 1, now, stamp, how many went.
+local lease_bound, task_bound, audit_bound = now - ARGV[8], now - ARGV[9], now - ARGV[10]
+local limit, skew = tonumber(ARGV[11]), tonumber(ARGV[12])
+local HOUR_MS = 3600000
+local gone = 0
+
+local tasks, terms_of = {}, {}
+local function task_of(id)
+  if tasks[id] == nil then
+    local task, terms = read_task(id)
+    tasks[id], terms_of[id] = task or false, terms
+  end
+  return tasks[id]
+end
+
+-- Leases are let go in about the order of their issuance, so a list loses its oldest first; what went before its
+-- elders leaves a gap until they have gone too.
+local trimmed = {}
+local function trim(list)
+  trimmed[list] = true
+end
+local function trim_all()
+  for list in pairs(trimmed) do
+    local oldest = redis.call('LINDEX', list, 0)
+    while oldest and redis.call('HEXISTS', key('leases'), oldest) == 0 do
+      redis.call('LPOP', list)
+      oldest = redis.call('LINDEX', list, 0)
+    end
+  end
+end
+
+local function forget_lease(chance, minute)
+  local lease = read_lease(chance)
+  if not lease or minute_of(lease.x) > minute then
+    return -- gone already, or renewed and listed in a later minute
+  end
+  if lease.e and not (lease.f and lease.f <= lease_bound) then
+    -- Its credential may still be at the target, or was let go of a short while ago: looked at again later.
+    local again = whole(minute_of(lease.f or now + HOUR_MS))
+    redis.call('RPUSH', key('ending', again), chance)
+    redis.call('ZADD', key('ends'), again, again)
+    return
+  end
+  local task = task_of(lease.t)
+  if task then
+    local ending = ending_of(lease, task)
+    local state = lease.s or (ending and ending.cause ~= 'ttl' and 'revoked' or 'expired')
+    local count = state == 'revoked' and 'r' or 'x'
+    task[count] = (task[count] or 0) + 1
+  end
+  redis.call('HDEL', key('leases'), chance)
+  gone = gone + 1
+  trim(key('issued'))
+  trim(key('of', lease.t))
+  trim(key('by', lease.a))
+  for _, actor in ipairs(lease.c or {}) do
+    trim(key('by', actor))
+  end
+end
+
+local last_minute = math.floor(lease_bound / MINUTE_MS)
+local looked = 0
+for _, minute in ipairs(redis.call('ZRANGEBYSCORE', key('ends'), '-inf', last_minute, 'LIMIT', 0, 10)) do
+  while looked < limit do
+    local chance = redis.call('LPOP', key('ending', minute))
+    if not chance then
+      redis.call('ZREM', key('ends'), minute)
+      break
+    end
+    looked = looked + 1
+    forget_lease(chance, tonumber(minute))
+  end
+end
+trim_all()
+for id, task in pairs(tasks) do
+  if task then
+    write_task(id, task, terms_of[id])
+  end
+end
+
+-- A wide selector tells how leases ended for as long as one of those is on record.
+local moot = looked < limit and redis.call('ZRANGEBYSCORE', key('moot'), '-inf', whole(now), 'LIMIT', 0, limit) or {}
+for _, selector in ipairs(moot) do
+  redis.call('HDEL', key('kills'), selector)
+  redis.call('HDEL', key('wide'), selector)
+  redis.call('ZREM', key('moot'), selector)
+  gone = gone + 1
+end
+
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('closed'), '-inf', whole(task_bound), 'LIMIT', 0, limit)) do
+  local task = task_of(id)
+  local later
+  if task and task.d + skew > now then
+    later = task.d + skew - now
+  elseif task and (task.s ~= 'settled' or redis.call('EXISTS', key('of', id)) == 1) then
+    later = HOUR_MS
+  end
+  if later then
+    redis.call('ZADD', key('closed'), whole(task_bound + later), id)
+  else
+    redis.call('HDEL', key('tasks'), id)
+    redis.call('ZREM', key('closed'), id)
+    redis.call('ZREM', key('ids'), id)
+    redis.call('ZREM', key('opened'), id)
+    gone = gone + 1
+  end
+end
+
+-- By whole nodes of the stream first, which costs next to nothing; what is left over is less than one node.
+local bound = whole(audit_bound + 1)
+local events = redis.call('XTRIM', key('audit'), 'MINID', '~', bound, 'LIMIT', 100 * limit)
+if events == 0 then
+  events = redis.call('XTRIM', key('audit'), 'MINID', '=', bound)
+end
+keep()
+return { 1, now, stamp, gone + events }

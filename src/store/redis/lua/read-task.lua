@@ -1,0 +1,4 @@
+-- Reads one task.
+-- ARGV: 8 id.
+-- Returns: 1, now, stamp, record or empty.
+return { 1, now, stamp, redis.call('HGET', key('tasks'), ARGV[8]) or '' }

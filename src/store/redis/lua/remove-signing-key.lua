@@ -1,0 +1,8 @@
+-- Removes a signing key.
+-- ARGV: 8 kid.
+-- Returns: 1, now, stamp.
+if redis.call('HDEL', key('signing'), ARGV[8]) == 1 then
+  spread('{"signing_keys":true}')
+end
+keep()
+return { 1, now, stamp }

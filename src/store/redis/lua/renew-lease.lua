@@ -1,0 +1,59 @@
+-- Renews a lease, for as long as its task still allows what was asked.
+-- ARGV: 8 chance, 9 id, 10 agent, 11 milliseconds to live, 12 key or empty, 13 policy digest, 14 request, 15 facts.
+-- Returns: 1, now, stamp, record.
+local chance, id, agent, ttl = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
+local kid, digest, request, facts = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+
+local lease, terms, record = read_lease(chance)
+if not lease then
+  return refuse(facts, 'lease_unknown', 'no lease ' .. id)
+end
+if ARGV[6] ~= '' and lease.w == request then
+  return { 1, now, stamp, record }
+end
+if lease.a ~= agent then
+  return refuse(facts, 'lease_not_yours', 'it belongs to ' .. lease.a)
+end
+local task = read_task(lease.t)
+local ending = ending_of(lease, task)
+if ending or lease.s then
+  local state = lease.s
+  if ending and (not state or state == 'reserved') then
+    state = lease.e and 'revoking' or (ending.cause == 'ttl' and 'expired' or 'revoked')
+  end
+  return refuse(facts, 'lease_ended', 'the lease is ' .. state)
+end
+if not task or not is_open(task) then
+  return refuse(facts, 'task_closed', 'the task is ' .. (task and task.s or 'gone'))
+end
+lease.k = kid ~= '' and kid or lease.k
+local bars = { 'agent:' .. lease.a }
+for _, actor in ipairs(lease.c or {}) do
+  bars[#bars + 1] = 'agent:' .. actor
+end
+if lease.k then
+  bars[#bars + 1] = 'key:' .. lease.k
+end
+for index, barred in ipairs(redis.call('HMGET', key('barred'), unpack(bars))) do
+  if barred then
+    local kind, name = string.match(bars[index], '^(%a+):(.*)$')
+    if kind == 'agent' then
+      return refuse(facts, 'agent_quarantined', name .. ' is in quarantine')
+    end
+    return refuse(facts, 'key_revoked', 'key ' .. name .. ' was revoked')
+  end
+end
+
+-- A renewal never takes time away: the credential handed out before stays good until its own exp.
+local expires = math.max(math.floor(math.min(now + ttl, task.d) / 1000) * 1000, lease.x)
+if minute_of(expires) ~= minute_of(lease.x) then
+  end_in(chance, expires)
+end
+lease.x, lease.p, lease.w = expires, digest, request
+if lease.e then
+  redis.call('ZADD', key('external'), whole(expires), chance)
+end
+record = write_lease(chance, lease, terms)
+permit(facts, '"taskId":"' .. lease.t .. '","leaseId":"' .. id .. '","detail":{"expires_at":' .. whole(expires) .. '}')
+keep()
+return { 1, now, stamp, record }

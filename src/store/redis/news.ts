@@ -1,0 +1,153 @@
+// News of kills and signing keys: heard from all brokers by sharded pub/sub, counted, and read anew after any gap.
+import type { Revocation } from '../../domain/revocation.js';
+import type { News as Told, Quarantine } from '../store.js';
+import type { Client, ConnectionLog } from './connections.js';
+import { ALL_SLOTS, HOME_SLOT } from './keys.js';
+import type { Reader } from './reader.js';
+import type { KillRecord } from './records.js';
+import { revocationFromRecord } from './records.js';
+import type { Slots } from './slots.js';
+import type { Tasks } from './tasks.js';
+import { Union } from './union.js';
+
+/** How often every slot is asked how much it has told: news of which the message was lost is two beats late at most. */
+const BEAT_MS = 500;
+
+interface Message {
+  readonly selector?: string;
+  readonly kill?: KillRecord;
+  readonly lifted?: string;
+  readonly signing_keys?: true;
+}
+
+export interface NewsParts {
+  readonly client: Client;
+  readonly slots: Slots;
+  readonly reader: Reader;
+  readonly tasks: Tasks;
+  readonly log: ConnectionLog;
+}
+
+export class News {
+  readonly union = new Union();
+  readonly #parts: NewsParts;
+  readonly #listeners = new Set<(news: Told) => void>();
+  /** How many messages of each slot were heard of, one way or the other. */
+  readonly #heard: number[] = ALL_SLOTS.map(() => 0);
+  /** How many each had told at the last beat: by the next one a message has long arrived, or never will. */
+  #told: readonly number[] = [];
+  #beat: NodeJS.Timeout | undefined;
+  #beating: Promise<void> | undefined;
+
+  constructor(parts: NewsParts) {
+    this.#parts = parts;
+  }
+
+  /** Subscribes, then reads everything: nothing falls between the two. `counts`: where each slot stood before. */
+  async open(counts: readonly number[]): Promise<void> {
+    const { client, slots } = this.#parts;
+    client.on('smessage', (channel: string, text: string) => this.#hear(channel, text));
+    await Promise.all(ALL_SLOTS.map((slot) => client.ssubscribe(slots.keys.in(slot, 'news'))));
+    for (const [slot, count] of counts.entries()) this.#heard[slot] = Math.max(this.#heard[slot]!, count);
+    await this.reread();
+    this.#schedule();
+  }
+
+  watch(listener: (news: Told) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What this broker did itself is known before its message comes back. */
+  own(kill: Revocation): void {
+    this.#learn(kill);
+  }
+
+  quarantined(quarantines: readonly Quarantine[]): void {
+    for (const quarantine of quarantines) this.union.quarantine(quarantine);
+  }
+
+  lifted(agent: string): void {
+    this.union.lift(agent);
+  }
+
+  /** Reads every kill and quarantine that the store holds. */
+  async reread(): Promise<void> {
+    const { reader } = this.#parts;
+    for (const kill of await reader.kills()) this.#learn(kill);
+    this.quarantined(await reader.quarantines());
+  }
+
+  tellAll(news: Told): void {
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  async close(): Promise<void> {
+    clearTimeout(this.#beat);
+    await this.#beating;
+  }
+
+  #hear(channel: string, text: string): void {
+    const slot = this.#parts.slots.keys.slotOfChannel(channel);
+    const parts = /^(\d+) (\d+) (\S+) (.*)$/s.exec(text);
+    if (slot === undefined || !parts) return;
+    const [, count, stamp, origin, body] = parts;
+    this.#parts.slots.heard(slot, Number(stamp));
+    // Where one is missing the count stays behind, and the next beat reads the slot anew.
+    if (Number(count) === this.#heard[slot]! + 1) this.#heard[slot] = Number(count);
+    const message = JSON.parse(body!) as Message;
+    if (message.signing_keys) this.tellAll({ kind: 'signing_keys' });
+    if (message.lifted !== undefined) this.lifted(message.lifted);
+    if (message.selector === undefined || message.kill === undefined) return;
+    const kill = revocationFromRecord(message.selector, message.kill);
+    if (kill.kind === 'task' && origin !== this.#parts.slots.origin)
+      this.#parts.tasks.forget(kill.name as never);
+    this.#learn(kill);
+    if (kill.kind === 'agent') void this.#readQuarantines();
+  }
+
+  #learn(kill: Revocation): void {
+    if (this.union.add(kill)) this.tellAll({ kind: 'revocation', revocation: kill });
+  }
+
+  async #readQuarantines(): Promise<void> {
+    try {
+      this.quarantined(await this.#parts.reader.quarantines());
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'the quarantines could not be read; the next beat tries again');
+    }
+  }
+
+  #schedule(): void {
+    this.#beat = setTimeout(() => {
+      this.#beating = this.#compare()
+        .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'the store does not answer'))
+        .finally(() => {
+          this.#beating = undefined;
+          if (!this.#parts.slots.closed()) this.#schedule();
+        });
+    }, BEAT_MS);
+    this.#beat.unref();
+  }
+
+  /** Asks each slot how much it has told. What it had told by the last beat and was not heard is read. */
+  async #compare(): Promise<void> {
+    const { slots, reader, tasks } = this.#parts;
+    const missed = ALL_SLOTS.filter((slot) => (this.#told[slot] ?? 0) > this.#heard[slot]!);
+    const counts = (await slots.askAll('look')).map(([count]) => count as number);
+    this.#told = counts;
+    for (const slot of missed) {
+      for (const kill of await reader.killsIn(slot)) this.#learn(kill);
+      this.#heard[slot] = counts[slot]!;
+    }
+    if (missed.length > 0) {
+      tasks.forget();
+      if (missed.includes(HOME_SLOT)) {
+        for (const kill of await reader.wideIn(HOME_SLOT)) this.#learn(kill);
+        this.quarantined(await reader.quarantines());
+      }
+      this.tellAll({ kind: 'gap' });
+    }
+    this.union.forgetMoot(slots.latest);
+  }
+}

@@ -1,0 +1,68 @@
+// Making good what the store has lost: a failover, a restored backup and FLUSHALL all forget kills that were told.
+import { randomUUID } from 'node:crypto';
+import { AuditEntry } from '../../audit/entry.js';
+import { requestId } from '../../domain/ids.js';
+import type { ConnectionLog } from './connections.js';
+import { ALL_SLOTS, HOME_SLOT } from './keys.js';
+import type { News } from './news.js';
+import { factsOf } from './records.js';
+import { restore } from './revocations.js';
+import type { Slots } from './slots.js';
+import type { Tasks } from './tasks.js';
+import type { WideTerms } from './wide-kill.js';
+
+const MOST_ATTEMPTS = 5;
+
+export interface RecoveryParts {
+  readonly slots: Slots;
+  readonly news: News;
+  readonly tasks: Tasks;
+  readonly terms: WideTerms;
+  readonly log: ConnectionLog;
+}
+
+/**
+ * Takes the store into a new epoch, in which every broker finds itself unknown and does the same; writes back every
+ * kill and quarantine that this broker knows; and only then lets calls pass again. Each step may be repeated.
+ */
+export async function recover(parts: RecoveryParts, why: string): Promise<void> {
+  const { slots, log, news } = parts;
+  log.warn(
+    { why },
+    'the store may have lost something: nothing is issued until the kills we know are written back',
+  );
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const written = await attemptRecovery(parts, why);
+      log.warn({ epoch: slots.epoch, kills: written }, 'the kills we know are in the store');
+      break;
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS) throw error;
+    }
+  }
+  // What others wrote back is ours to know, and nobody waits for it.
+  news.reread().catch((error: unknown) => log.warn({ err: error }, 'the kills could not be read anew'));
+  news.tellAll({ kind: 'gap' });
+}
+
+async function attemptRecovery(parts: RecoveryParts, why: string): Promise<number> {
+  const { slots, news, tasks, terms } = parts;
+  tasks.forget();
+  // The first who leaves the old epoch names the new one; the others find it there.
+  const left = slots.epoch;
+  const { epoch } = await slots.open(HOME_SLOT, randomUUID(), left);
+  slots.epoch = epoch;
+  await Promise.all(ALL_SLOTS.map((slot) => slots.open(slot, epoch, '*')));
+
+  const { kills, quarantines } = news.union.all();
+  for (const quarantine of quarantines) {
+    const bar = [`agent:${quarantine.agent}`, JSON.stringify(quarantine)];
+    await Promise.all(ALL_SLOTS.map((slot) => slots.passing('raise-fence', slot, bar, 'calls')));
+  }
+  await restore(kills, terms, (name, slot, args, lane) => slots.passing(name, slot, args, lane));
+  const entry = new AuditEntry(requestId(slots.latest), 'store.recover', {
+    detail: { why, epoch, kills: kills.length, quarantines: quarantines.length },
+  });
+  await slots.passing('record-event', HOME_SLOT, [factsOf(entry), '"outcome":"permitted"}'], 'calls');
+  return kills.length;
+}

@@ -1,0 +1,95 @@
+// The Lua scripts, one per transition: what each is made of, and what it may do.
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { keysLua } from './keys.js';
+
+type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'base32';
+
+/**
+ * `kill`: runs although the memory of Redis is full, because nothing may hold back a kill, nor what frees memory.
+ * `read`: writes nothing. `write`: refused as a whole when the memory is full, before it has begun.
+ */
+type Permission = 'read' | 'write' | 'kill';
+
+const LEASE: readonly Part[] = ['clock', 'audit', 'tasks', 'standing', 'leases'];
+
+const SCRIPTS = {
+  'open-slot': ['kill', []],
+  look: ['read', ['clock']],
+  touch: ['write', ['clock']],
+  'read-hash': ['read', ['clock']],
+
+  'open-task': ['write', ['clock', 'audit', 'tasks']],
+  'extend-task': ['write', ['clock', 'audit', 'tasks']],
+  'close-task': ['kill', ['clock', 'audit', 'tasks', 'kills']],
+  'restore-task': ['kill', ['clock', 'tasks', 'kills']],
+  'read-task': ['read', ['clock']],
+  'list-tasks': ['read', ['clock']],
+
+  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases', 'base32']],
+  'activate-lease': ['write', LEASE],
+  'abandon-lease': ['kill', LEASE],
+  'renew-lease': ['write', LEASE],
+  'end-lease': ['kill', [...LEASE, 'kills']],
+  'read-lease': ['read', ['clock', 'tasks', 'standing']],
+  'list-leases': ['read', ['clock', 'tasks', 'standing']],
+
+  'intend-kill': ['kill', ['clock']],
+  'raise-fence': ['kill', ['clock']],
+  'fix-cutoff': ['kill', ['clock']],
+  'apply-kill': ['kill', ['clock', 'kills']],
+  'conclude-kill': ['kill', ['clock', 'audit', 'kills']],
+  'lift-quarantine': ['kill', ['clock', 'audit', 'kills']],
+
+  due: ['read', ['clock']],
+  'expire-tasks': ['kill', ['clock', 'audit', 'tasks', 'kills']],
+  'lapse-leases': ['kill', LEASE],
+  'walk-kills': ['kill', LEASE],
+  'claim-due': ['kill', LEASE],
+  'settle-lease': ['kill', LEASE],
+  purge: ['kill', LEASE],
+
+  'read-events': ['read', ['clock']],
+  'record-event': ['write', ['clock', 'audit']],
+  once: ['write', ['clock']],
+  'add-signing-key': ['write', ['clock', 'audit', 'kills']],
+  'remove-signing-key': ['kill', ['clock', 'kills']],
+} as const satisfies Record<string, readonly [Permission, readonly Part[]]>;
+
+export type ScriptName = keyof typeof SCRIPTS;
+
+export interface Script {
+  readonly name: ScriptName;
+  readonly lua: string;
+  readonly sha1: string;
+  readonly readOnly: boolean;
+}
+
+/** Read by Redis itself: it refuses a script before the first line of it has run, never in the middle. */
+const FLAGS: Readonly<Record<Permission, string>> = {
+  read: '#!lua flags=no-writes\n',
+  write: '#!lua\n',
+  kill: '#!lua flags=allow-oom\n',
+};
+
+const read = (path: string): string => readFileSync(new URL(`./lua/${path}.lua`, import.meta.url), 'utf8');
+
+function assemble(name: ScriptName): Script {
+  const [permission, parts] = SCRIPTS[name];
+  const lua = [FLAGS[permission] + keysLua, ...parts.map((part) => read(`parts/${part}`)), read(name)].join(
+    '\n',
+  );
+  return {
+    name,
+    lua,
+    sha1: createHash('sha1').update(lua).digest('hex'),
+    readOnly: permission === 'read',
+  };
+}
+
+const scripts = new Map(
+  (Object.keys(SCRIPTS) as ScriptName[]).map((name) => [name, assemble(name)] as const),
+);
+
+export const scriptNamed = (name: ScriptName): Script => scripts.get(name)!;
+export const allScripts = (): readonly Script[] => [...scripts.values()];

@@ -1,0 +1,264 @@
+// Calls of scripts in slots: each carries what this broker has seen, so that time never goes back and a loss is noticed.
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../../domain/clock.js';
+import type { RefusalReason } from '../../domain/refusal.js';
+import { Refusal } from '../../domain/refusal.js';
+import { StoreUnavailable } from '../store.js';
+import type { Connections, Lane } from './connections.js';
+import type { Keys } from './keys.js';
+import { ALL_SLOTS } from './keys.js';
+import type { ScriptName } from './scripts.js';
+import { scriptNamed } from './scripts.js';
+
+export type Argument = string | number;
+
+/** What a script answers after its status, its time and its stamp. */
+export type Answer = readonly unknown[];
+
+export interface Position {
+  readonly latest: number;
+  readonly stamp: number;
+  readonly horizon: number;
+}
+
+/** Where a slot stands when it has been opened. */
+export interface OpenedSlot extends Position {
+  readonly epoch: string;
+  readonly news: number;
+}
+
+const WAIT_BETWEEN_MS = 25;
+
+export interface SlotsOptions {
+  readonly connections: Connections;
+  readonly keys: Keys;
+  /** In place of Redis' own time: for tests. */
+  readonly clock?: Clock;
+  /** How long a call may take, with everything that goes wrong on the way. */
+  readonly withinMs: number;
+}
+
+export class Slots {
+  readonly keys: Keys;
+  /** Names this broker among those that share the store, for as long as it runs. */
+  readonly origin = randomBytes(6).toString('hex');
+  /** Called where a slot has lost what it once told. Resolves when that is made good. */
+  onLoss: (why: string) => Promise<void> = () => Promise.resolve();
+  epoch = '';
+  readonly #connections: Connections;
+  readonly #clock: Clock | undefined;
+  readonly #withinMs: number;
+  /** The latest time and stamp seen in any slot, and the latest stamp of each. */
+  #latest = 0;
+  #stamp = 0;
+  readonly #known: number[] = ALL_SLOTS.map(() => 0);
+  #gate: Promise<void> | undefined;
+  #pending = 0;
+  #whenIdle: (() => void) | undefined;
+  #shut = false;
+
+  constructor({ connections, keys, clock, withinMs }: SlotsOptions) {
+    this.#connections = connections;
+    this.keys = keys;
+    this.#clock = clock;
+    this.#withinMs = withinMs;
+  }
+
+  get latest(): number {
+    return this.#latest;
+  }
+
+  /** Why nothing may be called now, if so. */
+  closed(): StoreUnavailable | undefined {
+    return this.#shut ? new StoreUnavailable('the store is closed') : undefined;
+  }
+
+  /** Takes no more calls, and resolves when those that were made are answered. */
+  async shut(): Promise<void> {
+    this.#shut = true;
+    if (this.#pending > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+  }
+
+  /**
+   * Runs a script in a slot, again where the connection broke, until it has answered: scripts know a call that is
+   * made again. `kills`: waits for replicas as configured.
+   *
+   * @throws StoreUnavailable where that takes too long, or Redis refuses.
+   */
+  call(
+    name: ScriptName,
+    slot: number,
+    args: readonly Argument[],
+    lane: Lane = 'calls',
+  ): Promise<Answer | Refusal> {
+    // Most calls go through at the first attempt: no state of a loop is made for those.
+    const floor = this.#stamp;
+    const ailment = this.closed();
+    if (ailment) return Promise.reject(ailment);
+    this.#pending++;
+    const answer = this.#gate
+      ? this.#persist(name, slot, args, lane, floor, undefined)
+      : this.#once(name, slot, args, lane, '').then(
+          (reply) => this.#read(slot, reply),
+          (error: unknown) => this.#persist(name, slot, args, lane, floor, error),
+        );
+    return answer.finally(() => {
+      if (--this.#pending === 0) this.#whenIdle?.();
+    });
+  }
+
+  /** The same where a refusal is no possible answer. */
+  async ask(
+    name: ScriptName,
+    slot: number,
+    args: readonly Argument[] = [],
+    lane: Lane = 'calls',
+  ): Promise<Answer> {
+    const answer = await this.call(name, slot, args, lane);
+    if (answer instanceof Refusal) throw new Error(`${name} was refused: ${answer.reason}`);
+    return answer;
+  }
+
+  /** The same in every slot at once. */
+  askAll(name: ScriptName, args: readonly Argument[] = [], lane: Lane = 'calls'): Promise<Answer[]> {
+    return Promise.all(ALL_SLOTS.map((slot) => this.ask(name, slot, args, lane)));
+  }
+
+  /** Opens a slot: see open-slot.lua. Passes the gate, as it is what opens the gate. */
+  async open(slot: number, epoch: string, leaving = '', horizon = 0): Promise<OpenedSlot> {
+    const args = [epoch, this.#latest, this.#known[slot]!, horizon, leaving];
+    const reply = (await this.#connections.run(scriptNamed('open-slot'), this.keys.clock(slot), args)) as [
+      string,
+      number,
+      number,
+      number,
+      number,
+    ];
+    const [found, latest, stamp, news, end] = reply;
+    this.#learn(slot, latest, stamp);
+    return { epoch: found, latest, stamp, news, horizon: end };
+  }
+
+  /** What another broker did in a slot: a store that has forgotten it has lost something. */
+  heard(slot: number, stamp: number): void {
+    this.#known[slot] = Math.max(this.#known[slot]!, stamp);
+    this.#stamp = Math.max(this.#stamp, stamp);
+  }
+
+  /** Keeps calls waiting while `work` makes good a loss; what `work` itself calls goes by `passing`. */
+  guard(work: () => Promise<void>): Promise<void> {
+    this.#gate ??= work().finally(() => (this.#gate = undefined));
+    return this.#gate;
+  }
+
+  /** A call of the work behind the gate. */
+  async passing(name: ScriptName, slot: number, args: readonly Argument[], lane: Lane): Promise<Answer> {
+    const answer = this.#read(slot, await this.#once(name, slot, args, lane, ''));
+    if (answer instanceof Refusal) throw new Error(`${name} was refused: ${answer.reason}`);
+    return answer;
+  }
+
+  async #persist(
+    name: ScriptName,
+    slot: number,
+    args: readonly Argument[],
+    lane: Lane,
+    floor: number,
+    failed: unknown,
+  ): Promise<Answer | Refusal> {
+    const until = performance.now() + this.#withinMs;
+    let error = failed;
+    // The first attempt may have been heard: where it was, what it told is later than this.
+    let again: Argument = '';
+    for (;;) {
+      if (error !== undefined) {
+        if (!isPassing(error)) throw asUnavailable(error);
+        const lost = lossIn(error);
+        if (lost !== undefined) await within(this.onLoss(lost), until);
+        else {
+          again = floor;
+          if (performance.now() >= until) throw asUnavailable(error);
+          this.#connections.refresh();
+          await new Promise((resolve) => setTimeout(resolve, WAIT_BETWEEN_MS));
+        }
+      }
+      if (this.#gate) await within(this.#gate, until);
+      try {
+        return this.#read(slot, await this.#once(name, slot, args, lane, again));
+      } catch (caught) {
+        error = caught;
+        if (performance.now() >= until) throw asUnavailable(caught);
+      }
+    }
+  }
+
+  #once(
+    name: ScriptName,
+    slot: number,
+    args: readonly Argument[],
+    lane: Lane,
+    again: Argument,
+  ): Promise<unknown> {
+    const whole = [
+      this.epoch,
+      this.#latest,
+      this.#stamp,
+      this.#known[slot]!,
+      this.#clock?.now() ?? '',
+      again,
+      this.origin,
+      ...args,
+    ];
+    const script = scriptNamed(name);
+    const key = this.keys.clock(slot);
+    return lane === 'kills'
+      ? this.#connections.runKill(script, key, whole)
+      : this.#connections.run(script, key, whole);
+  }
+
+  #read(slot: number, reply: unknown): Answer | Refusal {
+    const [status, now, stamp, ...answer] = reply as [number, number, number, ...unknown[]];
+    this.#learn(slot, now, stamp);
+    return status === 1 ? answer : new Refusal(answer[0] as RefusalReason, answer[1] as string);
+  }
+
+  #learn(slot: number, now: number, stamp: number): void {
+    if (now > this.#latest) this.#latest = now;
+    if (stamp > this.#stamp) this.#stamp = stamp;
+    if (stamp > this.#known[slot]!) this.#known[slot] = stamp;
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What a slot that lost something, or is of another epoch, answers. */
+const lossIn = (error: unknown): string | undefined =>
+  /^(?:LOST|EPOCH) /.test(messageOf(error)) ? messageOf(error) : undefined;
+
+/** Faults that pass by themselves: a broken connection, a failover, a server that is still loading. */
+const PASSING =
+  /^(?:LOST|EPOCH|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|UNBLOCKED) |Connection is closed|writeable|ECONN|EPIPE|ETIMEDOUT|timed out|max retries|Failed to refresh|redirections|isn't ready|None of startup nodes|All sentinels/i;
+
+const isPassing = (error: unknown): boolean =>
+  !(error instanceof StoreUnavailable) && PASSING.test(messageOf(error));
+
+export const asUnavailable = (error: unknown): StoreUnavailable =>
+  error instanceof StoreUnavailable
+    ? error
+    : new StoreUnavailable(`Redis did not do it: ${messageOf(error)}`, { cause: error });
+
+/** @throws StoreUnavailable where that takes longer than until `until` (of `performance.now`). */
+async function within(work: Promise<void>, until: number): Promise<void> {
+  let overdue: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    overdue = setTimeout(
+      () => reject(new StoreUnavailable('what the store has lost is being made good')),
+      Math.max(0, until - performance.now()),
+    );
+  });
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(overdue);
+  }
+}

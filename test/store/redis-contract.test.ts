@@ -1,0 +1,9 @@
+// The store's contract on one Redis.
+import { describeStore } from '../contract/store.js';
+import { StandaloneRedis } from '../fixtures/redis/standalone.js';
+import { redisHarness } from './redis-harness.js';
+
+describeStore(
+  'Redis',
+  redisHarness(() => StandaloneRedis.start()),
+);
