@@ -12,6 +12,12 @@ import { spawnSync } from 'node:child_process';
 /** @type {readonly Part[]} */
 export const parts = [
   {
+    name: 'nginx',
+    probe: ['nginx', '-v'],
+    apt: ['nginx-light'],
+    neededBy: 'test/deploy/proxy.test.ts (the proxy of docker-compose.yml)',
+  },
+  {
     name: 'redis-server',
     probe: ['redis-server', '--version'],
     apt: ['redis-server', 'redis-sentinel', 'redis-tools'],

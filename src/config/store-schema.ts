@@ -19,7 +19,7 @@ const serverName = z
   .regex(/^(?=.{1,253}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a host name such as redis.example')
   .refine((name) => isIP(name) === 0, 'must be a host name, not an address');
 
-export const tlsShape = {
+const tlsShape = {
   ca_file: text().optional().describe("the authorities that vouch for Redis, PEM; Node's own when absent"),
   certificate_file: text().optional().describe('our certificate, PEM, for a Redis that asks for one'),
   key_file: text().optional().describe('the private key of certificate_file, PEM'),
