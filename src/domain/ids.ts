@@ -64,6 +64,12 @@ export const leaseSlot = (id: LeaseId): number => fromBase32(id.slice(16, 18));
 
 /** 16 characters, 80 bits: the part of a lease's name that nobody can guess. */
 export const chance = (): string => randomText(16);
+/** Names the loan of a lease to a sweeper, and tells when it began (milliseconds). */
+export const loanName = (now: number): string => `loan_${base32(now, 10)}${chance()}`;
+/** When the loan began; of what is no such name, before all time. */
+export const loanTime = (name: string): number =>
+  name.startsWith('loan_') ? fromBase32(name.slice(5, 15)) : 0;
+
 /** Time first, so that an index over them grows at its end. */
 export const requestId = (now = Date.now()): RequestId =>
   `req_${base32(now, 10)}${randomText(12)}` as RequestId;

@@ -33,6 +33,8 @@ export async function mintExternal(
 
   const lease = await broker.store.activateLease(reserved.id, {}, entry);
   if (lease instanceof Refusal) {
+    // A store that has lost the reservation has nothing to find the credential by: it is killed here and now.
+    if (lease.reason === 'lease_unknown') await minter.revoke(reserved);
     broker.wake();
     return lease;
   }

@@ -145,6 +145,14 @@ test('whose broker died during the mint is found by its lease, and killed', asyn
   expect(target.accounts.size).toBe(0);
 });
 
+test('whose reservation the store has lost is killed by whoever minted it', async () => {
+  const { activateLease } = broker.store;
+  const lost = () => Promise.resolve(new Refusal('lease_unknown', 'the store was restored'));
+  broker = { ...broker, store: { ...scene.store, activateLease: lost as unknown as typeof activateLease } };
+  expect(await issue()).toMatchObject({ reason: 'lease_unknown' });
+  expect([target.accounts.size, target.attempts.length]).toEqual([0, 1]);
+});
+
 test('is not renewed: what is at the target would keep its own end', async () => {
   const { lease } = await granted();
   const entry = new AuditEntry(requestId(), 'lease.renew');

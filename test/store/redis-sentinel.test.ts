@@ -1,9 +1,9 @@
 // The store's contract, and a few random lives, on a master that every kill waits for a replica of, under sentinels.
 import { describeStoreModel } from '../contract/store-model.js';
 import { describeStore } from '../contract/store.js';
-import { RedisSentinel } from '../fixtures/redis/sentinel.js';
+import { SentinelRedis } from '../fixtures/redis/sentinel.js';
 import { redisHarness } from './redis-harness.js';
 
-const harness = redisHarness(() => RedisSentinel.start(), { minReplicas: 1 });
+const harness = redisHarness(() => SentinelRedis.start(), { minReplicas: 1 });
 describeStore('Redis Sentinel', harness);
 describeStoreModel('Redis Sentinel', harness, { numRuns: 5, atMostMs: 8_000 });

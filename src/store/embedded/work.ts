@@ -1,7 +1,7 @@
 // What time alone does, and the work of killing external credentials, lent out for a limited time.
 import { AuditEntry } from '../../audit/entry.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
-import { chance, requestId } from '../../domain/ids.js';
+import { loanName, loanTime, requestId } from '../../domain/ids.js';
 import type { LeaseState } from '../../domain/lease.js';
 import { LEASE_TRANSITIONS, settledAs } from '../../domain/lease.js';
 import type { ClaimedLease, Retention, Settlement, Swept, WorkStore } from '../store.js';
@@ -128,12 +128,12 @@ export class Work implements WorkStore {
       return this.#ledger.db
         .sql("SELECT * FROM lease WHERE state = 'revoking' AND due_at <= ? ORDER BY due_at LIMIT ?")
         .all(now, limit)
-        .map((row) => this.#lend(row, now + windowMs));
+        .map((row) => this.#lend(row, now, now + windowMs));
     });
   }
 
-  #lend(row: Row, until: number): ClaimedLease {
-    const claim = chance();
+  #lend(row: Row, now: number, until: number): ClaimedLease {
+    const claim = loanName(now);
     this.#ledger.db.sql('UPDATE lease SET due_at = ?, claim = ? WHERE n = ?').run(until, claim, row['n']!);
     const sealed = row['sealed_secret'];
     return {
@@ -164,9 +164,11 @@ export class Work implements WorkStore {
       );
       return;
     }
-    if (settlement.kind === 'confirmed' && now < mintDeadline) {
-      // A late mint may still come to be after this kill: once more when it no longer can.
-      db.sql('UPDATE lease SET claim = NULL, due_at = ? WHERE n = ?').run(mintDeadline, row['n']!);
+    if (settlement.kind === 'confirmed' && loanTime(String(row['claim'])) < mintDeadline) {
+      // A late mint may have come to be after a kill that began before its deadline, whenever that was confirmed:
+      // once more when it no longer can.
+      const dueAt = Math.max(mintDeadline, now);
+      db.sql('UPDATE lease SET claim = NULL, due_at = ? WHERE n = ?').run(dueAt, row['n']!);
       return;
     }
     const change = settlement.kind === 'confirmed' ? 'confirm' : 'give_up';

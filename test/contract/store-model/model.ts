@@ -33,6 +33,8 @@ export interface ModelLease {
   /** Not to be claimed before. */
   dueAt: number;
   claim?: string;
+  /** When it was lent out last. */
+  lentAt?: number;
 }
 
 export const inTree = (root: string, id: string): boolean => id === root || id.startsWith(`${root}.`);
@@ -162,7 +164,9 @@ export class StoreModel {
 
   confirm(lease: ModelLease): void {
     delete lease.claim;
-    if (lease.mintDeadline !== undefined && this.now < lease.mintDeadline) lease.dueAt = lease.mintDeadline;
+    // A mint that came after the kill had begun is not killed by it, whenever that was confirmed.
+    if (lease.mintDeadline !== undefined && lease.lentAt! < lease.mintDeadline)
+      lease.dueAt = Math.max(lease.mintDeadline, this.now);
     else {
       const state = this.endOf(lease)!.cause === 'ttl' ? 'expired' : 'revoked';
       lease.settled = { state, at: this.now };

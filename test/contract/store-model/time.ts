@@ -26,6 +26,7 @@ export const claimDue = command(
     for (const { lease, claim } of claimed) {
       const lent = model.leases.get(lease.id)!;
       lent.claim = claim;
+      lent.lentAt = model.now;
       lent.dueAt = model.now + windowMs;
     }
   },

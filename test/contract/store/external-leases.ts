@@ -234,6 +234,20 @@ export function describeExternalLeases(begin: () => Promise<Scene>): void {
       expect(await scene.standing(slow!.lease.id)).toBe('revoked');
     });
 
+    it('is done once more where it began before the mint’s deadline, however late it was confirmed', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const { id } = await scene.reserve('run-1');
+      await scene.closeTask('run-1');
+      const [early] = await scene.due(10 * MINUTE_MS);
+      scene.clock.advance(MINT_DEADLINE_MS);
+      expect(await scene.settle(early!)).toBe(true);
+      expect(await scene.standing(id)).toBe('revoking');
+      const [late] = await scene.due();
+      await scene.settle(late!);
+      expect(await scene.standing(id)).toBe('revoked');
+    });
+
     it('never lends one credential to two who ask at the same time', async () => {
       const scene = await begin();
       await scene.task('run-1');
