@@ -2,12 +2,41 @@
 import type { AuditEvent } from '../../src/audit/event.js';
 import { systemClock } from '../../src/domain/clock.js';
 import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
+import type { Store } from '../../src/store/store.js';
+import { openRedisStore } from '../../src/store/redis/redis-store.js';
 import { TERMS } from '../contract/store/harness.js';
+import type { RedisDeployment } from '../fixtures/redis/deployment.js';
 import type { Acknowledged } from './ledger.js';
 
 /** In the order of their sequence, read from what a broker left behind. */
 export async function embeddedRecord(path: string): Promise<AuditEvent[]> {
   const store = openEmbeddedStore({ path, clock: systemClock(), ...TERMS });
+  try {
+    return (await store.auditEvents({ limit: Number.MAX_SAFE_INTEGER })).toReversed();
+  } finally {
+    await store.close();
+  }
+}
+
+/** The store that brokers share, as one more broker opens it: it knows nothing but what is there. */
+export const redisStore = (redis: RedisDeployment): Promise<Store> =>
+  openRedisStore({
+    redis: {
+      ...redis.options(),
+      prefix: 'mayfly',
+      minReplicas: 0,
+      replicaTimeoutMs: 1000,
+      commandTimeoutMs: 10_000,
+      dangerouslyWithoutAof: false,
+      dangerouslyWithEviction: false,
+    },
+    ...TERMS,
+    log: { warn: () => {} },
+  });
+
+/** In the order of their sequence. */
+export async function redisRecord(redis: RedisDeployment): Promise<AuditEvent[]> {
+  const store = await redisStore(redis);
   try {
     return (await store.auditEvents({ limit: Number.MAX_SAFE_INTEGER })).toReversed();
   } finally {

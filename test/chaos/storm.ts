@@ -1,5 +1,6 @@
 // Callers at work at several brokers at once, until somebody says stop; what a crash may do to a request is borne with.
 import type { BrokerProcess } from '../fixtures/broker-process.js';
+import { until } from '../fixtures/until.js';
 import type { Callers } from './callers.js';
 import type { Ledger } from './ledger.js';
 
@@ -29,6 +30,22 @@ export async function storm({ ledger, callers, broker, isOver }: Weather): Promi
     }
   };
   await Promise.all(Array.from({ length: HANDS }, hand));
+}
+
+/** A storm that lasts as long as what is done in it. */
+export async function stormDuring(
+  weather: Omit<Weather, 'isOver'>,
+  work: () => Promise<void>,
+): Promise<void> {
+  let isOver = false;
+  const working = work().finally(() => (isOver = true));
+  await Promise.all([storm({ ...weather, isOver: () => isOver }), working]);
+}
+
+/** Resolves after so many answers more. */
+export async function answersLater({ counts }: Ledger, more: number, withinMs = 20_000): Promise<void> {
+  const enough = counts.answers + more;
+  await until(`${more} more answers`, () => counts.answers >= enough, { withinMs, everyMs: 2 });
 }
 
 const isBroken = (error: unknown): boolean =>
