@@ -1,5 +1,4 @@
 // What the members of a Redis store say against each other.
-import { showDuration } from '../domain/duration.js';
 import type { StoreDraft } from './draft.js';
 import type { Path } from './mistakes.js';
 
@@ -35,7 +34,6 @@ export function storeContradictions(
   }
 
   tlsContradictions(store, has, say);
-  timeContradictions(store, has, refuse);
 }
 
 function tlsContradictions(
@@ -55,19 +53,5 @@ function tlsContradictions(
     ['key_file', 'certificate_file'],
   ] as const) {
     if (has('tls', one) && !has('tls', other)) say(['store', 'tls', one], `needs ${other} beside it`);
-  }
-}
-
-/** A wait for replicas that the call's own timeout cuts off would never be told how it ended. */
-function timeContradictions(
-  { min_replicas: replicas = 0, replica_timeout: wait, command_timeout: call }: StoreDraft,
-  has: (...path: string[]) => boolean,
-  refuse: (name: string, message: string) => void,
-): void {
-  if (replicas === 0 || wait === undefined || call === undefined || wait < call) return;
-  if (has('replica_timeout')) {
-    refuse('replica_timeout', `must be shorter than command_timeout (${showDuration(call)})`);
-  } else {
-    refuse('command_timeout', `must be longer than replica_timeout (${showDuration(wait)})`);
   }
 }

@@ -5,9 +5,11 @@ import { describe, expect, test } from '@jest/globals';
 import { LEASE_TRANSITIONS } from '../../src/domain/lease.js';
 import { SCHEMA } from '../../src/store/embedded/schema.js';
 
-const pages = ['README.md', ...readdirSync('docs').map((name) => path.join('docs', name))].filter((name) =>
-  name.endsWith('.md'),
-);
+const pages = [
+  'README.md',
+  'deploy/README.md',
+  ...readdirSync('docs').map((name) => path.join('docs', name)),
+].filter((name) => name.endsWith('.md'));
 const read = (page: string): string => readFileSync(page, 'utf8');
 
 /** As GitHub makes them of headings. */
