@@ -6,6 +6,7 @@ import type { Store } from '../../src/store/store.js';
 import { openRedisStore } from '../../src/store/redis/redis-store.js';
 import { TERMS } from '../contract/store/harness.js';
 import type { RedisDeployment } from '../fixtures/redis/deployment.js';
+import { QUIET, redisOptions } from '../store/redis-harness.js';
 import type { Acknowledged } from './ledger.js';
 
 /** In the order of their sequence, read from what a broker left behind. */
@@ -20,19 +21,7 @@ export async function embeddedRecord(path: string): Promise<AuditEvent[]> {
 
 /** The store that brokers share, as one more broker opens it: it knows nothing but what is there. */
 export const redisStore = (redis: RedisDeployment): Promise<Store> =>
-  openRedisStore({
-    redis: {
-      ...redis.options(),
-      prefix: 'mayfly',
-      minReplicas: 0,
-      replicaTimeoutMs: 1000,
-      commandTimeoutMs: 10_000,
-      dangerouslyWithoutAof: false,
-      dangerouslyWithEviction: false,
-    },
-    ...TERMS,
-    log: { warn: () => {} },
-  });
+  openRedisStore({ redis: redisOptions(redis), ...TERMS, log: QUIET });
 
 /** In the order of their sequence. */
 export async function redisRecord(redis: RedisDeployment): Promise<AuditEvent[]> {
