@@ -14,13 +14,15 @@ export interface ModelRuns {
   readonly numRuns: number;
   /** No run begins after this. */
   readonly atMostMs: number;
+  /** Commands in a run, for a store in which each takes its time. */
+  readonly maxCommands?: number;
 }
 
 /** A failure prints its seed and path: give both to `fc.assert` to see it again. */
 export function describeStoreModel(
   name: string,
   harness: StoreHarness,
-  { numRuns, atMostMs }: ModelRuns,
+  { numRuns, atMostMs, maxCommands = 80 }: ModelRuns,
 ): void {
   describe(`the ${name} store against the model`, () => {
     afterEach(() => harness.close());
@@ -29,7 +31,7 @@ export function describeStoreModel(
       'does what the model says, whatever happens in whatever order',
       async () => {
         await fc.assert(
-          fc.asyncProperty(commands, async (run) => {
+          fc.asyncProperty(commands(maxCommands), async (run) => {
             const leaseMs = HOUR_MS;
             const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
             const model = new StoreModel(leaseMs);

@@ -3,4 +3,8 @@ import { describeStoreModel } from '../contract/store-model.js';
 import { StandaloneRedis } from '../fixtures/redis/standalone.js';
 import { redisHarness } from './redis-harness.js';
 
-describeStoreModel('Redis', redisHarness(() => StandaloneRedis.start()), { numRuns: 25, atMostMs: 15_000 });
+describeStoreModel(
+  'Redis',
+  redisHarness(() => StandaloneRedis.start()),
+  { numRuns: 25, atMostMs: 15_000 },
+);

@@ -6,4 +6,4 @@ import { redisHarness } from './redis-harness.js';
 
 const harness = redisHarness(() => SentinelRedis.start(), { minReplicas: 1 });
 describeStore('Redis Sentinel', harness);
-describeStoreModel('Redis Sentinel', harness, { numRuns: 5, atMostMs: 8_000 });
+describeStoreModel('Redis Sentinel', harness, { numRuns: 4, atMostMs: 15_000, maxCommands: 25 });

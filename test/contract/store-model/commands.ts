@@ -32,7 +32,8 @@ const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
   [2, crash],
 ];
 
-export const commands = fc.commands(
-  WEIGHTS.flatMap(([weight, one]) => Array.from({ length: weight }, () => one)),
-  { maxCommands: 80, size: 'max' },
-);
+export const commands = (maxCommands: number) =>
+  fc.commands(
+    WEIGHTS.flatMap(([weight, one]) => Array.from({ length: weight }, () => one)),
+    { maxCommands, size: 'max' },
+  );

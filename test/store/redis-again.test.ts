@@ -1,0 +1,146 @@
+// A connection that breaks after Redis has carried out a transition: it is said again, and has happened once.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { sha256 } from '../../src/domain/digest.js';
+import { Refusal } from '../../src/domain/refusal.js';
+import { openRedisStore } from '../../src/store/redis/redis-store.js';
+import type { Store } from '../../src/store/store.js';
+import { SettableClock, TERMS } from '../contract/store/harness.js';
+import {
+  AGENT,
+  entry,
+  externalRequest,
+  granted,
+  newTask,
+  OPERATOR,
+  PLANNER,
+  reasonOf,
+  select,
+  signingKey,
+  taskId,
+  tokenRequest,
+} from '../contract/store/scene.js';
+import { BrokenWire } from '../fixtures/redis/broken-wire.js';
+import { hasRedis } from '../fixtures/redis/presence.js';
+import { StandaloneRedis } from '../fixtures/redis/standalone.js';
+import { QUIET, redisOptions } from './redis-harness.js';
+
+let redis: StandaloneRedis;
+let wire: BrokenWire;
+let store: Store;
+const clock = new SettableClock();
+
+beforeAll(async () => {
+  if (!hasRedis) return;
+  redis = await StandaloneRedis.start();
+  wire = await BrokenWire.start(redis.server.address);
+});
+afterAll(async () => {
+  await wire?.close();
+  await redis?.close();
+});
+beforeEach(async () => {
+  if (!hasRedis) return;
+  const servers = { mode: 'standalone', ...wire.address, database: 0 } as const;
+  store = await openRedisStore({ redis: redisOptions(redis, { servers }), ...TERMS, clock, log: QUIET });
+  granted(await store.openTask(newTask('run-1'), entry()));
+});
+afterEach(async () => {
+  await store?.close();
+  await redis?.flush();
+});
+
+type Call = (written: ReturnType<typeof entry>) => Promise<unknown>;
+const lease = async () => granted(await store.issueLease(tokenRequest('run-1'), entry()));
+const reserved = async () => granted(await store.reserveLease(externalRequest('run-1'), entry()));
+
+const TRANSITIONS: [string, (prepared: { token: string; external: string }) => Call][] = [
+  ['an opening', () => (e) => store.openTask(newTask('run-2'), e)],
+  [
+    'an extension',
+    () => (e) =>
+      store.extendTask(taskId('run-1'), { deadline: clock.now() + 900_000, maxTtlMs: 3_600_000 }, e),
+  ],
+  ['a closing', () => (e) => store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, e)],
+  ['an issuance', () => (e) => store.issueLease(tokenRequest('run-1'), e)],
+  ['a reservation', () => (e) => store.reserveLease(externalRequest('run-1'), e)],
+  [
+    'an activation',
+    ({ external }) =>
+      (e) =>
+        store.activateLease(external as never, {}, e),
+  ],
+  [
+    'an abandoned mint',
+    ({ external }) =>
+      (e) =>
+        store.abandonLease(external as never, 'mint_failed', e),
+  ],
+  [
+    'a renewal',
+    ({ token }) =>
+      (e) =>
+        store.renewLease(token as never, { agent: AGENT, ttlMs: 400_000, policyDigest: 'p' }, e),
+  ],
+  [
+    'a release',
+    ({ token }) =>
+      (e) =>
+        store.revoke({ select: select('lease', token), by: AGENT }, e),
+  ],
+  ['a kill of a task', () => (e) => store.revoke({ select: select('task', 'run-1'), by: OPERATOR }, e)],
+  ['a kill of an agent', () => (e) => store.revoke({ select: select('agent', AGENT), by: OPERATOR }, e)],
+  ['a new signing key', () => (e) => store.addSigningKey(signingKey('k', 5), e)],
+  ['an event', () => (e) => store.record(e, { outcome: 'failed' })],
+];
+
+describe.each(TRANSITIONS)('%s whose answer was lost', (_name, prepare) => {
+  (hasRedis ? test : test.skip)('is answered as if nothing had been, and is on record once', async () => {
+    const call = prepare({ token: (await lease()).id, external: (await reserved()).id });
+    const written = entry('request');
+    const before = wire.swallowed;
+    const leases = (await store.listLeases({ limit: 99 })).length;
+    wire.swallowAnswerTo(written.requestId);
+    const result = await call(written);
+    expect(wire.swallowed).toBe(before + 1);
+    expect(result).not.toBeInstanceOf(Refusal);
+    expect(result).not.toBe(false);
+    expect(written.concluded).toBe(true);
+    expect(await store.auditEvents({ request: written.requestId, limit: 9 })).toHaveLength(1);
+    const issued = /issuance|reservation/.test(_name) ? 1 : 0;
+    expect(await store.listLeases({ limit: 99 })).toHaveLength(leases + issued);
+  });
+});
+
+(hasRedis ? describe : describe.skip)('of a call whose answer was lost', () => {
+  test('a refusal is said once more, and is on record once', async () => {
+    const written = entry('request');
+    wire.swallowAnswerTo(written.requestId);
+    expect(reasonOf(await store.issueLease(tokenRequest('run-9'), written))).toBe('task_unknown');
+    expect(await store.auditEvents({ request: written.requestId, limit: 9 })).toHaveLength(1);
+  });
+
+  test('the first use of a replay key stays the first', async () => {
+    wire.swallowAnswerTo(sha256('jti-1'));
+    expect(await store.once('jti-1', clock.now() + 60_000)).toBe(true);
+    expect(await store.once('jti-1', clock.now() + 60_000)).toBe(false);
+  });
+
+  test('a lifted quarantine is lifted', async () => {
+    await store.revoke({ select: select('agent', AGENT), by: OPERATOR, quarantine: true }, entry());
+    const written = entry('request');
+    wire.swallowAnswerTo(written.requestId);
+    expect(await store.liftQuarantine(AGENT, written)).toMatchObject({ agent: AGENT });
+    expect(await store.quarantines()).toEqual([]);
+  });
+
+  test('a settlement counts once, and is true', async () => {
+    const { id } = granted(await store.activateLease((await reserved()).id, {}, entry()));
+    await store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());
+    await store.sweep(10);
+    const [claimed] = await store.claimDue(10, 60_000);
+    wire.swallowAnswerTo(claimed!.claim);
+    expect(await store.settle(id, claimed!.claim, { kind: 'confirmed' })).toBe(true);
+    expect((await store.readLease(id))?.state).toBe('revoked');
+    expect((await store.readTask(taskId('run-1')))?.state).toBe('settled');
+  });
+});

@@ -1,0 +1,210 @@
+// Several brokers on one Redis: what one does the others know, and what the store loses they give back.
+import { cpSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { openRedisStore } from '../../src/store/redis/redis-store.js';
+import type { News, Store } from '../../src/store/store.js';
+import { TERMS } from '../contract/store/harness.js';
+import {
+  AGENT,
+  entry,
+  granted,
+  newTask,
+  OPERATOR,
+  OTHER_AGENT,
+  PLANNER,
+  reasonOf,
+  select,
+  signingKey,
+  taskId,
+  tokenRequest,
+} from '../contract/store/scene.js';
+import { hasRedis } from '../fixtures/redis/presence.js';
+import { StandaloneRedis } from '../fixtures/redis/standalone.js';
+import { until } from '../fixtures/until.js';
+import { QUIET, redisOptions } from './redis-harness.js';
+
+let redis: StandaloneRedis;
+let here: Store;
+let there: Store;
+
+const broker = (): Promise<Store> => openRedisStore({ redis: redisOptions(redis), ...TERMS, log: QUIET });
+
+beforeAll(async () => {
+  if (hasRedis) redis = await StandaloneRedis.start();
+});
+afterAll(() => redis?.close());
+beforeEach(async () => {
+  if (!hasRedis) return;
+  [here, there] = [await broker(), await broker()];
+  granted(await here.openTask(newTask('run-1'), entry()));
+});
+afterEach(async () => {
+  await here?.close();
+  await there?.close();
+  await redis?.flush();
+});
+
+const issue = (store: Store, overrides = {}) => store.issueLease(tokenRequest('run-1', overrides), entry());
+const close = (store: Store) =>
+  store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());
+const events = async (action: string) =>
+  (await here.auditEvents({ limit: 200 })).filter((event) => event.action === action);
+
+(hasRedis ? describe : describe.skip)('two brokers on one Redis', () => {
+  test('refuse at once what the other has closed, though they remember the task as open', async () => {
+    expect((await there.recallTask(taskId('run-1')))?.state).toBe('open');
+    granted(await issue(there));
+    await close(here);
+    expect(reasonOf(await issue(there))).toBe('task_closed');
+    await until(
+      'the other has heard of it',
+      async () => (await there.recallTask(taskId('run-1')))?.state === 'settled',
+    );
+  });
+
+  test('hear of kills, closed tasks and signing keys of the other', async () => {
+    const told: News[] = [];
+    there.watch((news) => told.push(news));
+    await here.revoke({ select: select('agent', AGENT), by: OPERATOR, quarantine: true }, entry());
+    await close(here);
+    await here.addSigningKey(signingKey('k', 1), entry('key.rotate'));
+    await until('all is heard', () => told.length === 3);
+    expect(told.map((news) => (news.kind === 'revocation' ? news.revocation.kind : news.kind))).toEqual([
+      'agent',
+      'task',
+      'signing_keys',
+    ]);
+    expect(reasonOf(await issue(there))).toBe('task_closed');
+    expect(await there.quarantines()).toMatchObject([{ agent: AGENT }]);
+  });
+
+  test('read anew what they missed while their subscription was broken, within moments', async () => {
+    const told: News[] = [];
+    there.watch((news) => told.push(news));
+    // Redis does not publish to a subscriber that it has just cut off; the kill falls into the gap.
+    await redis.server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await here.revoke({ select: select('tool', 'crm'), by: OPERATOR }, entry());
+    await until('the kill is known', () =>
+      told.some((news) => news.kind === 'revocation' && news.revocation.name === 'crm'),
+    );
+  });
+
+  test('see one order of time: what one has seen is not later than what the other does next', async () => {
+    let last = 0;
+    for (let n = 0; n < 40; n++) {
+      const store = n % 2 === 0 ? here : there;
+      const { issuedAt } = granted(await issue(store));
+      expect(issuedAt).toBeGreaterThanOrEqual(last);
+      last = issuedAt;
+    }
+  });
+
+  test('kill with one cut-off: what either issued before the kill was answered is dead, what comes after lives', async () => {
+    for (let n = 0; n < 20; n++) granted(await here.openTask(newTask(`job-${n}`), entry()));
+    const ask = (store: Store, n: number) => store.issueLease(tokenRequest(`job-${n % 20}`), entry());
+    const before = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(n % 2 ? here : there, n)));
+    const racing = Array.from({ length: 40 }, (_, n) => ask(n % 2 ? here : there, n));
+    const kill = await here.revoke({ select: select('agent', AGENT), by: OPERATOR }, entry());
+    const after = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(n % 2 ? here : there, n)));
+    const states = async (leases: Awaited<ReturnType<typeof ask>>[]) =>
+      new Set(await Promise.all(leases.map(async (one) => (await there.readLease(granted(one).id))?.state)));
+    expect(await states(before)).toEqual(new Set(['revoked']));
+    expect(await states(after)).toEqual(new Set(['active']));
+    for (const one of await Promise.all(racing)) {
+      const { id, issuedAt } = granted(one);
+      expect((await there.readLease(id))?.state).toBe(issuedAt <= kill.cutoff ? 'revoked' : 'active');
+    }
+  });
+
+  test('finish a kill that the other began and did not live to conclude', async () => {
+    const lease = granted(await issue(here));
+    const written = entry('revocation.create');
+    const intent = {
+      since: Date.now() - 10_000,
+      id: 'of-one-that-died',
+      select: select('agent', AGENT),
+      by: OPERATOR,
+      requestId: written.requestId,
+      quarantine: true,
+      facts: JSON.stringify({ requestId: written.requestId, action: 'revocation.create', detail: {} }),
+    };
+    await redis.server.cli('HSET', 'mayfly:{s00}:intents', intent.id, JSON.stringify(intent));
+    await Promise.all([here.sweep(100), there.sweep(100)]);
+    expect((await there.readLease(lease.id))?.state).toBe('revoked');
+    expect(reasonOf(await issue(here))).toBe('agent_quarantined');
+    expect(await there.auditEvents({ request: written.requestId, limit: 9 })).toMatchObject([
+      { outcome: 'permitted', detail: { select: `agent:${AGENT}` } },
+    ]);
+    expect(await redis.server.cli('EXISTS', 'mayfly:{s00}:intents')).toBe(0);
+  });
+
+  test('share the sweeping: each thing that is due is done once, whoever comes first', async () => {
+    for (let n = 0; n < 60; n++) granted(await here.openTask(newTask(`due-${n}`, { ttlMs: 1 }), entry()));
+    await until('they are due', async () => (await here.now()) > 0);
+    const swept = await Promise.all([here.sweep(100), there.sweep(100), here.sweep(100)]);
+    const expired = swept.flatMap(({ expiredTasks }) => expiredTasks);
+    expect(new Set(expired).size).toBe(expired.length);
+    await until('all are closed', async () => (await events('task.expire')).length === 60);
+  });
+});
+
+(hasRedis ? describe : describe.skip)('a store that lost what it had told', () => {
+  test('by FLUSHALL, is given back every kill that some broker knows, before anything is issued', async () => {
+    const { epoch } = await here.revocations();
+    await close(here);
+    await here.revoke({ select: select('agent', OTHER_AGENT), by: OPERATOR, quarantine: true }, entry());
+    await here.revoke({ select: select('key', 'key-9'), by: OPERATOR }, entry());
+    await until(
+      'the other knows',
+      async () => (await there.recallTask(taskId('run-1')))?.state === 'settled',
+    );
+    await here.close();
+
+    await redis.flush();
+    expect(reasonOf(await there.openTask(newTask('run-1'), entry()))).toBe('task_closed');
+    granted(await there.openTask(newTask('run-2'), entry()));
+    const asked = (overrides = {}) => there.issueLease(tokenRequest('run-2', overrides), entry());
+    expect(reasonOf(await asked({ agent: OTHER_AGENT }))).toBe('agent_quarantined');
+    expect(reasonOf(await asked({ keyId: 'key-9' }))).toBe('key_revoked');
+    granted(await asked());
+    const known = await there.revocations();
+    expect(known.epoch).not.toBe(epoch);
+    expect(known.entries.map(({ kind, name }) => `${kind}:${name}`).toSorted()).toEqual(
+      [`agent:${OTHER_AGENT}`, 'key:key-9', 'task:run-1'].toSorted(),
+    );
+    here = await broker();
+    expect(await events('store.recover')).toMatchObject([{ outcome: 'permitted', detail: { kills: 3 } }]);
+  });
+
+  test('by a backup that was put back under running brokers, kills once more what it revived', async () => {
+    const lease = granted(await issue(here));
+    const backup = join(redis.server.folder, 'backup');
+    const data = join(redis.server.folder, 'appendonlydir');
+    cpSync(data, backup, { recursive: true });
+    await close(here);
+    await until(
+      'the other knows',
+      async () => (await there.recallTask(taskId('run-1')))?.state === 'settled',
+    );
+
+    await redis.server.kill();
+    rmSync(data, { recursive: true });
+    cpSync(backup, data, { recursive: true });
+    await redis.server.restart();
+    // The server is back, and knows nothing of the closing. Whoever comes first finds it closed all the same.
+    expect(reasonOf(await issue(there))).toBe('task_closed');
+    expect((await there.readLease(lease.id))?.state).toBe('revoked');
+    expect((await there.readTask(taskId('run-1')))?.closed).toMatchObject({ outcome: 'revoked' });
+    rmSync(backup, { recursive: true });
+  });
+
+  test('is unwell while its server is away, and well again by itself', async () => {
+    await redis.server.kill();
+    expect(await here.ailment()).toMatch(/Redis/);
+    await expect(issue(here)).rejects.toThrow(/Redis/);
+    await redis.server.restart();
+    await until('it is well', async () => (await here.ailment()) === undefined);
+    granted(await issue(here));
+  });
+});
