@@ -70,6 +70,14 @@ describe('the tree', () => {
     ]);
   });
 
+  test('has everything of src/ that is not compiled, such as the scripts for Redis', () => {
+    const plain = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((name) =>
+      /\.(?!ts$)\w+$/.test(name),
+    );
+    expect(plain.length).toBeGreaterThan(0);
+    expect(plain.filter((name) => !existsSync(join(tree.root, 'app/dist', name)))).toEqual([]);
+  });
+
   test('has a command that tells its version', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
     expect(await tree.run(['mayfly', '--version'], tree.workingFolder)).toEqual({

@@ -1,20 +1,12 @@
 // The proxy of docker-compose.yml, with its own configuration: any broker, none twice, and streams as they come.
-import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../examples/demo/port.js';
-import { tied } from '../fixtures/tied.js';
-import { until } from '../fixtures/until.js';
-import { composeFile } from './compose-file.js';
-
-const hasNginx = spawnSync('nginx', ['-v'], { stdio: 'ignore' }).status === 0;
-
-/** Whom it runs as: not root, as in its container. */
-const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
+import { type RunningService, hasNginx, startProxy } from './services.js';
 
 /** Stands for a broker: answers by what it is told here, and keeps what it was asked. */
 class Upstream {
@@ -43,32 +35,7 @@ class Upstream {
 let folder = '';
 let url = '';
 let upstreams: Upstream[] = [];
-let stop: () => Promise<unknown>;
-
-/** The service's own command and configuration, with addresses and folders of this machine. */
-async function startProxy(): Promise<void> {
-  const port = await freePort();
-  let configuration = readFileSync('deploy/proxy/nginx.conf', 'utf8')
-    .replace('listen 8420', `listen 127.0.0.1:${port}`)
-    .replaceAll('/tmp/', `${folder}/`);
-  for (const [index, upstream] of upstreams.entries()) {
-    configuration = configuration.replace(`broker-${index + 1}:8420`, `127.0.0.1:${upstream.port}`);
-  }
-  writeFileSync(join(folder, 'nginx.conf'), configuration);
-  const [program = '', ...args] = composeFile().services['proxy']!.entrypoint!.map((word) =>
-    word.replace('/etc/mayfly-proxy/', `${folder}/`),
-  );
-  const child = spawn(...tied(program, args), { stdio: 'ignore', ...user });
-  const ended = new Promise((done) => child.once('exit', (code, signal) => done([code, signal])));
-  stop = () => {
-    child.kill('SIGQUIT');
-    return ended;
-  };
-  url = `http://127.0.0.1:${port}`;
-  const answers = async (): Promise<boolean> => (await fetch(`${url}/healthz`)).ok;
-  await until('the proxy answers', () => answers().catch(() => false));
-  for (const { asked } of upstreams) asked.length = 0;
-}
+let proxy: RunningService;
 
 const asked = (): string[] => upstreams.flatMap((upstream) => upstream.asked);
 
@@ -83,14 +50,16 @@ async function otherPort(): Promise<number> {
 (hasNginx ? describe : describe.skip)('the proxy', () => {
   beforeEach(async () => {
     folder = mkdtempSync(join(tmpdir(), 'mayfly-proxy-'));
-    chmodSync(folder, 0o777);
     upstreams = [new Upstream(), new Upstream()];
     for (const upstream of upstreams) await upstream.listen(await otherPort());
-    await startProxy();
+    const port = await otherPort();
+    proxy = await startProxy({ folder, port, brokerPorts: upstreams.map((upstream) => upstream.port) });
+    url = `http://127.0.0.1:${port}`;
+    for (const upstream of upstreams) upstream.asked.length = 0;
   });
   afterEach(async () => {
     for (const upstream of upstreams) await upstream.close();
-    expect(await stop()).toEqual([0, null]);
+    expect(await proxy.stop('SIGQUIT')).toEqual([0, null]);
     rmSync(folder, { recursive: true, force: true });
   });
 
