@@ -1,22 +1,20 @@
 // Completion: what it takes until every credential of a task is dead, for tasks of one lease, a thousand and a hundred thousand.
-import { randomBytes } from 'node:crypto';
-import { copyFileSync } from 'node:fs';
-import path from 'node:path';
-import { brokerPlace, buildBroker, startBroker, tokenFor } from './parts/broker.js';
+import { HOUR_MS } from '../src/domain/duration.js';
+import { principalName } from '../src/domain/ids.js';
+import { brokerPlace, buildBroker, startBroker, tokenFor, TRUST_NAME } from './parts/broker.js';
 import { Connection } from './parts/connection.js';
 import { fsyncMs, temporaryFolder } from './parts/folder.js';
 import { leaveServingCore, machine } from './parts/machine.js';
 import { readOptions } from './parts/options.js';
 import { formRequest, jsonRequest } from './parts/request.js';
-import type { SeededTask } from './parts/seed.js';
-import { seed } from './parts/seed.js';
+import { Seeder } from './parts/seed.js';
 import { median } from './parts/statistics.js';
+import { startStore } from './parts/store.js';
 import { printTable } from './parts/table.js';
 
 const SIZES = [1, 1000, 100_000] as const;
-/** Tasks of each size in a round. The large one is the dearest to make, so each round uses the same one again, from a copy. */
+/** Tasks of each size in a round. The large one is the dearest to make. */
 const PER_ROUND: Readonly<Record<(typeof SIZES)[number], number>> = { 1: 5, 1000: 5, 100_000: 1 };
-const FEWEST_ROUNDS = 4;
 const WARM_UPS = 10;
 /** The first lease, the last one and fifty others: introspected one after the other as soon as the task is closed. */
 const ASKED_AT_ONCE = 52;
@@ -24,6 +22,15 @@ const ASKED_AT_ONCE = 52;
 const ASKED_IN_THE_END = 1000;
 const CONNECTIONS_IN_THE_END = 16;
 const GOAL_MS = 10;
+/** Longer than a run takes, so that no lease of it ends by itself. */
+const TTL_MS = HOUR_MS;
+
+interface SeededTask {
+  readonly id: string;
+  readonly leases: number;
+  /** Credentials of some of the leases: the first, the last, and others at random. */
+  readonly credentials: readonly string[];
+}
 
 interface Closed {
   readonly build: string;
@@ -33,37 +40,29 @@ interface Closed {
   readonly allInactiveMs: number;
 }
 
-const { seconds, also } = readOptions(5);
+const { rounds, also, store: kind } = readOptions(['rounds', 'also', 'store']);
 const builds = { mayfly: buildBroker(), ...(also !== undefined && { also }) };
 const folder = temporaryFolder();
 leaveServingCore();
 
-const sealKey = randomBytes(32).toString('base64');
-const place = await brokerPlace(folder, 'broker');
-const sizes = SIZES.flatMap((size) => Array.from({ length: PER_ROUND[size] }, () => size));
-const seeded = await seed(place, {
-  sealKey,
-  tasks: [...sizes, ...Array.from({ length: WARM_UPS }, () => 1)],
-  sample: ASKED_IN_THE_END,
-});
-const measured = seeded.slice(0, sizes.length);
-const warmUps = seeded.slice(sizes.length);
-const pristine = path.join(folder, 'pristine.db');
-copyFileSync(place.database, pristine);
-
+const store = await startStore(kind, folder, 'complete');
+const place = await brokerPlace(folder, 'broker', { store: store.yaml });
+const agent = principalName(TRUST_NAME, 'agent-0');
 const planner = tokenFor('planner');
 const verifier = tokenFor('crm-api');
 const closed: Closed[] = [];
-const rounds = Math.max(FEWEST_ROUNDS, Math.round(seconds));
 let checked = 0;
 for (let round = 0; round < rounds; round++) {
-  for (const [build, dist] of Object.entries(builds)) await closeAll(build, dist);
+  for (const [build, dist] of Object.entries(builds)) await closeAll(`${build}-${round}`, build, dist);
 }
 report();
+await store.stop();
 
-async function closeAll(build: string, dist: string): Promise<void> {
-  copyFileSync(pristine, place.database);
-  const server = await startBroker(place, dist, { env: { MAYFLY_SEAL_KEY: sealKey } });
+async function closeAll(name: string, build: string, dist: string): Promise<void> {
+  const sizes = SIZES.flatMap((size) => Array.from({ length: PER_ROUND[size] }, () => size));
+  const seeded = await seed(name, [...sizes, ...Array.from({ length: WARM_UPS }, () => 1)]);
+  const [measured, warmUps] = [seeded.slice(0, sizes.length), seeded.slice(sizes.length)];
+  const server = await startBroker(place, dist, { env: store.env });
   const connection = await Connection.open(server.url);
   for (const task of warmUps) await close(connection, task);
   for (const task of shuffled(measured)) closed.push({ build, ...(await close(connection, task)) });
@@ -71,6 +70,35 @@ async function closeAll(build: string, dist: string): Promise<void> {
   const last = measured.flatMap(({ credentials }) => credentials.slice(-ASKED_IN_THE_END / measured.length));
   await checkInTheEnd(measured.at(-1)!.credentials.concat(last));
   await server.stop();
+}
+
+async function seed(name: string, sizes: readonly number[]): Promise<SeededTask[]> {
+  const open = await store.open();
+  const seeder = await Seeder.open(open, place.issuer, store.env.MAYFLY_SEAL_KEY);
+  const seeded: SeededTask[] = [];
+  for (const [index, leases] of sizes.entries()) {
+    const id = `${name}-${leases}-${index}`;
+    const taskId = await seeder.openTask(id);
+    const wanted = someNumbers(leases);
+    const credentials: string[] = [];
+    await seeder.issueMany(
+      leases,
+      () => ({ taskId, agent, ttlMs: TTL_MS }),
+      (lease, number) => {
+        if (wanted.has(number)) credentials.push(seeder.credential(lease));
+      },
+    );
+    seeded.push({ id, leases, credentials });
+  }
+  await open.close();
+  return seeded;
+}
+
+/** The first, the last, and as many more as are asked for in the end, or all there are. */
+function someNumbers(leases: number): ReadonlySet<number> {
+  const numbers = new Set([0, leases - 1]);
+  while (numbers.size < Math.min(ASKED_IN_THE_END, leases)) numbers.add(Math.floor(Math.random() * leases));
+  return numbers;
 }
 
 async function close(
@@ -144,7 +172,7 @@ function shuffled<Item>(items: readonly Item[]): Item[] {
 }
 
 function report(): void {
-  console.log(`${machine()}; one page on disk takes ${fsyncMs(folder).toFixed(2)} ms`);
+  console.log(`${machine()}; store: ${kind}; one page on disk takes ${fsyncMs(folder).toFixed(2)} ms`);
   console.log(
     `medians, and the slowest in brackets; of the closed tasks, ${checked} credentials were asked for again\n`,
   );

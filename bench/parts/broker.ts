@@ -1,4 +1,4 @@
-// The broker as people run it: `mayfly serve` of the compiled code, a configuration file, an embedded store on disk.
+// The broker as people run it: `mayfly serve` of the compiled code, a configuration file, a store beside it.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { freePort } from '../../examples/demo/port.js';
@@ -14,9 +14,17 @@ const AUDIENCE = 'mayfly';
 
 export const tokenFor = (subject: string): string => workloadToken(WORKLOAD_ISSUER, subject, AUDIENCE);
 
-const configuration = (url: string): string => `issuer: ${url}
+interface Terms {
+  readonly issuer: string;
+  /** As it stands in the configuration. */
+  readonly store: string;
+  /** More members of the configuration, as lines. */
+  readonly more?: readonly string[];
+}
+
+const configuration = (url: string, { issuer, store, more = [] }: Terms): string => `issuer: ${issuer}
 listen: ${new URL(url).host}
-store: { kind: embedded, path: ./mayfly.db }
+store: ${store}
 trust:
   - name: ${TRUST_NAME}
     kind: oidc
@@ -27,6 +35,7 @@ trust:
     roles:
       agent: { sub: 'agent-*' }
       orchestrator: { sub: planner }
+      operator: { sub: operator }
       verifier: { sub: crm-api, tools: [${TOOL.name}] }
 tools:
   ${TOOL.name}:
@@ -36,22 +45,28 @@ tools:
     max_ttl: 1h
     credential: { kind: jwt }
 keys: { algorithm: ${ALGORITHM} }
-`;
+${more.map((line) => `${line}\n`).join('')}`;
 
 export interface BrokerPlace {
+  readonly name: string;
   readonly folder: string;
   readonly url: string;
-  readonly database: string;
+  readonly issuer: string;
 }
 
-/** A folder with everything that a broker needs, not started yet. */
-export async function brokerPlace(parent: string, name: string): Promise<BrokerPlace> {
+/** A folder with everything that a broker needs, not started yet. Brokers beside the first one have its issuer. */
+export async function brokerPlace(
+  parent: string,
+  name: string,
+  { issuer, ...terms }: Omit<Terms, 'issuer'> & Partial<Pick<Terms, 'issuer'>>,
+): Promise<BrokerPlace> {
   const folder = path.join(parent, name);
   const url = `http://127.0.0.1:${await freePort()}`;
-  mkdirSync(folder);
-  writeFileSync(path.join(folder, 'mayfly.yaml'), configuration(url));
+  mkdirSync(folder, { recursive: true });
+  const given = { ...terms, issuer: issuer ?? url };
+  writeFileSync(path.join(folder, 'mayfly.yaml'), configuration(url, given));
   writeFileSync(path.join(folder, 'workload.jwks.json'), JSON.stringify(publicJwks));
-  return { folder, url, database: path.join(folder, 'mayfly.db') };
+  return { name, folder, url, issuer: given.issuer };
 }
 
 /** Compiles what is in src/: a benchmark of yesterday's code would be worth nothing. */
@@ -60,13 +75,20 @@ export function buildBroker(): string {
   return path.join(root, 'dist');
 }
 
+export interface StartTerms {
+  readonly env: Readonly<Record<string, string>>;
+  readonly nodeOptions?: readonly string[];
+  /** Beside the load generator, and not where servers are. */
+  readonly onAskingCore?: boolean;
+}
+
 export const startBroker = (
-  { folder, url }: BrokerPlace,
+  { name, folder, url }: BrokerPlace,
   dist: string,
-  { nodeOptions = [], env = {} }: { nodeOptions?: readonly string[]; env?: Record<string, string> } = {},
+  { env, nodeOptions = [], onAskingCore = false }: StartTerms,
 ): Promise<Server> =>
   startServer(
-    { name: 'broker', folder, url, ready: '/readyz' },
+    { name, folder, url, ready: '/readyz', onAskingCore },
     [
       ...nodeOptions,
       path.join(dist, 'cli', 'mayfly.js'),

@@ -14,9 +14,17 @@ const canPin: boolean =
 export const pinned = (command: readonly string[]): readonly string[] =>
   canPin ? ['taskset', '-c', SERVING_CORE, ...command] : command;
 
-/** Keeps this process, all threads of it, off the serving core. */
-export function leaveServingCore(): void {
-  if (canPin) spawnSync('taskset', ['-acp', ASKING_CORE, String(process.pid)], { stdio: 'ignore' });
+/** Keeps this process and others, all threads of them, off the serving core. What they start stays off it too. */
+export const leaveServingCore = (...others: readonly number[]): void => keepOn(ASKING_CORE, others);
+
+/** Where nothing is measured: as fast as it can be done. */
+export const useAllCores = (...others: readonly number[]): void =>
+  keepOn(`0-${availableParallelism() - 1}`, others);
+
+function keepOn(cores: string, others: readonly number[]): void {
+  if (!canPin) return;
+  for (const pid of [process.pid, ...others])
+    spawnSync('taskset', ['-acp', cores, String(pid)], { stdio: 'ignore' });
 }
 
 export const machine = (): string =>

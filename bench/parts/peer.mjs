@@ -1,8 +1,9 @@
-// oidc-provider as a token endpoint: client_credentials by private_key_jwt, and a signed access token. Its own adapter, in memory.
+// oidc-provider as a token endpoint: client_credentials by private_key_jwt, and a signed access token. Records in Redis, or in memory.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { redisAdapter } from './redis-adapter.mjs';
 
-const [issuer = '', audience = '', clientNames = '[]', clientJwks = '{}'] = process.argv.slice(2);
+const [issuer = '', audience = '', clientNames = '[]', clientJwks = '{}', redisPort] = process.argv.slice(2);
 const ALGORITHM = 'ES256';
 
 // It warns of Node 20 and of its adapter when it is loaded; the second of these is told where the figures are.
@@ -11,6 +12,7 @@ const { Provider } = await import('oidc-provider');
 
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const provider = new Provider(issuer, {
+  ...(redisPort !== undefined && { adapter: redisAdapter(Number(redisPort)) }),
   clients: JSON.parse(clientNames).map((/** @type {string} */ name) => ({
     client_id: name,
     grant_types: ['client_credentials'],

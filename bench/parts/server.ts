@@ -1,4 +1,4 @@
-// A server in a process of its own, on the serving core: started, waited for, and ended with us.
+// A server in a process of its own, on the serving core if not told otherwise: started, waited for, and ended with us.
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -14,15 +14,24 @@ export interface Server {
 const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 15_000;
 
+interface ServerPlace {
+  readonly name: string;
+  readonly folder: string;
+  readonly url: string;
+  readonly ready: string;
+  readonly onAskingCore?: boolean;
+}
+
 /** Runs Node with these arguments; ready once the path answers 200. What it writes goes to a log in the folder. */
 export async function startServer(
-  { name, folder, url, ready }: { name: string; folder: string; url: string; ready: string },
+  { name, folder, url, ready, onAskingCore = false }: ServerPlace,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   const log = path.join(folder, `${name}.log`);
   const output = openSync(log, 'w', 0o600);
-  const [command = '', ...rest] = pinned([process.execPath, ...args]);
+  const run = [process.execPath, ...args];
+  const [command = '', ...rest] = onAskingCore ? run : pinned(run);
   const child = spawn(command, rest, {
     stdio: ['ignore', output, output],
     env: { ...process.env, NODE_ENV: 'production', ...env },
@@ -65,7 +74,7 @@ const answers = (url: string): Promise<boolean> =>
   );
 
 /** Linux: the 14th and 15th fields of `stat`, in hundredths of a second. NaN elsewhere. */
-function cpuSecondsOf(pid: number): number {
+export function cpuSecondsOf(pid: number): number {
   if (process.platform !== 'linux') return NaN;
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
