@@ -18,6 +18,8 @@ interface RecoverOptions extends BrokerOptions {
 }
 
 const PATH = '/v1/recovery';
+/** A broker that has to go through very many tasks takes longer than usual. */
+const WAIT_MS = 45_000;
 
 export function addRecover(program: Command, shell: Shell): void {
   brokerCommand(
@@ -59,7 +61,11 @@ const previewOf = (
   connection: Connection,
   { reason = 'preview', keepTasks }: RecoverOptions,
 ): Promise<Answer<RecoveryPreview>> =>
-  connection.post(PATH, { reason, ...(keepTasks && { keep_tasks: true }) }, { query: { preview: 'true' } });
+  connection.post(
+    PATH,
+    { reason, ...(keepTasks && { keep_tasks: true }) },
+    { query: { preview: 'true' }, waitMs: WAIT_MS },
+  );
 
 /** Somebody who has to recover is not kept from it by a preview that fails. */
 async function confirm(options: RecoverOptions, connection: Connection, shell: Shell): Promise<void> {
@@ -88,14 +94,14 @@ async function recovered(
   body: RecoverBody,
   shell: Shell,
 ): Promise<{ view: RecoveryView; at: number }> {
-  const first = await connection.post<RecoveryView>(PATH, body);
+  const first = await connection.post<RecoveryView>(PATH, body, { waitMs: WAIT_MS });
   const { reason, cutoff } = first.body;
   let last = first;
   let closed = first.body.tasks_closed;
   while (!last.body.done) {
     shell.err(`${count(closed, 'task')} closed so far`);
     try {
-      last = await connection.post<RecoveryView>(PATH, { reason, cutoff });
+      last = await connection.post<RecoveryView>(PATH, { reason, cutoff }, { waitMs: WAIT_MS });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       throw new Failure(error.exit, error.message, [

@@ -16,7 +16,7 @@ import { revoke } from './revoke.js';
 const CLOSE_WITHIN_MS = 2 * SECOND_MS;
 /** How long a preview may count. */
 const COUNT_WITHIN_MS = SECOND_MS;
-const PAGE = 1000;
+const PAGE = 2000;
 /** Closed at a time: enough to share a commit, few enough that issuing goes on beside it. */
 const CLOSED_AT_A_TIME = 100;
 
@@ -137,17 +137,19 @@ async function closeOpened(
   close: Close,
   withinMs: number,
 ): Promise<{ closed: number; done: boolean }> {
-  const until = performance.now() + withinMs;
+  const began = performance.now();
   let closed = 0;
   for await (const page of openTasks(store)) {
     const trees = treesOf(page.filter(({ openedAt }) => openedAt <= cutoff));
+    // What it took to read the page does not count: asking again would read it again, and get no further.
+    const until = performance.now() + withinMs;
     while (trees.length > 0) {
-      // Never without having got anywhere, or asking again would be in vain.
-      if (closed > 0 && performance.now() >= until) return { closed, done: false };
       const some = trees.splice(0, CLOSED_AT_A_TIME);
       const closings = await Promise.all(some.map((tree) => closeTree(tree, close)));
       closed += closings.filter(Boolean).length;
+      if (performance.now() >= until) return { closed, done: false };
     }
+    if (closed > 0 && performance.now() - began >= withinMs) return { closed, done: false };
   }
   return { closed, done: true };
 }

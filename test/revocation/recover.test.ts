@@ -111,7 +111,7 @@ describe.each(HARNESSES)('on the %s store', (_name, harness) => {
     const { cutoff } = answers[0]!;
     const { id } = await scene.issue((await scene.task('newer')).id);
     while (!answers.at(-1)!.done) answers.push(await recovered({ closeWithinMs: 0, cutoff }));
-    expect(answers.length).toBe(3);
+    expect(answers.length).toBe(4);
     expect(answers.slice(1).map((answer) => [answer.cutoff, answer.killed])).toEqual(
       answers.slice(1).map(() => [cutoff, undefined]),
     );
@@ -221,7 +221,7 @@ describe.each(HARNESSES)('on the %s store', (_name, harness) => {
       await scene.task(`run-${n}.part`);
     }
     const answers = await recoveredInSteps();
-    expect([answers.length, answers.reduce((sum, { closed }) => sum + closed, 0)]).toEqual([2, 110]);
+    expect([answers.length, answers.reduce((sum, { closed }) => sum + closed, 0)]).toEqual([3, 110]);
     expect(await open()).toEqual([]);
   });
 });
