@@ -30,6 +30,8 @@ const TOOL = {
 } as unknown as Tool;
 const agent = { name: AGENT, trust: 'cluster', roles: [{ role: 'agent' }] } as unknown as VerifiedPrincipal;
 
+const LOST = new Refusal('lease_unknown', 'the store was restored');
+
 const harness = embeddedHarness();
 let scene: Scene;
 let target: ExternalTarget;
@@ -146,9 +148,7 @@ test('whose broker died during the mint is found by its lease, and killed', asyn
 });
 
 test('whose reservation the store has lost is killed by whoever minted it', async () => {
-  const { activateLease } = broker.store;
-  const lost = () => Promise.resolve(new Refusal('lease_unknown', 'the store was restored'));
-  broker = { ...broker, store: { ...scene.store, activateLease: lost as unknown as typeof activateLease } };
+  broker = { ...broker, store: { ...scene.store, activateLease: () => Promise.resolve(LOST) } };
   expect(await issue()).toMatchObject({ reason: 'lease_unknown' });
   expect([target.accounts.size, target.attempts.length]).toEqual([0, 1]);
 });

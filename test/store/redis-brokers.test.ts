@@ -46,6 +46,9 @@ afterEach(async () => {
 });
 
 const issue = (store: Store, overrides = {}) => store.issueLease(tokenRequest('run-1', overrides), entry());
+const ask = (store: Store, n: number) => store.issueLease(tokenRequest(`job-${n % 20}`), entry());
+const states = async (leases: Awaited<ReturnType<typeof ask>>[]) =>
+  new Set(await Promise.all(leases.map(async (one) => (await there.readLease(granted(one).id))?.state)));
 const close = (store: Store) =>
   store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());
 const events = async (action: string) =>
@@ -102,13 +105,10 @@ const events = async (action: string) =>
 
   test('kill with one cut-off: what either issued before the kill was answered is dead, what comes after lives', async () => {
     for (let n = 0; n < 20; n++) granted(await here.openTask(newTask(`job-${n}`), entry()));
-    const ask = (store: Store, n: number) => store.issueLease(tokenRequest(`job-${n % 20}`), entry());
     const before = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(n % 2 ? here : there, n)));
     const racing = Array.from({ length: 40 }, (_, n) => ask(n % 2 ? here : there, n));
     const kill = await here.revoke({ select: select('agent', AGENT), by: OPERATOR }, entry());
     const after = await Promise.all(Array.from({ length: 40 }, (_, n) => ask(n % 2 ? here : there, n)));
-    const states = async (leases: Awaited<ReturnType<typeof ask>>[]) =>
-      new Set(await Promise.all(leases.map(async (one) => (await there.readLease(granted(one).id))?.state)));
     expect(await states(before)).toEqual(new Set(['revoked']));
     expect(await states(after)).toEqual(new Set(['active']));
     for (const one of await Promise.all(racing)) {

@@ -15,12 +15,17 @@ export interface WorkParts {
   readonly skewMs: number;
 }
 
+/** Forgetting has time: of Redis' and the broker's it takes a third while there is much of it, in small bites, and */
+const BITE = 64;
+const PAUSE_FOR_EACH_MS = 2;
+/** after so long at a time whatever is due comes first again. */
+const FORGET_FOR_MS = 100;
+
 /** What may still be changed in this sweep, by kind. */
 interface Room {
   tasks: number;
   leases: number;
   walked: number;
-  purged: number;
 }
 
 export class Work implements WorkStore {
@@ -34,27 +39,30 @@ export class Work implements WorkStore {
 
   async sweep(limit: number): Promise<Swept> {
     const { slots, revocations } = this.#parts;
-    const keptFor = this.#keptFor;
-    const looks = await slots.askAll('due', keptFor);
+    const looks = await slots.askAll('due', this.#keptFor);
     const finished = looks.some(([, , intents]) => intents === 1) ? await revocations.finish() : 0;
-    const room: Room = { tasks: limit, leases: limit, walked: limit, purged: limit };
+    const room: Room = { tasks: limit, leases: limit, walked: limit };
     const expiredTasks: TaskId[] = [];
     let nextDueAt = Infinity;
-    let cut = false;
-    for (const slot of this.#inTurn()) {
-      const [due, stale] = looks[slot] as [number, number];
+    const inTurn = this.#inTurn();
+    for (const slot of inTurn) {
+      let due = looks[slot]![0] as number;
       if (due >= 0 && due <= slots.latest) {
         expiredTasks.push(...(await this.#doDue(slot, room)));
-        const [next] = await slots.ask('due', slot, keptFor);
-        nextDueAt = Math.min(nextDueAt, (next as number) < 0 ? Infinity : (next as number));
-      } else if (due >= 0) nextDueAt = Math.min(nextDueAt, due);
-      if (stale === 1 && room.purged > 0) await this.#purge(slot, room, keptFor);
-      else if (stale === 1) cut = true;
+        due = (await slots.ask('due', slot, this.#keptFor))[0] as number;
+      }
+      if (due >= 0) nextDueAt = Math.min(nextDueAt, due);
     }
-    const used = (of: keyof Room): number => limit - room[of];
-    const changed =
-      finished + used('tasks') + used('leases') + used('walked') + used('purged') + (cut ? 1 : 0);
-    return { expiredTasks, changed, ...(nextDueAt < Infinity && { nextDueAt }) };
+    const forgotten = await this.#forget(
+      inTurn.filter((slot) => looks[slot]![1] === 1),
+      limit,
+    );
+    const done = 3 * limit - room.tasks - room.leases - room.walked;
+    return {
+      expiredTasks,
+      changed: finished + done + forgotten,
+      ...(nextDueAt < Infinity && { nextDueAt }),
+    };
   }
 
   #inTurn(): number[] {
@@ -84,10 +92,21 @@ export class Work implements WorkStore {
     return expired;
   }
 
-  async #purge(slot: number, room: Room, keptFor: readonly number[]): Promise<void> {
+  /** What is past its retention, a bite of each slot in turn. */
+  async #forget(stale: readonly number[], limit: number): Promise<number> {
     const { slots, skewMs } = this.#parts;
-    const [gone] = await slots.ask('purge', slot, [...keptFor, room.purged, skewMs]);
-    room.purged = Math.max(0, room.purged - (gone as number));
+    const until = performance.now() + FORGET_FOR_MS;
+    let forgotten = 0;
+    for (const slot of stale) {
+      const begun = performance.now();
+      if (begun >= until) return forgotten + 1;
+      const [gone] = await slots.ask('purge', slot, [...this.#keptFor, Math.min(limit, BITE), skewMs]);
+      forgotten += gone as number;
+      const pauseMs = PAUSE_FOR_EACH_MS * (performance.now() - begun);
+      if (stale.length > 1 || (gone as number) >= BITE)
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    }
+    return forgotten;
   }
 
   async claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]> {
