@@ -18,7 +18,7 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:${NODE}-bookworm-slim
-# Nothing below /app is the broker's to change; an embedded store's file and its seal key belong into /var/lib/mayfly.
+# Nothing below /app is the broker's to change; an embedded store's file and its seal key belong in /var/lib/mayfly.
 RUN install -d -o 1000 -g 1000 -m 700 /var/lib/mayfly && ln -s /app/dist/cli/mayfly.js /usr/local/bin/mayfly
 COPY --from=dependencies /app/node_modules /app/node_modules
 COPY --from=build /app/dist /app/dist

@@ -6,7 +6,7 @@ import { duration, listOf, redisUrl, serverAddress, text } from './values.js';
 /** A secret in the file would be read by everybody who may read the file, and by every copy of it. */
 const neverHere = (name: string) =>
   z
-    .never(`does not belong into this file: name a file under ${name}_file, or a variable under ${name}_env`)
+    .never(`does not belong in this file: name a file under ${name}_file, or a variable under ${name}_env`)
     .optional();
 
 const variableName = z

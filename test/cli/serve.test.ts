@@ -116,6 +116,13 @@ describe('what keeps it from starting', () => {
   });
 });
 
+test('--check warns of what is allowed and should not pass in silence', async () => {
+  writeFileSync(file, text().replace(/^store: .*$/m, 'store: { kind: redis, url: redis://redis.example }'));
+  const { exit, out, err } = await command(['serve', '--check', '--config', file]);
+  expect([exit, out]).toEqual([0, expect.stringContaining(`${file} is good`)]);
+  expect(err).toMatch(/^(?:warning: store: .*redis\.example.*\n){2}$/);
+});
+
 test('--check says that a file is good and starts nothing', async () => {
   const { exit, out } = await command(['serve', '--check'], { MAYFLY_CONFIG: file });
   expect([exit, out]).toEqual([0, `${file} is good: http://127.0.0.1:${port}, trust local, tools crm\n`]);

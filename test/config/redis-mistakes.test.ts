@@ -129,11 +129,11 @@ const MISTAKES: readonly (readonly [string, ...string[]])[] = [
   // Secrets.
   [
     `kind: redis, ${AT}, password: hunter2`,
-    '49 store.password: does not belong into this file: name a file under password_file, or a variable under password_env',
+    '49 store.password: does not belong in this file: name a file under password_file, or a variable under password_env',
   ],
   [
     'kind: redis, sentinels: ["a:1"], master: m, sentinel_password: hunter2',
-    '73 store.sentinel_password: does not belong into this file: name a file under sentinel_password_file, or a variable under sentinel_password_env',
+    '73 store.sentinel_password: does not belong in this file: name a file under sentinel_password_file, or a variable under sentinel_password_env',
   ],
   [
     `kind: redis, ${AT}, password_file: F/password.txt, password_env: REDIS_PASSWORD`,

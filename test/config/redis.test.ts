@@ -156,7 +156,7 @@ describe('how long records stay where nothing is said', () => {
     expect((await settingsWith(changed(EMBEDDED, store))).retention).toEqual(retention);
   });
 
-  test('is nobody else’s to say where something is', async () => {
+  test('is what the file says, whatever the store', async () => {
     const text = `lease_retention: 2d\naudit_retention: 1h\n${withStore('kind: redis, url: redis://127.0.0.1')}`;
     expect((await settingsWith(text)).retention).toMatchObject({ leaseMs: 2 * DAY, auditMs: DAY / 24 });
   });
