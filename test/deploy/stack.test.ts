@@ -6,11 +6,20 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../examples/demo/port.js';
 import { hasRedis } from '../fixtures/redis/presence.js';
-import { type RunningService, hasNginx, startBroker, startProxy, startRedis } from './services.js';
+import { until } from '../fixtures/until.js';
+import {
+  type RedisPlace,
+  type RunningService,
+  hasNginx,
+  startBroker,
+  startProxy,
+  startRedis,
+} from './services.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'mayfly-stack-'));
 const secrets = join(folder, 'secrets');
 let url = '';
+let redisPlace: RedisPlace | undefined;
 const brokers: RunningService[] = [];
 const others: RunningService[] = [];
 
@@ -46,6 +55,8 @@ const form = async (
   return (await answer.json()) as Record<string, unknown>;
 };
 
+const readiness = async (): Promise<number> => (await fetch(`${url}/readyz`)).status;
+
 const exchange = (task: string): Promise<Record<string, unknown>> =>
   form('/token', {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -70,9 +81,8 @@ const opened = (id: string): Promise<{ status: number }> =>
     node('deploy/prepare.mjs', secrets);
     const [redisPort, proxyPort, ...brokerPorts] = await portsFor(4);
     url = `http://127.0.0.1:${proxyPort}`;
-    others.push(
-      await startRedis({ folder, port: redisPort!, passwordFile: join(secrets, 'redis-password') }),
-    );
+    redisPlace = { folder, port: redisPort!, passwordFile: join(secrets, 'redis-password') };
+    others.push(await startRedis(redisPlace));
     for (const port of brokerPorts) {
       const place = { folder: join(folder, String(port)), port, redisPort: redisPort!, issuer: url, secrets };
       brokers.push(await startBroker(place));
@@ -108,6 +118,19 @@ const opened = (id: string): Promise<{ status: number }> =>
       const token = String((await exchange('run-2'))['access_token']);
       expect(await isActive(token)).toBe(true);
     }
+  });
+
+  test('is not ready while Redis is down, and is again when it is back, with all that it knew', async () => {
+    const place = redisPlace!;
+    const credential = String((await exchange('run-2'))['access_token']);
+    const [redis] = others.splice(0, 1);
+    await redis!.stop('SIGKILL');
+    await until('it is not ready', async () => (await readiness()) === 503);
+    others.unshift(await startRedis(place));
+    await until('it is ready again', async () => (await readiness()) === 200);
+    expect(await isActive(credential)).toBe(true);
+    expect((await call('/v1/tasks/run-2/complete', 'planner', {})).status).toBe(200);
+    expect(await isActive(credential)).toBe(false);
   });
 
   test('says nothing of its secrets', async () => {
