@@ -1,13 +1,15 @@
 // kill -9 of brokers that share a Redis, at random points under load: the others go on, and nothing is left behind.
 import { expect } from '@jest/globals';
-import { BrokerFleet } from '../fixtures/broker-fleet.js';
+import type { BrokerFleet } from '../fixtures/broker-fleet.js';
+import type { BrokerProcess } from '../fixtures/broker-process.js';
 import { randomFrom, upTo } from '../fixtures/random.js';
 import type { RedisDeployment } from '../fixtures/redis/deployment.js';
 import { until } from '../fixtures/until.js';
 import type { AuditEvent } from '../../src/audit/event.js';
 import { Callers } from './callers.js';
 import { Ledger } from './ledger.js';
-import { issuedAfterEnd, redisRecord, unrecorded } from './record.js';
+import { issuedAfterEnd, redisRecord, toldTwice, unrecorded } from './record.js';
+import { scene } from './scene.js';
 import { answersLater, stormDuring } from './storm.js';
 import { START, examine } from './verdict.js';
 
@@ -17,22 +19,17 @@ const MOST_ANSWERS = 80;
 /** Of a deadline that nobody looked at, because who would have is dead. */
 const MOST_LATE_MS = 2000;
 
-export async function killBrokersOn(start: () => Promise<RedisDeployment>, kills: number): Promise<void> {
-  const seed = Date.now() >>> 0;
-  const random = randomFrom(seed);
-  const ledger = new Ledger();
-  const redis = await start();
-  let fleet: BrokerFleet | undefined;
-  try {
-    fleet = await BrokerFleet.start({ count: BROKERS, redis });
-    const at = fleet;
-    const began = performance.now();
+export function killBrokersOn(start: () => Promise<RedisDeployment>, kills: number): Promise<void> {
+  return scene(start, { count: BROKERS }, async (redis, fleet) => {
+    const seed = Date.now() >>> 0;
+    const random = randomFrom(seed);
+    const ledger = new Ledger();
+    const broker = (): BrokerProcess => fleet.oneOf(random);
     const callers = new Callers(ledger, 'storm', randomFrom(seed + 1));
-    const weather = { ledger, callers, broker: () => at.oneOf(random) };
-    await stormDuring(weather, () => killAtRandom(at, ledger, kills, random));
+    const began = performance.now();
+    await stormDuring({ ledger, callers, broker }, () => killAtRandom(fleet, ledger, kills, random));
     const seconds = (performance.now() - began) / 1000;
-    await at.ready();
-    await examine(ledger, { broker: () => at.oneOf(random), since: START, random });
+    await examine(ledger, { broker, since: START, random });
     await until('no deadline is still to come', () => pastDeadlines(ledger), { withinMs: 5000 });
     const events = await redisRecord(redis);
     const late = lateness(ledger, events);
@@ -43,13 +40,11 @@ export async function killBrokersOn(start: () => Promise<RedisDeployment>, kills
     expect(ledger.wrong).toEqual([]);
     expect(unrecorded(events, ledger.acknowledgements)).toEqual([]);
     expect(issuedAfterEnd(events).after).toEqual([]);
+    expect(toldTwice(events)).toEqual([]);
     expect(new Set(events.map(({ sequence }) => sequence)).size).toBe(events.length);
     expect(late.open).toEqual([]);
     expect(late.longestMs).toBeLessThan(MOST_LATE_MS);
-  } finally {
-    await fleet?.remove();
-    await redis.close();
-  }
+  });
 }
 
 /** One or two at a time, so that one is always up; they come back while the next are killed. */

@@ -80,3 +80,15 @@ export function unrecorded(
     return event?.action !== action || event.outcome !== 'permitted';
   });
 }
+
+/** Requests that were done more than once: a call that is made again after a broken connection must find itself done. */
+export function toldTwice(events: readonly AuditEvent[]): string[] {
+  const told = new Set<string>();
+  const twice: string[] = [];
+  for (const { requestId, action, outcome } of events) {
+    if (outcome !== 'permitted' || action === 'task.expire') continue;
+    if (told.has(requestId)) twice.push(`${action} ${requestId}`);
+    told.add(requestId);
+  }
+  return twice;
+}

@@ -1,4 +1,6 @@
 // The ways in which Redis goes away, and comes back.
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { oneOf } from '../fixtures/random.js';
 import { RedisCluster } from '../fixtures/redis/cluster.js';
 import { SentinelRedis } from '../fixtures/redis/sentinel.js';
@@ -12,6 +14,51 @@ export const serverKilled: Omit<Loss<StandaloneRedis>, 'rounds'> = {
   isGone: true,
   async lose({ server }) {
     await server.kill();
+    return () => server.restart();
+  },
+};
+
+/** It holds still for longer than a call may take: what was sent to it is done afterwards, and was said again meanwhile. */
+export const serverStalled: Omit<Loss<StandaloneRedis>, 'rounds'> = {
+  start: () => StandaloneRedis.start(),
+  isGone: true,
+  async lose({ server }) {
+    server.pause();
+    return async () => {
+      server.resume();
+    };
+  },
+};
+
+/** Everything is gone, and the server goes on as if nothing was. */
+export const serverEmptied: Omit<Loss<StandaloneRedis>, 'rounds'> = {
+  start: () => StandaloneRedis.start(),
+  mayForget: true,
+  mayForgetRecord: true,
+  async lose(redis) {
+    await redis.flush();
+    return async () => {};
+  },
+};
+
+/** It comes back as it was when it died the last time, which is what a backup is. */
+export const serverRestored: Omit<Loss<StandaloneRedis>, 'rounds'> = {
+  start: () => StandaloneRedis.start(),
+  mayForget: true,
+  mayForgetRecord: true,
+  isGone: true,
+  async lose({ server }) {
+    await server.kill();
+    const data = join(server.folder, 'appendonlydir');
+    const [now, backup] = [join(server.folder, 'now'), join(server.folder, 'backup')];
+    cpSync(data, now, { recursive: true });
+    if (existsSync(backup)) {
+      rmSync(data, { recursive: true });
+      cpSync(backup, data, { recursive: true });
+      rmSync(backup, { recursive: true });
+    }
+    cpSync(now, backup, { recursive: true });
+    rmSync(now, { recursive: true });
     return () => server.restart();
   },
 };

@@ -1,7 +1,14 @@
 // Redis dies under load, dozens of times.
 import { test } from '@jest/globals';
 import { loseRedis } from './redis-lost.js';
-import { masterReplaced, nodeReplaced, serverKilled } from './redis-losses.js';
+import {
+  masterReplaced,
+  nodeReplaced,
+  serverEmptied,
+  serverKilled,
+  serverRestored,
+  serverStalled,
+} from './redis-losses.js';
 
 const LIMIT_MS = 600_000;
 
@@ -18,5 +25,20 @@ test(
 test(
   '12 failovers in a cluster with min_replicas: 1: no end is lost',
   () => loseRedis({ ...nodeReplaced, rounds: 12 }),
+  LIMIT_MS,
+);
+test(
+  '12 times held still for longer than a call may take: nothing is lost, and nothing is done twice',
+  () => loseRedis({ ...serverStalled, rounds: 12 }),
+  LIMIT_MS,
+);
+test(
+  '12 times emptied: what brokers saw end stays dead',
+  () => loseRedis({ ...serverEmptied, rounds: 12 }),
+  LIMIT_MS,
+);
+test(
+  '12 times put back to an older backup: what brokers saw end stays dead',
+  () => loseRedis({ ...serverRestored, rounds: 12 }),
   LIMIT_MS,
 );
