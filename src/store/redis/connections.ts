@@ -1,10 +1,11 @@
 // The connections to Redis: one for calls, one for kills, which never queue behind calls, and one for news.
+import type { ConnectionOptions } from 'node:tls';
 import { Cluster, Redis } from 'ioredis';
 import type { ClusterOptions, RedisOptions as ClientOptions } from 'ioredis';
 
 type DNSLookupFunction = NonNullable<ClusterOptions['dnsLookup']>;
 import { StoreUnavailable } from '../store.js';
-import type { RedisOptions } from './options.js';
+import type { RedisOptions, RedisTls } from './options.js';
 import type { Script } from './scripts.js';
 
 export type Client = Redis | Cluster;
@@ -14,6 +15,7 @@ const CONNECT_TIMEOUT_MS = 2_000;
 const LONGEST_RETRY_MS = 500;
 /** How often the nodes of a cluster are asked who has which slots. */
 const REFRESH_MS = 1_000;
+const LOOK_AGAIN_MS = 20;
 
 const retryAfter = (times: number): number => Math.min(20 * 2 ** Math.min(times, 6), LONGEST_RETRY_MS);
 
@@ -27,10 +29,12 @@ export class Connections {
   readonly #lanes: Readonly<Record<Lane, Client>>;
   readonly news: Client;
   #closed = false;
-  /** Called where a server may not be the one that it was: it may have forgotten something. */
-  onReconnect: (why: string) => void = () => {};
-  /** The processes that answered when we last looked. */
+  /** Called where a server is not the one that it was: it may have forgotten something. */
+  onAnotherServer: (why: string) => void = () => {};
+  /** The processes that answered when we last looked, and whether there was a new connection since. */
   #runs = new Set<string>();
+  #unseen = false;
+  #looking: Promise<void> | undefined;
   /** The last thing that a connection complained of. */
   #complaint: string | undefined;
 
@@ -64,18 +68,29 @@ export class Connections {
     for (const client of [...Object.values(this.#lanes), this.news]) await this.#ready(client);
     this.#runs = await this.#runsOfMasters();
     const { calls } = this.#lanes;
-    for (const event of ['ready', '+node', '-node']) calls.on(event, () => void this.#compareRuns());
+    for (const event of ['close', '+node', '-node']) calls.on(event, () => this.#lookAgain());
   }
 
   /** A process that was not there before was started anew, or promoted: what it holds may be older. */
-  async #compareRuns(): Promise<void> {
-    try {
-      const runs = await this.#runsOfMasters();
-      const fresh = [...runs].some((run) => !this.#runs.has(run));
-      this.#runs = runs;
-      if (fresh) this.onReconnect('another server process answers');
-    } catch {
-      // It went away again: the next connection is looked at.
+  #lookAgain(): void {
+    this.#unseen = true;
+    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+  }
+
+  async #look(): Promise<void> {
+    while (this.#unseen && !this.#closed) {
+      this.#unseen = false;
+      try {
+        const runs = await this.#runsOfMasters();
+        const fresh = [...runs].some((run) => !this.#runs.has(run));
+        this.#runs = runs;
+        if (fresh) this.onAnotherServer('another server process answers');
+      } catch {
+        // Nobody is there yet, or went away again.
+        this.#unseen = true;
+        await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+        this.refresh();
+      }
     }
   }
 
@@ -87,6 +102,8 @@ export class Connections {
   /** Runs a script once. What was sent and not answered may or may not have run. */
   async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
     const { calls } = this.#lanes;
+    // Who answers has to be known before anything is asked: the check goes first on every new connection.
+    if (this.#looking) throw new Error("the connection isn't ready: its server is looked at first");
     try {
       return await calls.evalsha(script.sha1, 1, key, ...args);
     } catch (error) {
@@ -160,13 +177,7 @@ export class Connections {
       replyMapping: 'legacy',
       ...(username !== undefined && { username }),
       ...(password && { password: password.reveal() }),
-      ...(tls && {
-        tls: {
-          ...(tls.ca !== undefined && { ca: tls.ca }),
-          ...(tls.serverName !== undefined && { servername: tls.serverName }),
-          ...certificate,
-        },
-      }),
+      ...(tls && { tls: tlsOptions(tls) }),
       connectTimeout: CONNECT_TIMEOUT_MS,
       commandTimeout: commandTimeoutMs + (role === 'kills' ? replicaTimeoutMs : 0),
       keepAlive: 10_000,
@@ -219,6 +230,13 @@ export class Connections {
 
 const dnsLookup: DNSLookupFunction = (address, told) => told(null, address);
 
+const tlsOptions = ({ ca, certificate, key, serverName }: RedisTls): ConnectionOptions => ({
+  ...(ca !== undefined && { ca }),
+  ...(certificate !== undefined && { cert: certificate }),
+  ...(key && { key: key.reveal() }),
+  ...(serverName !== undefined && { servername: serverName }),
+});
+
 function addressOf({ servers, tls }: RedisOptions): ClientOptions {
   if (servers.mode === 'standalone') return { host: servers.host, port: servers.port, db: servers.database };
   if (servers.mode === 'cluster') return {};
@@ -229,7 +247,7 @@ function addressOf({ servers, tls }: RedisOptions): ClientOptions {
     sentinelRetryStrategy: retryAfter,
     ...(sentinelUsername !== undefined && { sentinelUsername }),
     ...(sentinelPassword && { sentinelPassword: sentinelPassword.reveal() }),
-    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls.ca === undefined ? {} : { ca: tls.ca } }),
+    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls) }),
   };
 }
 

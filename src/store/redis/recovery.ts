@@ -12,6 +12,7 @@ import type { Tasks } from './tasks.js';
 import type { WideTerms } from './wide-kill.js';
 
 const MOST_ATTEMPTS = 5;
+const BETWEEN_MS = 20;
 
 export interface RecoveryParts {
   readonly slots: Slots;
@@ -38,6 +39,7 @@ export async function recover(parts: RecoveryParts, why: string): Promise<void> 
       break;
     } catch (error) {
       if (attempt === MOST_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, attempt * BETWEEN_MS));
     }
   }
   // What others wrote back is ours to know, and nobody waits for it.

@@ -66,9 +66,9 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const work = new Work({ slots, revocations, retention, skewMs: clockSkewMs });
     const events = new Events(slots);
     const signing = new SigningKeys(slots, reader);
-    slots.onLoss = (why) => slots.guard(() => recover({ slots, news, tasks, terms, log }, why));
+    slots.recovery = (why) => recover({ slots, news, tasks, terms, log }, why);
     await news.open(counts);
-    connections.onReconnect = (why) => void slots.onLoss(why).catch(() => {});
+    connections.onAnotherServer = (why) => slots.suspect(why);
     return assemble({ connections, slots, tasks, leases, revocations, work, events, signing, reader, news });
   } catch (error) {
     connections.close();

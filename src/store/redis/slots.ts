@@ -42,8 +42,8 @@ export class Slots {
   readonly keys: Keys;
   /** Names this broker among those that share the store, for as long as it runs. */
   readonly origin = randomBytes(6).toString('hex');
-  /** Called where a slot has lost what it once told. Resolves when that is made good. */
-  onLoss: (why: string) => Promise<void> = () => Promise.resolve();
+  /** Makes good what the store has lost: set by whoever knows how. */
+  recovery: (why: string) => Promise<void> = () => Promise.resolve();
   epoch = '';
   readonly #connections: Connections;
   readonly #clock: Clock | undefined;
@@ -52,6 +52,8 @@ export class Slots {
   #latest = 0;
   #stamp = 0;
   readonly #known: number[] = ALL_SLOTS.map(() => 0);
+  /** Why something may be lost that has not been made good yet. */
+  #suspicion: string | undefined;
   #gate: Promise<void> | undefined;
   #pending = 0;
   #whenIdle: (() => void) | undefined;
@@ -96,12 +98,13 @@ export class Slots {
     const ailment = this.closed();
     if (ailment) return Promise.reject(ailment);
     this.#pending++;
-    const answer = this.#gate
-      ? this.#persist(name, slot, args, lane, floor, undefined)
-      : this.#once(name, slot, args, lane, '').then(
-          (reply) => this.#read(slot, reply),
-          (error: unknown) => this.#persist(name, slot, args, lane, floor, error),
-        );
+    const answer =
+      this.#suspicion !== undefined
+        ? this.#persist(name, slot, args, lane, floor, undefined)
+        : this.#once(name, slot, args, lane, '').then(
+            (reply) => this.#read(slot, reply),
+            (error: unknown) => this.#persist(name, slot, args, lane, floor, error),
+          );
     return answer.finally(() => {
       if (--this.#pending === 0) this.#whenIdle?.();
     });
@@ -145,9 +148,18 @@ export class Slots {
     this.#stamp = Math.max(this.#stamp, stamp);
   }
 
-  /** Keeps calls waiting while `work` makes good a loss; what `work` itself calls goes by `passing`. */
-  guard(work: () => Promise<void>): Promise<void> {
-    this.#gate ??= work().finally(() => (this.#gate = undefined));
+  /** Something may be lost: no call passes until that is made good, however often it has to be tried. */
+  suspect(why: string): void {
+    this.#suspicion ??= why;
+    this.#makeGood().catch(() => {}); // the next call tries again
+  }
+
+  #makeGood(): Promise<void> {
+    const why = this.#suspicion;
+    if (why === undefined) return Promise.resolve();
+    this.#gate ??= this.recovery(why)
+      .then(() => void (this.#suspicion = undefined))
+      .finally(() => (this.#gate = undefined));
     return this.#gate;
   }
 
@@ -168,26 +180,22 @@ export class Slots {
   ): Promise<Answer | Refusal> {
     const until = performance.now() + this.#withinMs;
     let error = failed;
-    // The first attempt may have been heard: where it was, what it told is later than this.
+    // The first attempt may have been heard: what it told, where it was, is later than this.
     let again: Argument = '';
     for (;;) {
       if (error !== undefined) {
-        if (!isPassing(error)) throw asUnavailable(error);
+        if (!isPassing(error) || performance.now() >= until) throw asUnavailable(error);
         const lost = lossIn(error);
-        if (lost !== undefined) await within(this.onLoss(lost), until);
-        else {
-          again = floor;
-          if (performance.now() >= until) throw asUnavailable(error);
-          this.#connections.refresh();
-          await new Promise((resolve) => setTimeout(resolve, WAIT_BETWEEN_MS));
-        }
+        if (lost === undefined) again = floor;
+        else this.suspect(lost);
+        this.#connections.refresh();
+        await new Promise((resolve) => setTimeout(resolve, WAIT_BETWEEN_MS));
       }
-      if (this.#gate) await within(this.#gate, until);
       try {
+        if (this.#suspicion !== undefined) await within(this.#makeGood(), until);
         return this.#read(slot, await this.#once(name, slot, args, lane, again));
       } catch (caught) {
         error = caught;
-        if (performance.now() >= until) throw asUnavailable(caught);
       }
     }
   }

@@ -6,10 +6,13 @@ import type { Quarantine } from '../store.js';
 
 export class Union {
   readonly #kills = new RevocationSet();
+  /** For good, as a killed key never signs again; whatever is moot for verifiers. */
+  readonly #keys = new Map<string, Revocation>();
   readonly #quarantines = new Map<string, Quarantine>();
 
   /** True where it says something new. */
   add(kill: Revocation): boolean {
+    if (kill.kind === 'key') this.#keys.set(kill.name, kill);
     return this.#kills.add(kill);
   }
 
@@ -27,6 +30,7 @@ export class Union {
   }
 
   all(): { kills: readonly Revocation[]; quarantines: readonly Quarantine[] } {
-    return { kills: this.#kills.all(), quarantines: [...this.#quarantines.values()] };
+    const kills = this.#kills.all().filter(({ kind }) => kind !== 'key');
+    return { kills: [...kills, ...this.#keys.values()], quarantines: [...this.#quarantines.values()] };
   }
 }
