@@ -68,7 +68,9 @@ export async function recover(
   const { closed, done } = keepTasks
     ? { closed: 0, done: true }
     : await closeOpened(store, cutoff, close, closeWithinMs).finally(() => broker.wake());
-  await store.record(entry, { outcome: 'permitted', detail: { tasks_closed: closed, done } });
+  // The kill and each closing are on record by now. What they came to is recorded in passing, like a read: a full
+  // store takes kills and closes and nothing else, and the operator must be told what was done.
+  entry.learn({ tasks_closed: closed, done });
   return {
     cutoff,
     ...(killed && { killed }),

@@ -32,6 +32,7 @@ const HARNESSES: readonly [name: string, harness: StoreHarness][] = [
 /** A kill's answer counts for as long as somebody may wait, which on a busy machine is not to the end. */
 const counted = (killed: LeaseCount | undefined, whole: LeaseCount): boolean =>
   killed?.atLeast === true || (killed?.tokens === whole.tokens && killed.external === whole.external);
+const full = (): Promise<never> => Promise.reject(new StoreUnavailable('it is full'));
 const operator = { name: OPERATOR, roles: [{ role: 'operator' }] } as unknown as VerifiedPrincipal;
 
 describe.each(HARNESSES)('on the %s store', (_name, harness) => {
@@ -169,25 +170,39 @@ describe.each(HARNESSES)('on the %s store', (_name, harness) => {
     expect(await stateOf('run.part')).toBe('settled');
   });
 
-  test('the record has the kill, each closing, and the recovery with what it came to', async () => {
+  test('the record has the kill and each closing, by whom, and what they belong to', async () => {
     await scene.task('run');
     await scene.task('other');
-    const { cutoff } = await recovered();
-    const events = await scene.store.auditEvents({ limit: 4 });
+    const recovery = entry('store.recover', { principal: OPERATOR });
+    const asked = { reason: 'restored', keepTasks: false };
+    const { cutoff } = granted(await recover(brokerOn(), operator, asked, recovery));
+    const events = await scene.store.auditEvents({ limit: 3 });
     expect(events.map(({ action, principal, outcome }) => [action, principal, outcome])).toEqual(
-      ['store.recover', 'task.complete', 'task.complete', 'revocation.create'].map((action) => [
+      ['task.complete', 'task.complete', 'revocation.create'].map((action) => [
         action,
         OPERATOR,
         'permitted',
       ]),
     );
-    const [recovery, last, first, kill] = events;
-    expect(recovery!.detail).toEqual({ reason: 'restored', cutoff, tasks_closed: 2, done: true });
+    const [last, first, kill] = events;
     expect(kill!.detail).toMatchObject({ select: 'all', cutoff, reason: 'restored', recovery: true });
-    expect(kill!.requestId).toBe(recovery!.requestId);
+    expect(kill!.requestId).toBe(recovery.requestId);
     for (const closing of [last!, first!]) {
-      expect(closing.detail).toMatchObject({ outcome: 'revoked', recovery: recovery!.requestId });
+      expect(closing.detail).toMatchObject({ outcome: 'revoked', recovery: recovery.requestId });
     }
+    // Left to the edge, which records what nobody concluded.
+    expect([recovery.concluded, recovery.facts.detail]).toEqual([
+      false,
+      { reason: 'restored', cutoff, tasks_closed: 2, done: true },
+    ]);
+  });
+
+  test('a store that can record nothing else any more still kills, closes, and says so', async () => {
+    await scene.task('run');
+    expect(await recovered({}, brokerOn({ record: full, recordInPassing: full }))).toMatchObject({
+      closed: 1,
+      done: true,
+    });
   });
 
   test('it tells which quarantines and keys are there, and takes back none of them', async () => {
