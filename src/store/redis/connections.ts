@@ -1,23 +1,25 @@
-// The connections to Redis: one for calls, one for kills, which never queue behind calls, and one for news.
-import type { ConnectionOptions } from 'node:tls';
+// The connections to Redis, and what is known of the servers at their other end.
 import { Cluster, Redis } from 'ioredis';
-import type { ClusterOptions, RedisOptions as ClientOptions } from 'ioredis';
-
-type DNSLookupFunction = NonNullable<ClusterOptions['dnsLookup']>;
 import { StoreUnavailable } from '../store.js';
-import type { RedisOptions, RedisTls } from './options.js';
+import type { Role } from './client-options.js';
+import { clientOptions, CONNECT_TIMEOUT_MS, clusterOptions } from './client-options.js';
+import { Followers } from './followers.js';
+import type { RedisOptions } from './options.js';
 import type { Script } from './scripts.js';
 
 export type Client = Redis | Cluster;
+/** A kill waits for replicas as configured. */
 export type Lane = 'calls' | 'kills';
 
-const CONNECT_TIMEOUT_MS = 2_000;
-const LONGEST_RETRY_MS = 500;
-/** How often the nodes of a cluster are asked who has which slots. */
-const REFRESH_MS = 1_000;
 const LOOK_AGAIN_MS = 20;
-
-const retryAfter = (times: number): number => Math.min(20 * 2 ** Math.min(times, 6), LONGEST_RETRY_MS);
+/**
+ * Where kills wait for replicas, a master that none has followed for so long may have been replaced without knowing:
+ * nothing more is asked of it. Shorter than any failover: docs/operations.md tells what to set.
+ */
+const MOST_ALONE_MS = 1_500;
+const FOLLOWED_EVERY_MS = 400;
+/** A replica that follows says so every second. */
+const MOST_LAG_SECONDS = 1;
 
 export interface ConnectionLog {
   warn(facts: object, message: string): void;
@@ -26,8 +28,8 @@ export interface ConnectionLog {
 export class Connections {
   readonly #options: RedisOptions;
   readonly #log: ConnectionLog;
-  readonly #lanes: Readonly<Record<Lane, Client>>;
-  readonly news: Client;
+  readonly #clients: Readonly<Record<Role, Client>>;
+  readonly #followers: Followers;
   #closed = false;
   /** Called where a server is not the one that it was: it may have forgotten something. */
   onAnotherServer: (why: string) => void = () => {};
@@ -35,14 +37,27 @@ export class Connections {
   #runs = new Set<string>();
   #unseen = false;
   #looking: Promise<void> | undefined;
+  /** When enough replicas of every master were last known to follow (of `performance.now`). */
+  #followedAt = -Infinity;
+  #following: NodeJS.Timeout | undefined;
   /** The last thing that a connection complained of. */
   #complaint: string | undefined;
 
   constructor(options: RedisOptions, log: ConnectionLog) {
     this.#options = options;
     this.#log = log;
-    this.#lanes = { calls: this.#connect('calls'), kills: this.#connect('kills') };
-    this.news = this.#connect('news');
+    const connect = (role: Role): Client => this.#connect(role);
+    this.#clients = {
+      calls: connect('calls'),
+      kills: connect('kills'),
+      waits: connect('waits'),
+      news: connect('news'),
+    };
+    this.#followers = new Followers({
+      client: this.#clients.waits,
+      least: options.minReplicas,
+      withinMs: options.replicaTimeoutMs,
+    });
   }
 
   get closed(): boolean {
@@ -55,19 +70,25 @@ export class Connections {
 
   /** A connection to ask servers about themselves. */
   get calls(): Client {
-    return this.#lanes.calls;
+    return this.#clients.calls;
+  }
+
+  /** The one that subscribes. */
+  get news(): Client {
+    return this.#clients.news;
   }
 
   /** Every server that may be written to. */
   masters(): Redis[] {
-    const { calls } = this.#lanes;
+    const { calls } = this.#clients;
     return calls instanceof Cluster ? calls.nodes('master') : [calls];
   }
 
   async connected(): Promise<void> {
-    for (const client of [...Object.values(this.#lanes), this.news]) await this.#ready(client);
+    for (const client of Object.values(this.#clients)) await this.#ready(client);
     this.#runs = await this.#runsOfMasters();
-    const { calls } = this.#lanes;
+    if (this.#options.minReplicas > 0) await this.#follow();
+    const { calls } = this.#clients;
     for (const event of ['close', '+node', '-node']) calls.on(event, () => this.#lookAgain());
   }
 
@@ -94,68 +115,93 @@ export class Connections {
     }
   }
 
+  /** Looks after how well replicas follow, for as long as we are connected. */
+  async #follow(): Promise<void> {
+    const asked = performance.now();
+    try {
+      const infos = await Promise.all(this.masters().map((server) => server.info('replication')));
+      const followed = infos.every((info) => followersIn(info) >= this.#options.minReplicas);
+      if (followed && infos.length > 0) this.#followedAt = asked;
+    } catch {
+      // Nobody there: the connection complains of it.
+    }
+    if (this.#closed) return;
+    this.#following = setTimeout(() => void this.#follow(), FOLLOWED_EVERY_MS);
+    this.#following.unref();
+  }
+
+  #refuseUnlessCurrent(): void {
+    // Who answers has to be known before anything is asked: the check goes first on every new connection.
+    if (this.#looking) throw new Error(UNSEEN);
+    if (this.#options.minReplicas > 0 && performance.now() - this.#followedAt > MOST_ALONE_MS)
+      throw new Error(
+        "the master isn't ready: no replica has followed it for a while, and it may be master no more",
+      );
+  }
+
+  /** Lets go of servers that do not answer; sentinels are asked anew who is master. */
+  renew(): void {
+    for (const client of Object.values(this.#clients))
+      if (client instanceof Redis && client.status === 'ready') client.disconnect(true);
+    this.refresh();
+  }
+
   async #runsOfMasters(): Promise<Set<string>> {
     const infos = await Promise.all(this.masters().map((server) => server.info('server')));
     return new Set(infos.map((info) => /run_id:(\w+)/.exec(info)?.[1] ?? ''));
   }
 
   /** Runs a script once. What was sent and not answered may or may not have run. */
-  async run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
-    const { calls } = this.#lanes;
-    // Who answers has to be known before anything is asked: the check goes first on every new connection.
-    if (this.#looking) throw new Error("the connection isn't ready: its server is looked at first");
-    try {
-      return await calls.evalsha(script.sha1, 1, key, ...args);
-    } catch (error) {
-      if (!isNoScript(error)) throw error;
-      return await calls.eval(script.lua, 1, key, ...args);
-    }
+  run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+    this.#refuseUnlessCurrent();
+    return this.#send(this.#clients.calls, script, key, args);
   }
 
   /**
-   * The same for a kill: resolves once so many replicas have it as are asked for.
-   *
-   * @throws StoreUnavailable where it is in force, but fewer replicas said in time that they have it.
+   * The same for a kill, which needs no master that is followed; `replicated` tells when it is safe.
    */
-  async runKill(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
-    const { minReplicas, replicaTimeoutMs } = this.#options;
-    const { kills } = this.#lanes;
-    const send = (whole: boolean): Promise<[Error | null, unknown][] | null> => {
-      const pipeline = kills.pipeline();
-      if (whole) pipeline.eval(script.lua, 1, key, ...args);
-      else pipeline.evalsha(script.sha1, 1, key, ...args);
-      if (minReplicas > 0) pipeline.call('WAIT', minReplicas, replicaTimeoutMs);
-      return pipeline.exec();
-    };
-    let [ran, waited] = (await send(false)) ?? [];
-    if (ran?.[0] && isNoScript(ran[0])) [ran, waited] = (await send(true)) ?? [];
-    if (!ran) throw new StoreUnavailable('a kill was not sent');
-    if (ran[0]) throw ran[0];
-    if (minReplicas > 0) {
-      if (waited?.[0]) throw waited[0];
-      const have = Number(waited?.[1]);
-      if (have < minReplicas) throw new TooFewReplicas(have, minReplicas);
+  runKill(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
+    if (this.#looking) throw new Error(UNSEEN);
+    return this.#send(this.#clients.kills, script, key, args);
+  }
+
+  /** Resolves once so many replicas as are asked for have what was written to this key's server. */
+  replicated(key: string): Promise<void> {
+    return this.#followers.have(key);
+  }
+
+  async #send(
+    client: Client,
+    script: Script,
+    key: string,
+    args: readonly (string | number)[],
+  ): Promise<unknown> {
+    try {
+      return await client.evalsha(script.sha1, 1, key, ...args);
+    } catch (error) {
+      if (!isNoScript(error)) throw error;
+      return await client.eval(script.lua, 1, key, ...args);
     }
-    return ran[1];
   }
 
   /** Asks a cluster anew who has which slots. */
   refresh(): void {
-    for (const client of Object.values(this.#lanes))
+    for (const client of Object.values(this.#clients))
       if (client instanceof Cluster) client.refreshSlotsCache(() => {});
   }
 
   close(): void {
     this.#closed = true;
-    for (const client of [...Object.values(this.#lanes), this.news]) client.disconnect();
+    clearTimeout(this.#following);
+    for (const client of Object.values(this.#clients)) client.disconnect();
   }
 
-  #connect(role: Lane | 'news'): Client {
+  #connect(role: Role): Client {
     const { servers } = this.#options;
     const client =
       servers.mode === 'cluster'
-        ? new Cluster([...servers.nodes], this.#clusterOptions(role))
-        : new Redis({ ...addressOf(this.#options), ...this.#clientOptions(role) });
+        ? new Cluster([...servers.nodes], clusterOptions(this.#options, role))
+        : new Redis(clientOptions(this.#options, role));
     client.on('error', (error: Error) => this.#complain(role, error));
     client.on('node error', (error: Error) => this.#complain(role, error));
     return client;
@@ -165,47 +211,6 @@ export class Connections {
     if (this.#closed || error.message === this.#complaint) return;
     this.#complaint = error.message;
     this.#log.warn({ err: error, connection: role }, 'a connection to Redis complains');
-  }
-
-  #clientOptions(role: Lane | 'news'): ClientOptions & { replyMapping: 'legacy' } {
-    const { username, password, tls, commandTimeoutMs, replicaTimeoutMs } = this.#options;
-    const certificate =
-      tls?.certificate === undefined ? {} : { cert: tls.certificate, key: tls.key?.reveal() };
-    return {
-      connectionName: `mayfly-${role}`,
-      protocol: 2,
-      replyMapping: 'legacy',
-      ...(username !== undefined && { username }),
-      ...(password && { password: password.reveal() }),
-      ...(tls && { tls: tlsOptions(tls) }),
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      commandTimeout: commandTimeoutMs + (role === 'kills' ? replicaTimeoutMs : 0),
-      keepAlive: 10_000,
-      // A call is said again by whoever knows that it may have been heard: see slots.ts.
-      autoResendUnfulfilledCommands: false,
-      enableOfflineQueue: role === 'news',
-      maxRetriesPerRequest: role === 'news' ? null : 0,
-      retryStrategy: retryAfter,
-      // After a failover the old master answers that it is a replica now.
-      reconnectOnError: (error) => error.message.startsWith('READONLY'),
-      enableAutoPipelining: role === 'calls',
-    };
-  }
-
-  #clusterOptions(role: Lane | 'news') {
-    const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = this.#clientOptions(role);
-    return {
-      redisOptions,
-      clusterRetryStrategy: retryAfter,
-      enableOfflineQueue: role === 'news',
-      enableAutoPipelining: role === 'calls',
-      slotsRefreshInterval: REFRESH_MS,
-      retryDelayOnFailover: 0,
-      retryDelayOnClusterDown: 0,
-      shardedSubscribers: role === 'news',
-      // Certificates name hosts.
-      ...(this.#options.tls && { dnsLookup }),
-    } satisfies ClusterOptions;
   }
 
   async #ready(client: Client): Promise<void> {
@@ -228,37 +233,13 @@ export class Connections {
   }
 }
 
-const dnsLookup: DNSLookupFunction = (address, told) => told(null, address);
+const UNSEEN = "the connection isn't ready: its server is looked at first";
 
-const tlsOptions = ({ ca, certificate, key, serverName }: RedisTls): ConnectionOptions => ({
-  ...(ca !== undefined && { ca }),
-  ...(certificate !== undefined && { cert: certificate }),
-  ...(key && { key: key.reveal() }),
-  ...(serverName !== undefined && { servername: serverName }),
-});
-
-function addressOf({ servers, tls }: RedisOptions): ClientOptions {
-  if (servers.mode === 'standalone') return { host: servers.host, port: servers.port, db: servers.database };
-  if (servers.mode === 'cluster') return {};
-  const { sentinels, master, sentinelUsername, sentinelPassword } = servers;
-  return {
-    sentinels: [...sentinels],
-    name: master,
-    sentinelRetryStrategy: retryAfter,
-    ...(sentinelUsername !== undefined && { sentinelUsername }),
-    ...(sentinelPassword && { sentinelPassword: sentinelPassword.reveal() }),
-    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls) }),
-  };
-}
-
-/** A kill is in force where it was said, and too few replicas have it: it would be lost with its server. */
-export class TooFewReplicas extends StoreUnavailable {
-  constructor(have: number, wanted: number) {
-    super(
-      `${have} of ${wanted} replicas have the kill: it is in force, and would be lost with its server; say it again`,
-    );
-  }
-}
+/** Replicas that have said of late how far they are. */
+const followersIn = (info: string): number =>
+  [...info.matchAll(/^slave\d+:.*state=online.*lag=(\d+)/gm)].filter(
+    ([, lag]) => Number(lag) <= MOST_LAG_SECONDS,
+  ).length;
 
 const isNoScript = (error: unknown): boolean =>
   error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -26,6 +26,8 @@ export interface NewsParts {
   readonly reader: Reader;
   readonly tasks: Tasks;
   readonly log: ConnectionLog;
+  /** Lets go of connections that hang. */
+  renew(): void;
 }
 
 export class News {
@@ -121,7 +123,10 @@ export class News {
   #schedule(): void {
     this.#beat = setTimeout(() => {
       this.#beating = this.#compare()
-        .catch((error: unknown) => this.#parts.log.warn({ err: error }, 'the store does not answer'))
+        .catch((error: unknown) => {
+          this.#parts.log.warn({ err: error }, 'the store does not answer');
+          this.#parts.renew();
+        })
         .finally(() => {
           this.#beating = undefined;
           if (!this.#parts.slots.closed()) this.#schedule();

@@ -11,6 +11,15 @@ import type { SelectorKind } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
 import type { NewTask, LeaseRequest } from '../store.js';
 
+/** JSON that Lua can read: half of a surrogate pair, which is no character, becomes the sign for that. */
+export function luaJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  if (!text.includes('\\ud')) return text;
+  return JSON.stringify(value, (_, member: unknown) =>
+    typeof member === 'string' ? Buffer.from(member, 'utf8').toString('utf8') : member,
+  );
+}
+
 function split(record: string): [head: string, terms: string] {
   const cut = record.indexOf('\n');
   return [record.slice(0, cut), record.slice(cut + 1)];
@@ -95,7 +104,7 @@ export function leaseHead(request: LeaseRequest): string {
     ...(keyId !== undefined && { k: keyId }),
     p: policyDigest,
   };
-  return JSON.stringify(members).slice(1, -1);
+  return luaJson(members).slice(1, -1);
 }
 
 /** What does not change, without names: there may be millions. */

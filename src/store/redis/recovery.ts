@@ -5,14 +5,14 @@ import { requestId } from '../../domain/ids.js';
 import type { ConnectionLog } from './connections.js';
 import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { News } from './news.js';
-import { factsOf } from './records.js';
+import { factsOf, luaJson } from './records.js';
 import { restore } from './revocations.js';
 import type { Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 import type { WideTerms } from './wide-kill.js';
 
-const MOST_ATTEMPTS = 5;
-const BETWEEN_MS = 20;
+const FIRST_PAUSE_MS = 25;
+const LONGEST_PAUSE_MS = 500;
 
 export interface RecoveryParts {
   readonly slots: Slots;
@@ -32,14 +32,17 @@ export async function recover(parts: RecoveryParts, why: string): Promise<void> 
     { why },
     'the store may have lost something: nothing is issued until the kills we know are written back',
   );
-  for (let attempt = 1; ; attempt++) {
+  // The epoch that this broker worked in: however often this has to be tried, it is left once.
+  const left = slots.epoch;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
     try {
-      const written = await attemptRecovery(parts, why);
+      const written = await attemptRecovery(parts, left, why);
       log.warn({ epoch: slots.epoch, kills: written }, 'the kills we know are in the store');
       break;
     } catch (error) {
-      if (attempt === MOST_ATTEMPTS) throw error;
-      await new Promise((resolve) => setTimeout(resolve, attempt * BETWEEN_MS));
+      if (slots.closed()) throw error;
+      log.warn({ err: error }, 'the kills we know could not be written back; once more');
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
     }
   }
   // What others wrote back is ours to know, and nobody waits for it.
@@ -47,18 +50,17 @@ export async function recover(parts: RecoveryParts, why: string): Promise<void> 
   news.tellAll({ kind: 'gap' });
 }
 
-async function attemptRecovery(parts: RecoveryParts, why: string): Promise<number> {
+async function attemptRecovery(parts: RecoveryParts, left: string, why: string): Promise<number> {
   const { slots, news, tasks, terms } = parts;
   tasks.forget();
   // The first who leaves the old epoch names the new one; the others find it there.
-  const left = slots.epoch;
   const { epoch } = await slots.open(HOME_SLOT, randomUUID(), left);
   slots.epoch = epoch;
   await Promise.all(ALL_SLOTS.map((slot) => slots.open(slot, epoch, '*')));
 
   const { kills, quarantines } = news.union.all();
   for (const quarantine of quarantines) {
-    const bar = [`agent:${quarantine.agent}`, JSON.stringify(quarantine)];
+    const bar = [`agent:${quarantine.agent}`, luaJson(quarantine)];
     await Promise.all(ALL_SLOTS.map((slot) => slots.passing('raise-fence', slot, bar, 'calls')));
   }
   await restore(kills, terms, (name, slot, args, lane) => slots.passing(name, slot, args, lane));

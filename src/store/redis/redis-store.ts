@@ -61,7 +61,14 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const tasks = new Tasks(slots, lists, clockSkewMs);
     const leases = new Leases(slots, tasks, lists);
     const terms = { skewMs: clockSkewMs, retentionMs: retention.leaseMs };
-    const news = new News({ client: connections.news, slots, reader, tasks, log });
+    const news = new News({
+      client: connections.news,
+      slots,
+      reader,
+      tasks,
+      log,
+      renew: () => connections.renew(),
+    });
     const revocations = new Revocations({ slots, tasks, lists, reader, news, terms, log });
     const work = new Work({ slots, revocations, retention, skewMs: clockSkewMs });
     const events = new Events(slots);

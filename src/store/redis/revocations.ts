@@ -15,7 +15,7 @@ import type { LeaseLists, ListName } from './lease-lists.js';
 import type { News } from './news.js';
 import type { Reader } from './reader.js';
 import type { KillRecord } from './records.js';
-import { chanceOf, factsOf, revocationFromRecord } from './records.js';
+import { chanceOf, factsOf, luaJson, revocationFromRecord } from './records.js';
 import type { Argument, Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 import type { Intent, Reach, WideTerms } from './wide-kill.js';
@@ -80,7 +80,8 @@ export class Revocations implements RevocationStore {
     const quarantine = kill.quarantine === true && kill.select.kind === 'agent';
     const { select, by, reason } = kill;
     const intent = intentOf({ select, by, quarantine, ...(reason !== undefined && { reason }) }, entry);
-    await slots.ask('intend-kill', HOME_SLOT, [intent.id, JSON.stringify(intent).slice(1)], 'kills');
+    const intended = [intent.id, luaJson(intent).slice(1), selectorText(select), intent.requestId];
+    await slots.ask('intend-kill', HOME_SLOT, intended, 'kills');
     const revocation = (await carryOut(intent, this.#reach, terms)) ?? (await this.#concluded(intent));
     if (quarantine) news.quarantined(await this.quarantines());
     return revocation;
@@ -105,9 +106,17 @@ export class Revocations implements RevocationStore {
       const intent = JSON.parse(text) as Intent & { since: number };
       if (slots.latest - intent.since < FINISH_AFTER_MS) continue;
       log.warn({ select: selectorText(intent.select) }, 'finishing a kill that was interrupted');
-      const kill = await carryOut(intent, this.#reach, terms);
-      if (kill) news.own(kill);
-      finished++;
+      try {
+        const kill = await carryOut(intent, this.#reach, terms);
+        if (kill) news.own(kill);
+        finished++;
+      } catch (error) {
+        // Whatever keeps this one from being finished keeps nothing else waiting.
+        log.warn(
+          { err: error, select: selectorText(intent.select) },
+          'an interrupted kill is still unfinished',
+        );
+      }
     }
     return finished;
   }

@@ -6,7 +6,7 @@ import { sha256 } from '../../domain/digest.js';
 import type { KeyStore, KeyUse, ReplayStore, SigningKeyRecord } from '../store.js';
 import { HOME_SLOT } from './keys.js';
 import type { Reader } from './reader.js';
-import { factsOf } from './records.js';
+import { factsOf, luaJson } from './records.js';
 import type { Slots } from './slots.js';
 
 export class SigningKeys implements KeyStore, ReplayStore {
@@ -34,7 +34,7 @@ export class SigningKeys implements KeyStore, ReplayStore {
 
   async addSigningKey(key: SigningKeyRecord, entry: AuditEntry, newest?: string | null): Promise<boolean> {
     const seen = newest === undefined ? '?' : (newest ?? '');
-    const args = [key.kid, key.use, key.activatesAt, JSON.stringify(key), seen, factsOf(entry)];
+    const args = [key.kid, key.use, key.activatesAt, luaJson(key), seen, factsOf(entry)];
     const [added] = await this.#slots.ask('add-signing-key', HOME_SLOT, args);
     if (added === 1) entry.markConcluded();
     return added === 1;

@@ -200,7 +200,7 @@ export class Slots {
     }
   }
 
-  #once(
+  async #once(
     name: ScriptName,
     slot: number,
     args: readonly Argument[],
@@ -219,9 +219,10 @@ export class Slots {
     ];
     const script = scriptNamed(name);
     const key = this.keys.clock(slot);
-    return lane === 'kills'
-      ? this.#connections.runKill(script, key, whole)
-      : this.#connections.run(script, key, whole);
+    if (lane === 'calls') return this.#connections.run(script, key, whole);
+    const reply = await this.#connections.runKill(script, key, whole);
+    await this.#connections.replicated(key);
+    return reply;
   }
 
   #read(slot: number, reply: unknown): Answer | Refusal {

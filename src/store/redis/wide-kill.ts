@@ -8,7 +8,7 @@ import type { Selector } from '../../domain/selector.js';
 import { selectorText, WIDE_KINDS } from '../../domain/selector.js';
 import type { Quarantine } from '../store.js';
 import { HOME_SLOT } from './keys.js';
-import { factsOf, killRecord } from './records.js';
+import { factsOf, killRecord, luaJson } from './records.js';
 import type { Answer, Argument } from './slots.js';
 
 /** All that is needed to carry out a kill, by whomever: what a broker that died in the middle leaves behind. */
@@ -62,7 +62,7 @@ function barOf({ select, by, reason, quarantine }: Intent, since: number): [bar:
   if (select.kind === 'key') return [selectorText(select), '1'];
   if (select.kind !== 'agent' || !quarantine) return ['', ''];
   const record: Quarantine = { agent: select.name, since, by, ...(reason !== undefined && { reason }) };
-  return [selectorText(select), JSON.stringify(record)];
+  return [selectorText(select), luaJson(record)];
 }
 
 /**
@@ -94,7 +94,7 @@ export async function carryOut(
   await reach.all('apply-kill', applied(revocation, terms, bar, why));
   const { cutoff } = revocation;
   const detail = { select: selectorText(select), at, ...(cutoff !== Infinity && { cutoff }) };
-  const record = JSON.stringify(killRecord(revocation));
+  const record = luaJson(killRecord(revocation));
   await reach.in('conclude-kill', HOME_SLOT, [
     id,
     selectorText(select),
@@ -116,7 +116,7 @@ export function applied(
   return [
     selectorText(revocation),
     cutoff === Infinity ? '' : cutoff,
-    JSON.stringify(killRecord(revocation)),
+    luaJson(killRecord(revocation)),
     kind === 'key' ? '' : mootAt + retentionMs + MINUTE_MS,
     bar,
     why,

@@ -45,13 +45,19 @@ end
 
 local head = '{"i":' .. whole(now) .. ',"x":' .. whole(expires) .. ',' .. ARGV[14]
 local reserved = ARGV[11] == 'reserved'
+local mint_deadline = reserved and now + tonumber(ARGV[12])
 if reserved then
-  local mint_deadline = now + tonumber(ARGV[12])
   head = head .. ',"e":1,"s":"reserved","m":' .. whole(mint_deadline)
+end
+if redis.call('HSETNX', key('leases'), chance, head .. '}\n' .. ARGV[15]) == 0 then
+  -- An attempt that was given up for lost arrives after the one that was made in its place: it changes nothing.
+  local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
+  return { 1, now, stamp, lease.i, lease.x }
+end
+if reserved then
   redis.call('ZADD', key('external'), whole(math.min(mint_deadline, expires)), chance)
   count_unsettled(id, 1)
 end
-redis.call('HSET', key('leases'), chance, head .. '}\n' .. ARGV[15])
 redis.call('RPUSH', key('issued'), chance)
 redis.call('RPUSH', key('of', id), chance)
 for index = last + 1, #ARGV do

@@ -46,6 +46,7 @@ end
 
 -- A renewal never takes time away: the credential handed out before stays good until its own exp.
 local expires = math.max(math.floor(math.min(now + ttl, task.d) / 1000) * 1000, lease.x)
+horizon = math.max(horizon, expires)
 if minute_of(expires) ~= minute_of(lease.x) then
   end_in(chance, expires)
 end

@@ -1,0 +1,79 @@
+// What the client library is told for each connection.
+import type { ConnectionOptions } from 'node:tls';
+import type { ClusterOptions, RedisOptions as ClientOptions } from 'ioredis';
+import type { RedisOptions, RedisTls } from './options.js';
+
+/** Calls; kills, which never queue behind calls; waiting for replicas, which holds up its connection; and news. */
+export type Role = 'calls' | 'kills' | 'waits' | 'news';
+
+export const CONNECT_TIMEOUT_MS = 2_000;
+const LONGEST_RETRY_MS = 500;
+/** How often the nodes of a cluster are asked who has which slots. */
+const REFRESH_MS = 1_000;
+
+const retryAfter = (times: number): number => Math.min(20 * 2 ** Math.min(times, 6), LONGEST_RETRY_MS);
+
+export function clientOptions(options: RedisOptions, role: Role): ClientOptions & { replyMapping: 'legacy' } {
+  const { username, password, tls, commandTimeoutMs, replicaTimeoutMs } = options;
+  return {
+    ...addressOf(options),
+    connectionName: `mayfly-${role}`,
+    protocol: 2,
+    replyMapping: 'legacy',
+    ...(username !== undefined && { username }),
+    ...(password && { password: password.reveal() }),
+    ...(tls && { tls: tlsOptions(tls) }),
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    commandTimeout: commandTimeoutMs + (role === 'waits' ? replicaTimeoutMs : 0),
+    keepAlive: 10_000,
+    // A call is said again by whoever knows that it may have been heard: see slots.ts.
+    autoResendUnfulfilledCommands: false,
+    enableOfflineQueue: role === 'news',
+    maxRetriesPerRequest: role === 'news' ? null : 0,
+    retryStrategy: retryAfter,
+    // After a failover the old master answers that it is a replica now.
+    reconnectOnError: (error) => error.message.startsWith('READONLY'),
+    enableAutoPipelining: role === 'calls',
+  };
+}
+
+export function clusterOptions(options: RedisOptions, role: Role) {
+  const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = clientOptions(options, role);
+  return {
+    redisOptions,
+    clusterRetryStrategy: retryAfter,
+    enableOfflineQueue: role === 'news',
+    enableAutoPipelining: role === 'calls',
+    slotsRefreshInterval: REFRESH_MS,
+    retryDelayOnFailover: 0,
+    retryDelayOnClusterDown: 0,
+    shardedSubscribers: role === 'news',
+    // Certificates name hosts.
+    ...(options.tls && { dnsLookup }),
+  } satisfies ClusterOptions;
+}
+
+const dnsLookup: NonNullable<ClusterOptions['dnsLookup']> = (address, told) => told(null, address);
+
+const tlsOptions = ({ ca, certificate, key, serverName }: RedisTls): ConnectionOptions => ({
+  ...(ca !== undefined && { ca }),
+  ...(certificate !== undefined && { cert: certificate }),
+  ...(key && { key: key.reveal() }),
+  ...(serverName !== undefined && { servername: serverName }),
+});
+
+function addressOf({ servers, tls }: RedisOptions): ClientOptions {
+  if (servers.mode === 'standalone') return { host: servers.host, port: servers.port, db: servers.database };
+  if (servers.mode === 'cluster') return {};
+  const { sentinels, master, sentinelUsername, sentinelPassword } = servers;
+  return {
+    sentinels: [...sentinels],
+    name: master,
+    sentinelRetryStrategy: retryAfter,
+    // Hears of a failover from the sentinels, and leaves a master that does not know yet that it is none.
+    failoverDetector: true,
+    ...(sentinelUsername !== undefined && { sentinelUsername }),
+    ...(sentinelPassword && { sentinelPassword: sentinelPassword.reveal() }),
+    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tlsOptions(tls) }),
+  };
+}
