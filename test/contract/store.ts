@@ -20,7 +20,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeExternalLeases(begin);
     describeRevocations(begin);
     describeUnion(begin);
-    describeSweeping(begin);
+    describeSweeping(begin, harness.stories);
     describeAudit(begin);
     describeRecords(begin, harness);
   });

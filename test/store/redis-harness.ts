@@ -47,6 +47,7 @@ export function redisHarness(
   };
 
   return {
+    stories: 6,
     open: (clock, terms) => open(`mayfly-${++stores}`, clock, terms),
     async crash(store, clock) {
       const { prefix, terms } = opened.get(store)!;

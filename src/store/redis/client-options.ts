@@ -37,7 +37,11 @@ export function clientOptions(options: RedisOptions, role: Role): ClientOptions 
   };
 }
 
-export function clusterOptions(options: RedisOptions, role: Role) {
+type ClusterTerms = ClusterOptions & {
+  redisOptions: NonNullable<ClusterOptions['redisOptions']> & { replyMapping: 'legacy' };
+};
+
+export function clusterOptions(options: RedisOptions, role: Role): ClusterTerms {
   const { retryStrategy: _, enableOfflineQueue: __, ...redisOptions } = clientOptions(options, role);
   return {
     redisOptions,
@@ -50,7 +54,7 @@ export function clusterOptions(options: RedisOptions, role: Role) {
     shardedSubscribers: role === 'news',
     // Certificates name hosts.
     ...(options.tls && { dnsLookup }),
-  } satisfies ClusterOptions;
+  };
 }
 
 const dnsLookup: NonNullable<ClusterOptions['dnsLookup']> = (address, told) => told(null, address);

@@ -14,6 +14,8 @@ export const TERMS: StoreTerms = {
 };
 
 export interface StoreHarness {
+  /** How many random stories are told, where each takes its time. */
+  readonly stories?: number;
   /** A store of its own, empty, that takes its time from `clock`. */
   open(clock: Clock, terms: StoreTerms): Promise<Store>;
   /** Opens anew, with `clock`, what a kill -9 at this very instant would leave. The store given is gone. */

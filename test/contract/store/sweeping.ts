@@ -10,7 +10,7 @@ import { TERMS } from './harness.js';
 import type { Scene } from './scene.js';
 import { AGENT, entry, MINT_DEADLINE_MS, newTask, OTHER_AGENT, PLENTY, select, taskId } from './scene.js';
 
-export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise<Scene>): void {
+export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise<Scene>, stories = 25): void {
   describe('sweeping', () => {
     it('closes every task past its deadline as expired, at its deadline', async () => {
       const scene = await begin();
@@ -265,7 +265,7 @@ export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise
           expect(await countedByTask(scene)).toEqual(settled);
           expect(await scene.store.listLeases({ limit: 1 })).toEqual([]);
         }),
-        { numRuns: 25 },
+        { numRuns: stories },
       );
     });
   });
