@@ -10,11 +10,10 @@ import type { Selector } from '../domain/selector.js';
 import type { Task } from '../domain/task.js';
 import { MAX_TTL_MS } from '../domain/tool.js';
 import type { LeaseCount, Quarantine, SigningKeyRecord, Store } from '../store/store.js';
-import { revoke } from './revoke.js';
 
 /** How long one request may close tasks: what is left then is for the next one. */
 const CLOSE_WITHIN_MS = 2 * SECOND_MS;
-/** How long a preview may count. */
+/** How long may be counted what a recovery ends, or would. */
 const COUNT_WITHIN_MS = SECOND_MS;
 const PAGE = 2000;
 /** Closed at a time: enough to share a commit, few enough that issuing goes on beside it. */
@@ -94,9 +93,9 @@ export async function previewRecovery(
   entry: AuditEntry,
 ): Promise<RecoveryPreview> {
   entry.learn({ recovery: true });
-  const until = performance.now() + COUNT_WITHIN_MS;
   const count = await store.countSelected(EVERYTHING, undefined, COUNT_WITHIN_MS);
   if (keepTasks) return { count };
+  const until = performance.now() + COUNT_WITHIN_MS;
   let open = 0;
   for await (const page of openTasks(store)) {
     open += page.filter(({ parent }) => parent === undefined).length;
@@ -111,13 +110,15 @@ async function killEverything(
   reason: string,
   entry: AuditEntry,
 ): Promise<{ cutoff: number; killed: LeaseCount }> {
-  const facts = { principal: operator.name, detail: { recovery: true } };
+  const facts = { principal: operator.name, detail: { reason, recovery: true } };
   const killing = new AuditEntry(entry.requestId, 'revocation.create', facts);
-  const { revocation, count } = await revoke(broker, operator, { select: EVERYTHING, reason }, killing);
+  const { store } = broker;
+  const revocation = await store.revoke({ select: EVERYTHING, reason, by: operator.name }, killing);
+  broker.wake();
   // Leases that were issued after the backup are not on record, so none of them kept the kill from being moot early.
   const { cutoff, mootAt } = revocation;
-  await broker.store.restoreRevocations([{ ...revocation, mootAt: mootAt + MAX_TTL_MS }]);
-  return { cutoff, killed: count };
+  await store.restoreRevocations([{ ...revocation, mootAt: mootAt + MAX_TTL_MS }]);
+  return { cutoff, killed: await store.countSelected(EVERYTHING, revocation, COUNT_WITHIN_MS) };
 }
 
 /** Answers whether it is this that closed the task. */
