@@ -10,7 +10,8 @@ const large = args.includes('--large');
 const tellStory = args.includes('--story');
 
 const all = [...scenes, ...(large ? largeScenes : []), ...brokenProtocols];
-const chosen = names.length > 0 ? [...all, ...largeScenes].filter(({ name }) => names.includes(name)) : all;
+const chosen =
+  names.length > 0 ? [...new Set([...all, ...largeScenes])].filter(({ name }) => names.includes(name)) : all;
 if (chosen.length === 0) {
   console.error(
     `usage: npm run spec [-- --large] [--story] [NAME…]\n${all.map(({ name }) => name).join(', ')}`,

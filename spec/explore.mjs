@@ -65,15 +65,29 @@ export async function explore(
     return {
       ...readReport(report),
       seconds: (performance.now() - started) / 1000,
-      story: story.split('\n').filter(isStep).slice(-LINES_OF_STORY).join('\n'),
+      story: storyOf(story),
     };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-const isStep = (/** @type {string} */ line) =>
-  /proc +\d+ \(.*\[.*\]/.test(line) && !/goto|sub-sequence/.test(line);
+/**
+ * What was done, by whom and where it stands; not each branch that was taken on the way.
+ *
+ * @param {string} trail
+ */
+const storyOf = (trail) =>
+  trail
+    .replaceAll(`${path.dirname(model)}${path.sep}`, '')
+    .split('\n')
+    .filter((line) => /proc +\d+ \(.*\[.*\]/.test(line))
+    .filter(
+      (line) =>
+        !/\(state \d+\)\s+\[(?:IF|DO|break|\.\(goto\)|goto.*|sub-sequence|\(1\)|\(!\(0\)\))\]/.test(line),
+    )
+    .slice(-LINES_OF_STORY)
+    .join('\n');
 
 /** @param {string} report what `pan` prints at its end */
 function readReport(report) {

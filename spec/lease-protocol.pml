@@ -40,6 +40,7 @@
 #include "store.pml"
 #include "target.pml"
 #include "brokers.pml"
+#include "wide-kill.pml"
 #include "sweeper.pml"
 #ifdef VERIFIER
 #include "verifier.pml"
