@@ -125,7 +125,7 @@ describe("the broker's user of Redis", () => {
   });
 
   (hasRedis ? test : test.skip)(
-    'needs no more than that on a cluster either, with the three that the page adds',
+    'needs no more than that on a cluster either, with what the page adds',
     async () => {
       const [, more = ''] = /For a cluster, add `([^`]+)`/.exec(page) ?? [];
       const rights = [...rightsIn(lines[0]!), ...rightsIn(more)].map((right) => `+${right}`);
