@@ -14,6 +14,8 @@ export const KEY_NAMES = {
   ids: 'ids',
   /** Task ids by their opening. */
   opened: 'opened',
+  /** Ids of open tasks in the order of their letters: what a close has to look at. */
+  openIds: 'open-ids',
   /** Open tasks by deadline. */
   open: 'open',
   /** Closed tasks by when they may be forgotten. */

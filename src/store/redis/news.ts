@@ -60,13 +60,20 @@ export class News {
     return () => void this.#listeners.delete(listener);
   }
 
+  /** Slots that lost something count anew. */
+  restart(counts: readonly number[]): void {
+    for (const [slot, count] of counts.entries()) this.#heard[slot] = count;
+    this.#told = [];
+  }
+
   /** What this broker did itself is known before its message comes back. */
   own(kill: Revocation): void {
     this.#learn(kill);
   }
 
+  /** As the store has them now: what is not there any more was lifted. */
   quarantined(quarantines: readonly Quarantine[]): void {
-    for (const quarantine of quarantines) this.union.quarantine(quarantine);
+    this.union.setQuarantines(quarantines);
   }
 
   lifted(agent: string): void {

@@ -45,10 +45,11 @@ export class Reader {
     );
   }
 
+  /** Of every slot: on a cluster one may have lost what another still holds. */
   async kills(): Promise<Revocation[]> {
-    const narrow = await Promise.all(ALL_SLOTS.map((slot) => this.killsIn(slot)));
+    const found = await Promise.all(ALL_SLOTS.flatMap((slot) => [this.killsIn(slot), this.wideIn(slot)]));
     const union = new RevocationSet();
-    for (const kill of [...narrow.flat(), ...(await this.wideIn(HOME_SLOT))]) union.add(kill);
+    for (const kill of found.flat()) union.add(kill);
     return union.all();
   }
 

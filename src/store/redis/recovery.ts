@@ -5,8 +5,9 @@ import { requestId } from '../../domain/ids.js';
 import type { ConnectionLog } from './connections.js';
 import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { News } from './news.js';
-import { factsOf, luaJson } from './records.js';
-import { restore } from './revocations.js';
+import { factsOf } from './records.js';
+import type { RestoringCall } from './restore.js';
+import { restore } from './restore.js';
 import type { Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 import type { WideTerms } from './wide-kill.js';
@@ -56,14 +57,12 @@ async function attemptRecovery(parts: RecoveryParts, left: string, why: string):
   // The first who leaves the old epoch names the new one; the others find it there.
   const { epoch } = await slots.open(HOME_SLOT, randomUUID(), left);
   slots.epoch = epoch;
-  await Promise.all(ALL_SLOTS.map((slot) => slots.open(slot, epoch, '*')));
+  const opened = await Promise.all(ALL_SLOTS.map((slot) => slots.open(slot, epoch, '*')));
+  news.restart(opened.map(({ news: told }) => told));
 
+  const call: RestoringCall = (slot, args, lane) => slots.passing('restore-kills', slot, args, lane);
   const { kills, quarantines } = news.union.all();
-  for (const quarantine of quarantines) {
-    const bar = [`agent:${quarantine.agent}`, luaJson(quarantine)];
-    await Promise.all(ALL_SLOTS.map((slot) => slots.passing('raise-fence', slot, bar, 'calls')));
-  }
-  await restore(kills, terms, (name, slot, args, lane) => slots.passing(name, slot, args, lane));
+  await restore(kills, quarantines, terms, call);
   const entry = new AuditEntry(requestId(slots.latest), 'store.recover', {
     detail: { why, epoch, kills: kills.length, quarantines: quarantines.length },
   });

@@ -1,7 +1,6 @@
 // Kills in Redis: one slot for a task or a lease, all of them for everything wider.
 import type { AuditEntry } from '../../audit/entry.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
-import { isLeaseId, leaseSlot, slotOf } from '../../domain/ids.js';
 import type { Lease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Revocation } from '../../domain/revocation.js';
@@ -9,20 +8,22 @@ import type { Selector } from '../../domain/selector.js';
 import { selectorText } from '../../domain/selector.js';
 import type { Kill, LeaseCount, Quarantine, RevocationStore } from '../store.js';
 import { StoreUnavailable } from '../store.js';
-import type { ConnectionLog, Lane } from './connections.js';
+import type { ConnectionLog } from './connections.js';
 import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
 import type { News } from './news.js';
 import type { Reader } from './reader.js';
 import type { KillRecord } from './records.js';
 import { chanceOf, factsOf, luaJson, revocationFromRecord } from './records.js';
-import type { Argument, Slots } from './slots.js';
+import { restore, slotOfLease } from './restore.js';
+import type { Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 import type { Intent, Reach, WideTerms } from './wide-kill.js';
-import { applied, carryOut, intentOf } from './wide-kill.js';
+import { carryOut, intentOf } from './wide-kill.js';
 
 /** An intent that is older than this belongs to nobody any more. */
 const FINISH_AFTER_MS = 5_000;
+const QUICK_PAGE = 16;
 
 export interface RevocationParts {
   readonly slots: Slots;
@@ -123,10 +124,12 @@ export class Revocations implements RevocationStore {
 
   async countSelected(select: Selector, killed?: Revocation, withinMs = Infinity): Promise<LeaseCount> {
     const until = performance.now() + withinMs;
+    // Of 64 lists at once: the first pages alone must not take longer than there is time.
+    const page = withinMs === Infinity ? undefined : QUICK_PAGE;
     const count = { tokens: 0, external: 0 };
     let cut = false;
     const countIn = async ([slot, list, of]: ListIn): Promise<void> => {
-      for await (const { lease } of this.#parts.lists.newest(slot, list, of)) {
+      for await (const { lease } of this.#parts.lists.newest(slot, list, of, page)) {
         if (performance.now() > until) {
           cut = true;
           return;
@@ -167,7 +170,7 @@ export class Revocations implements RevocationStore {
 
   async restoreRevocations(entries: readonly Revocation[]): Promise<void> {
     const { slots, terms, news, tasks } = this.#parts;
-    await restore(entries, terms, (name, slot, args, lane) => slots.ask(name, slot, args, lane));
+    await restore(entries, [], terms, (slot, args, lane) => slots.ask('restore-kills', slot, args, lane));
     for (const entry of entries) news.own(entry);
     tasks.forget();
   }
@@ -179,10 +182,9 @@ export class Revocations implements RevocationStore {
   async liftQuarantine(agent: string, entry: AuditEntry): Promise<Quarantine | Refusal> {
     const { slots, news } = this.#parts;
     const known = (await this.quarantines()).find((quarantine) => quarantine.agent === agent);
-    if (known) {
-      const others = ALL_SLOTS.filter((slot) => slot !== HOME_SLOT);
-      await Promise.all(others.map((slot) => slots.ask('lift-quarantine', slot, [agent, ''], 'kills')));
-    }
+    // In all slots, whatever the first one says: a lifting that was interrupted is finished, too.
+    const others = ALL_SLOTS.filter((slot) => slot !== HOME_SLOT);
+    await Promise.all(others.map((slot) => slots.ask('lift-quarantine', slot, [agent, ''], 'kills')));
     const answer = await slots.call('lift-quarantine', HOME_SLOT, [agent, factsOf(entry)], 'kills');
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
@@ -192,47 +194,6 @@ export class Revocations implements RevocationStore {
 }
 
 type ListIn = [slot: number, list: ListName, of: string];
-
-export type RestoringCall = (
-  name: 'restore-task' | 'end-lease' | 'apply-kill' | 'raise-fence',
-  slot: number,
-  args: readonly Argument[],
-  lane: Lane,
-) => Promise<unknown>;
-
-/** Written back so many at a time. */
-const RESTORE_BATCH = 200;
-
-/** Writes kills into a store that may have lost them; what was written last is waited for in every slot. */
-export async function restore(
-  entries: readonly Revocation[],
-  terms: WideTerms,
-  call: RestoringCall,
-): Promise<void> {
-  for (let at = 0; at < entries.length; at += RESTORE_BATCH) {
-    await Promise.all(entries.slice(at, at + RESTORE_BATCH).map((entry) => restoreOne(entry, terms, call)));
-  }
-  // Replicas follow in order: one that has this has all before it.
-  await Promise.all(ALL_SLOTS.map((slot) => call('raise-fence', slot, ['', ''], 'kills')));
-}
-
-async function restoreOne(entry: Revocation, terms: WideTerms, call: RestoringCall): Promise<void> {
-  const { kind, name, at, mootAt, by, reason, requestId } = entry;
-  if (kind === 'task') {
-    const args = [name, at, mootAt, by, reason ?? '', requestId ?? ''];
-    await call('restore-task', slotOf(name as TaskId), args, 'calls');
-  } else if (kind === 'lease') {
-    const id = name as LeaseId;
-    const args = [chanceOf(id), id, by, reason ?? '', requestId ?? '', '', terms.skewMs, at, mootAt];
-    await call('end-lease', slotOfLease(id), args, 'calls');
-  } else {
-    const args = applied(entry, terms, kind === 'key' ? `key:${name}` : '', '1');
-    await Promise.all(ALL_SLOTS.map((slot) => call('apply-kill', slot, args, 'calls')));
-  }
-}
-
-/** A name that is no lease's can still be killed: it is kept at home, where it names nothing. */
-const slotOfLease = (id: LeaseId): number => (isLeaseId(id) ? leaseSlot(id) % ALL_SLOTS.length : HOME_SLOT);
 
 function names({ kind, name }: Selector, lease: Lease): boolean {
   switch (kind) {

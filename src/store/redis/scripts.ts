@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { keysLua } from './keys.js';
 
-type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'base32';
+type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'wide' | 'base32';
 
 /**
  * `kill`: runs although the memory of Redis is full, because nothing may hold back a kill, nor what frees memory.
@@ -22,7 +22,6 @@ const SCRIPTS = {
   'open-task': ['write', ['clock', 'audit', 'tasks']],
   'extend-task': ['write', ['clock', 'audit', 'tasks']],
   'close-task': ['kill', ['clock', 'audit', 'tasks', 'kills']],
-  'restore-task': ['kill', ['clock', 'tasks', 'kills']],
   'read-task': ['read', ['clock']],
   'list-tasks': ['read', ['clock']],
 
@@ -37,7 +36,8 @@ const SCRIPTS = {
   'intend-kill': ['kill', ['clock']],
   'raise-fence': ['kill', ['clock']],
   'fix-cutoff': ['kill', ['clock']],
-  'apply-kill': ['kill', ['clock', 'kills']],
+  'apply-kill': ['kill', ['clock', 'kills', 'wide']],
+  'restore-kills': ['kill', [...LEASE, 'kills', 'wide']],
   'conclude-kill': ['kill', ['clock', 'audit', 'kills']],
   'lift-quarantine': ['kill', ['clock', 'audit', 'kills']],
 

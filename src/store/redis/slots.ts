@@ -246,7 +246,7 @@ const lossIn = (error: unknown): string | undefined =>
 
 /** Faults that pass by themselves: a broken connection, a failover, a server that is still loading. */
 const PASSING =
-  /^(?:LOST|EPOCH|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|UNBLOCKED) |Connection is closed|writeable|ECONN|EPIPE|ETIMEDOUT|timed out|max retries|Failed to refresh|redirections|isn't ready|None of startup nodes|All sentinels/i;
+  /^(?:LOST|EPOCH|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|UNBLOCKED) |Connection is closed|aborted due to|writeable|ECONN|EPIPE|ETIMEDOUT|timed out|max retries|Failed to refresh|redirections|isn't ready|None of startup nodes|All sentinels/i;
 
 const isPassing = (error: unknown): boolean =>
   !(error instanceof StoreUnavailable) && PASSING.test(messageOf(error));

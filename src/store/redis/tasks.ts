@@ -101,13 +101,13 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
     const found =
       tree === undefined
         ? await Promise.all(ALL_SLOTS.map((slot) => this.#newest(slot, fits, limit)))
-        : [await this.#read(this.slotOf(tree as TaskId), [0, 0, tree], fits)];
+        : [(await this.#tree(tree as TaskId)).filter(fits)];
     return found.flat().toSorted(newestFirst).slice(0, limit);
   }
 
   /** The task and all below it. */
   async idsOf(tree: TaskId): Promise<TaskId[]> {
-    return (await this.#read(this.slotOf(tree), [0, 0, tree], () => true)).map(({ id }) => id);
+    return (await this.#tree(tree)).map(({ id }) => id);
   }
 
   async countLeases(id: TaskId): Promise<LeaseCounts> {
@@ -147,22 +147,31 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
     return { ...(record !== '' && { task: this.#remember(id, record) }), kill };
   }
 
+  async #tree(root: TaskId): Promise<Task[]> {
+    const tasks: Task[] = [];
+    for (let page: Task[] = []; ;) {
+      page = await this.#read(this.slotOf(root), [page.at(-1)?.id ?? '', PAGE, root]);
+      tasks.push(...page);
+      if (page.length < PAGE) return tasks;
+    }
+  }
+
   async #newest(slot: number, fits: (task: Task) => boolean, limit: number): Promise<Task[]> {
     const found: Task[] = [];
     for (let passed = 0; found.length < limit; passed += PAGE) {
-      const page = await this.#read(slot, [passed, PAGE, ''], () => true);
+      const page = await this.#read(slot, [passed, PAGE, '']);
       found.push(...page.filter(fits));
       if (page.length < PAGE) break;
     }
     return found;
   }
 
-  async #read(slot: number, args: (string | number)[], fits: (task: Task) => boolean): Promise<Task[]> {
+  async #read(slot: number, args: (string | number)[]): Promise<Task[]> {
     const answer = (await this.#slots.ask('list-tasks', slot, args)) as string[];
     const tasks: Task[] = [];
     for (let at = 0; at < answer.length; at += 2)
       tasks.push(taskFromRecord(answer[at] as TaskId, answer[at + 1]!));
-    return tasks.filter(fits);
+    return tasks;
   }
 
   #remember(id: TaskId, record: string): Task {

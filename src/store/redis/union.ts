@@ -16,11 +16,12 @@ export class Union {
     return this.#kills.add(kill);
   }
 
-  quarantine(quarantine: Quarantine): void {
-    if (!this.#quarantines.has(quarantine.agent)) this.#quarantines.set(quarantine.agent, quarantine);
+  /** Quarantines are the only thing that is ever taken back, by an operator. */
+  setQuarantines(quarantines: readonly Quarantine[]): void {
+    this.#quarantines.clear();
+    for (const quarantine of quarantines) this.#quarantines.set(quarantine.agent, quarantine);
   }
 
-  /** By an operator: the only thing that is ever taken back. */
   lift(agent: string): void {
     this.#quarantines.delete(agent);
   }

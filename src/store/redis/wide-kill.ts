@@ -91,10 +91,10 @@ export async function carryOut(
     ...(reason !== undefined && { reason }),
     requestId,
   };
-  await reach.all('apply-kill', applied(revocation, terms, bar, why));
+  const record = luaJson(killRecord(revocation));
+  await reach.all('apply-kill', [selectorText(select), record, keptFor(terms)]);
   const { cutoff } = revocation;
   const detail = { select: selectorText(select), at, ...(cutoff !== Infinity && { cutoff }) };
-  const record = luaJson(killRecord(revocation));
   await reach.in('conclude-kill', HOME_SLOT, [
     id,
     selectorText(select),
@@ -105,20 +105,5 @@ export async function carryOut(
   return revocation;
 }
 
-/** What `apply-kill` is told. A killed key is remembered for good. */
-export function applied(
-  revocation: Revocation,
-  { retentionMs }: WideTerms,
-  bar: string,
-  why: string,
-): readonly Argument[] {
-  const { kind, cutoff, mootAt } = revocation;
-  return [
-    selectorText(revocation),
-    cutoff === Infinity ? '' : cutoff,
-    luaJson(killRecord(revocation)),
-    kind === 'key' ? '' : mootAt + retentionMs + MINUTE_MS,
-    bar,
-    why,
-  ];
-}
+/** For how long a wide kill is kept when it is moot: a lease goes at the end of the minute in which it may. */
+export const keptFor = ({ retentionMs }: WideTerms): number => retentionMs + MINUTE_MS;

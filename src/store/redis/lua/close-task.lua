@@ -33,15 +33,14 @@ if not task then
   return { 1, now, stamp, '', cjson.encode(entry) }
 end
 
-local was_open = task.s == 'open'
-if was_open then
+if task.s == 'open' then
   close_tree(id, closing)
   task = read_task(id)
 end
 local entry = { mootAt = task.d + skew, at = task.c.at, by = task.c.by, reason = task.c.reason,
   requestId = task.c.requestId }
 -- Nothing outlives a deadline by itself: a selector is needed only for an end that comes before it.
-if was_open and task.c.outcome ~= 'expired' then
+if task.c.outcome ~= 'expired' and entry.mootAt > now then
   add_kill('task:' .. id, entry)
 end
 if kill then

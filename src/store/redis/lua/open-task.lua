@@ -42,6 +42,7 @@ end
 
 local record = write_task(id, { o = orchestrator, b = digest, a = now, d = deadline, s = 'open', q = request }, terms)
 redis.call('ZADD', key('ids'), 0, id)
+redis.call('ZADD', key('openIds'), 0, id)
 redis.call('ZADD', key('opened'), whole(now), id)
 redis.call('ZADD', key('open'), whole(deadline), id)
 return opened(record, true, deadline)

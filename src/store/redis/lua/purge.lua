@@ -22,6 +22,26 @@ local trimmed = {}
 local function trim(list)
   trimmed[list] = true
 end
+
+-- One that stays for long, because its target has not let go, must not keep all the places behind it.
+local BLOCK = 64
+local function close_gaps(list)
+  local block = redis.call('LRANGE', list, 0, BLOCK - 1)
+  local living = {}
+  for _, chance in ipairs(block) do
+    if redis.call('HEXISTS', key('leases'), chance) == 1 then
+      living[#living + 1] = chance
+    end
+  end
+  if #living > #block / 2 or #living == 0 then
+    return
+  end
+  redis.call('LPOP', list, #block)
+  for index = #living, 1, -1 do
+    redis.call('LPUSH', list, living[index])
+  end
+end
+
 local function trim_all()
   for list in pairs(trimmed) do
     local oldest = redis.call('LINDEX', list, 0)
@@ -29,6 +49,7 @@ local function trim_all()
       redis.call('LPOP', list)
       oldest = redis.call('LINDEX', list, 0)
     end
+    close_gaps(list)
   end
 end
 

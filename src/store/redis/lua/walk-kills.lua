@@ -1,10 +1,11 @@
 -- Goes through the external leases after a kill, and makes those that it named due: the kill itself waited for none.
 -- ARGV: 8 at most so many.
 -- Returns: 1, now, stamp, how many were named, whether the walk is over (1 or 0).
-local cursor = redis.call('GET', key('walk'))
-if not cursor then
+local walk = redis.call('GET', key('walk'))
+if not walk then
   return { 1, now, stamp, 0, 1 }
 end
+local cursor, again = string.match(walk, '^(%d+)(%+?)$')
 local page = redis.call('ZSCAN', key('external'), cursor, 'COUNT', ARGV[8])
 local named = 0
 for index = 1, #page[2], 2 do
@@ -16,11 +17,11 @@ for index = 1, #page[2], 2 do
     named = named + 1
   end
 end
-local over = page[1] == '0'
+local over = page[1] == '0' and again == ''
 if over then
   redis.call('DEL', key('walk'))
 else
-  redis.call('SET', key('walk'), page[1])
+  redis.call('SET', key('walk'), page[1] == '0' and '0' or page[1] .. again)
 end
 keep()
 return { 1, now, stamp, named, over and 1 or 0 }

@@ -28,8 +28,15 @@ end
 
 -- There may be external leases among what was killed: the sweeper looks at all of them once more.
 local function begin_walk()
-  if redis.call('EXISTS', key('external')) == 1 then
+  if redis.call('EXISTS', key('external')) == 0 then
+    return
+  end
+  local walk = redis.call('GET', key('walk'))
+  if not walk then
     redis.call('SET', key('walk'), '0')
+  elseif string.sub(walk, -1) ~= '+' then
+    -- One is under way: it goes on to its end, and then once more, or its end would never be reached.
+    redis.call('SET', key('walk'), walk .. '+')
   end
 end
 
@@ -41,7 +48,7 @@ local function close_tree(root, closing)
   if below ~= 'expired' and below ~= 'revoked' then
     below = 'cancelled'
   end
-  local ids = redis.call('ZRANGEBYLEX', key('ids'), '[' .. root .. '.', '(' .. root .. ABOVE_DOT)
+  local ids = redis.call('ZRANGEBYLEX', key('openIds'), '[' .. root .. '.', '(' .. root .. ABOVE_DOT)
   ids[#ids + 1] = root
   for _, id in ipairs(ids) do
     local task, terms = read_task(id)
@@ -66,6 +73,7 @@ local function close_tree(root, closing)
       end
       write_task(id, task, terms)
       redis.call('ZREM', key('open'), id)
+      redis.call('ZREM', key('openIds'), id)
       redis.call('ZADD', key('closed'), whole(task.c.at), id)
     end
   end

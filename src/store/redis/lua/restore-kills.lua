@@ -1,0 +1,54 @@
+-- Writes kills and bars back into a slot that may have lost them. What is there already stays as it is.
+-- ARGV: 8 for how long wide kills are kept when they are moot (milliseconds), 9 verifiers' skew (milliseconds),
+--   10 a list of `{selector, kill}` and `{bar, why}` as JSON, 11 `tell` where the news of wide kills are told.
+-- Returns: 1, now, stamp.
+local keep_ms, skew = tonumber(ARGV[8]), tonumber(ARGV[9])
+
+local function restore_lease(id, selector, kill)
+  local chance = string.sub(id, 19)
+  local lease, terms = read_lease(chance)
+  if lease then
+    local ended = ending_of(lease, read_task(lease.t))
+    if not ended then
+      local ending = { at = kill.at, cause = 'lease', name = id, reason = kill.reason, requestId = kill.requestId }
+      if lease.e then
+        record_ending(chance, lease, terms, ending)
+      else
+        lease.s, lease.n, lease.f = 'revoked', ending, now
+        write_lease(chance, lease, terms)
+      end
+    end
+    kill.mootAt = math.max(kill.mootAt, lease.x + skew)
+  end
+  add_kill(selector, kill)
+end
+
+for _, item in ipairs(cjson.decode(ARGV[10])) do
+  if item.bar then
+    bar(item.bar, item.why)
+  else
+    local selector, kill = item.selector, item.kill
+    -- Time that others have seen is not seen again; and what is moot names nothing any more.
+    now = math.max(now, kill.at)
+    local kind, name = string.match(selector, '^(%a+):?(.*)$')
+    if kind == 'key' then
+      bar(selector, '1')
+    end
+    if kind == 'task' and kill.mootAt > now then
+      add_kill(selector, kill)
+      close_tree(name, { at = kill.at, outcome = 'revoked', by = kill.by, reason = kill.reason,
+        requestId = kill.requestId })
+    elseif kind == 'lease' and kill.mootAt > now then
+      restore_lease(name, selector, kill)
+    elseif kind ~= 'task' and kind ~= 'lease' then
+      add_wide(selector, kill, keep_ms)
+      begin_walk()
+      if ARGV[11] == 'tell' then
+        spread('{"selector":' .. cjson.encode(selector) .. ',"kill":' .. cjson.encode(kill) .. '}')
+      end
+    end
+  end
+end
+tick()
+keep()
+return { 1, now, stamp }
