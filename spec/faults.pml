@@ -30,7 +30,7 @@ inline forgets(b) {
   seen[b * 2] = 0; seen[b * 2 + 1] = 0;
 #endif
 #endif
-#if defined(KILL) && !defined(NOBODY_FINISHES)
+#if defined(KILL) && !defined(NOBODY_FINISHES) && !defined(NO_INTERRUPTION)
   if
   :: b == 1 -> finisherStartsAnew = true
   :: else

@@ -25,9 +25,14 @@ export const scenes = [
     defines: ['KILL', 'JWT', 'OTHER_TREE', 'CRASHES=1'],
   },
   {
-    name: 'agent-external',
-    shows: 'a kill of an agent against an external credential',
-    defines: ['KILL', 'EXTERNAL', 'NOBODY_FINISHES', 'LATEST=1'],
+    name: 'task-and-agent',
+    shows: 'a close and a kill of the agent at the same time, against a JWT and an external credential',
+    defines: ['CLOSE', 'KILL', 'JWT', 'EXTERNAL', 'NO_INTERRUPTION', 'LATEST=1'],
+  },
+  {
+    name: 'task-and-agent-crash',
+    shows: 'a close and a kill of the agent at the same time, against JWTs in two trees; a broker crashes',
+    defines: ['CLOSE', 'KILL', 'JWT', 'OTHER_TREE', 'LATEST=1', 'CRASHES=1'],
   },
   {
     name: 'task-failover',
@@ -57,7 +62,7 @@ export const scenes = [
   {
     name: 'feed-agent-failover',
     shows: 'a verifier that never asks, after a kill of an agent; the master of either slot is lost',
-    defines: ['KILL', 'OTHER_TREE', 'VERIFIER', 'LATEST=1', 'FAILOVERS=1', 'NOBODY_FINISHES'],
+    defines: ['KILL', 'OTHER_TREE', 'VERIFIER', 'LATEST=1', 'FAILOVERS=1', 'NO_INTERRUPTION'],
   },
 ];
 
@@ -69,9 +74,14 @@ export const largeScenes = [
     defines: ['KILL', 'JWT', 'OTHER_TREE', 'CRASHES=2', 'LATEST=3'],
   },
   {
-    name: 'agent-external-finisher',
-    shows: 'as agent-external, with the sweeper that finishes',
+    name: 'agent-external',
+    shows: 'a kill of the agent against an external credential, and a sweeper that finishes the kill',
     defines: ['KILL', 'EXTERNAL', 'LATEST=1'],
+  },
+  {
+    name: 'agent-external-failover',
+    shows: 'the same; the master of either slot is lost',
+    defines: ['KILL', 'EXTERNAL', 'LATEST=1', 'FAILOVERS=1'],
   },
   {
     name: 'task-failover-crashes',

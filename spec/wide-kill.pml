@@ -102,7 +102,7 @@ active proctype Operator() {
 }
 
 /* The sweeper of the other broker finishes what it takes for interrupted, also where it is wrong. */
-#ifndef NOBODY_FINISHES
+#if !defined(NOBODY_FINISHES) && !defined(NO_INTERRUPTION)
 active proctype Finisher() {
   unsigned cut : 3;
   bool doneBefore, inSlot[2];
