@@ -31,8 +31,6 @@ export function clientOptions(options: RedisOptions, role: Role): ClientOptions 
     enableOfflineQueue: role === 'news',
     maxRetriesPerRequest: role === 'news' ? null : 0,
     retryStrategy: retryAfter,
-    // After a failover the old master answers that it is a replica now.
-    reconnectOnError: (error) => error.message.startsWith('READONLY'),
     enableAutoPipelining: role === 'calls',
   };
 }

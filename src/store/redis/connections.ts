@@ -87,7 +87,7 @@ export class Connections {
   async connected(): Promise<void> {
     for (const client of Object.values(this.#clients)) await this.#ready(client);
     this.#runs = await this.#runsOfMasters();
-    if (this.#options.minReplicas > 0) await this.#follow();
+    if (this.#options.minReplicas > 0) await this.#followed();
     const { calls } = this.#clients;
     for (const event of ['close', '+node', '-node']) calls.on(event, () => this.#lookAgain());
   }
@@ -113,6 +113,15 @@ export class Connections {
         this.refresh();
       }
     }
+  }
+
+  async #followed(): Promise<void> {
+    const until = performance.now() + 2 * CONNECT_TIMEOUT_MS;
+    await this.#follow();
+    while (this.#followedAt === -Infinity && performance.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
+    if (this.#followedAt === -Infinity)
+      throw new StoreUnavailable('no replica follows its master: min_replicas asks for some that do');
   }
 
   /** Looks after how well replicas follow, for as long as we are connected. */

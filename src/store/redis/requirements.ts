@@ -1,4 +1,5 @@
 // What a Redis must be before a broker starts on it: each that is wrong is told with what to change.
+import type { Redis } from 'ioredis';
 import { StoreUnavailable } from '../store.js';
 import type { ConnectionLog, Connections } from './connections.js';
 import type { RedisOptions } from './options.js';
@@ -33,6 +34,7 @@ export async function checkServers(
       throw new StoreUnavailable(`Redis cannot be asked about itself: ${messageOf(error)}`, { cause: error });
     }
     const { host = '', port = '' } = server.options;
+    if (await replaysNothing(server)) flaws.push(`${host}:${port}: ${REPLAYS_NOTHING}`);
     for (const flaw of flawsOf(facts, options)) flaws.push(`${host}:${port}: ${flaw}`);
     const aheadMs = Number(seconds) * 1000 - Date.now();
     if (Math.abs(aheadMs) > MOST_SKEW_MS) {
@@ -43,6 +45,18 @@ export async function checkServers(
     }
   }
   if (flaws.length > 0) throw new StoreUnavailable([...new Set(flaws)].join('; '));
+}
+
+/** redis/redis#14541: the file is replayed as the user `default`, and what that one may not do is left out. */
+const REPLAYS_NOTHING =
+  'its user default has no rights, so Redis 7 would leave out most of its append-only file when it starts again: set "user default off ~* &* +@all"';
+
+async function replaysNothing(server: Redis): Promise<boolean> {
+  try {
+    return (await server.acl('DRYRUN', 'default', 'exec')) !== 'OK';
+  } catch {
+    return false; // we may not ask
+  }
 }
 
 export function flawsOf(facts: Facts, options: RedisOptions): string[] {

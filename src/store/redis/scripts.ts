@@ -24,6 +24,7 @@ const SCRIPTS = {
   'close-task': ['kill', ['clock', 'audit', 'tasks', 'kills']],
   'read-task': ['read', ['clock']],
   'list-tasks': ['read', ['clock']],
+  'list-tree': ['read', ['clock']],
 
   'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases', 'base32']],
   'activate-lease': ['write', LEASE],

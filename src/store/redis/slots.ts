@@ -95,15 +95,16 @@ export class Slots {
   ): Promise<Answer | Refusal> {
     // Most calls go through at the first attempt: no state of a loop is made for those.
     const floor = this.#stamp;
+    const begun = performance.now();
     const ailment = this.closed();
     if (ailment) return Promise.reject(ailment);
     this.#pending++;
     const answer =
       this.#suspicion !== undefined
-        ? this.#persist(name, slot, args, lane, floor, undefined)
+        ? this.#persist(name, slot, args, lane, floor, begun, undefined)
         : this.#once(name, slot, args, lane, '').then(
             (reply) => this.#read(slot, reply),
-            (error: unknown) => this.#persist(name, slot, args, lane, floor, error),
+            (error: unknown) => this.#persist(name, slot, args, lane, floor, begun, error),
           );
     return answer.finally(() => {
       if (--this.#pending === 0) this.#whenIdle?.();
@@ -176,9 +177,10 @@ export class Slots {
     args: readonly Argument[],
     lane: Lane,
     floor: number,
+    begun: number,
     failed: unknown,
   ): Promise<Answer | Refusal> {
-    const until = performance.now() + this.#withinMs;
+    const until = begun + this.#withinMs;
     let error = failed;
     // The first attempt may have been heard: what it told, where it was, is later than this.
     let again: Argument = '';
@@ -188,7 +190,9 @@ export class Slots {
         const lost = lossIn(error);
         if (lost === undefined) again = floor;
         else this.suspect(lost);
-        this.#connections.refresh();
+        // After a failover the old master answers that it is a replica now.
+        if (messageOf(error).startsWith('READONLY')) this.#connections.renew();
+        else this.#connections.refresh();
         await new Promise((resolve) => setTimeout(resolve, WAIT_BETWEEN_MS));
       }
       try {

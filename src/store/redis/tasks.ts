@@ -8,14 +8,13 @@ import { LEASE_STATES } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Task } from '../../domain/task.js';
 import type { Closing, LeaseCounts, NewTask, TaskQuery, TaskStore } from '../store.js';
-import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists } from './lease-lists.js';
 import { factsOf, pastCounts, taskFromRecord, taskTerms } from './records.js';
 import type { Slots } from './slots.js';
+import { newestFirst, newestTasks, treeOf } from './task-lists.js';
 import { TaskMemory } from './task-memory.js';
 
 const MOST_ROOTS = 10_000;
-const PAGE = 100;
 
 export class Tasks implements Omit<TaskStore, 'closeTask'> {
   readonly #slots: Slots;
@@ -98,16 +97,16 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
       seen(task) &&
       (query.state === undefined || task.state === query.state) &&
       (cursor === undefined || newestFirst(cursor, task) < 0);
-    const found =
-      tree === undefined
-        ? await Promise.all(ALL_SLOTS.map((slot) => this.#newest(slot, fits, limit)))
-        : [(await this.#tree(tree as TaskId)).filter(fits)];
-    return found.flat().toSorted(newestFirst).slice(0, limit);
+    if (tree !== undefined) {
+      const tasks = await treeOf(this.#slots, this.slotOf(tree as TaskId), tree as TaskId);
+      return tasks.filter(fits).toSorted(newestFirst).slice(0, limit);
+    }
+    return newestTasks(this.#slots, { ...(query.state && { state: query.state }), fits, limit });
   }
 
   /** The task and all below it. */
   async idsOf(tree: TaskId): Promise<TaskId[]> {
-    return (await this.#tree(tree)).map(({ id }) => id);
+    return (await treeOf(this.#slots, this.slotOf(tree), tree)).map(({ id }) => id);
   }
 
   async countLeases(id: TaskId): Promise<LeaseCounts> {
@@ -147,39 +146,9 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
     return { ...(record !== '' && { task: this.#remember(id, record) }), kill };
   }
 
-  async #tree(root: TaskId): Promise<Task[]> {
-    const tasks: Task[] = [];
-    for (let page: Task[] = []; ;) {
-      page = await this.#read(this.slotOf(root), [page.at(-1)?.id ?? '', PAGE, root]);
-      tasks.push(...page);
-      if (page.length < PAGE) return tasks;
-    }
-  }
-
-  async #newest(slot: number, fits: (task: Task) => boolean, limit: number): Promise<Task[]> {
-    const found: Task[] = [];
-    for (let passed = 0; found.length < limit; passed += PAGE) {
-      const page = await this.#read(slot, [passed, PAGE, '']);
-      found.push(...page.filter(fits));
-      if (page.length < PAGE) break;
-    }
-    return found;
-  }
-
-  async #read(slot: number, args: (string | number)[]): Promise<Task[]> {
-    const answer = (await this.#slots.ask('list-tasks', slot, args)) as string[];
-    const tasks: Task[] = [];
-    for (let at = 0; at < answer.length; at += 2)
-      tasks.push(taskFromRecord(answer[at] as TaskId, answer[at + 1]!));
-    return tasks;
-  }
-
   #remember(id: TaskId, record: string): Task {
     const task = taskFromRecord(id, record);
     this.#memory.keep(task);
     return task;
   }
 }
-
-const newestFirst = (a: Task, b: Task): number =>
-  b.openedAt - a.openedAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);

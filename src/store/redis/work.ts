@@ -6,7 +6,7 @@ import type { ClaimedLease, Retention, Settlement, Swept, WorkStore } from '../s
 import { ALL_SLOTS } from './keys.js';
 import { chanceOf, leaseFromRecord } from './records.js';
 import type { Revocations } from './revocations.js';
-import type { Slots } from './slots.js';
+import type { Answer, Slots } from './slots.js';
 
 export interface WorkParts {
   readonly slots: Slots;
@@ -27,8 +27,23 @@ const FORGET_FOR_MS = 150;
 interface Done {
   readonly expired: readonly TaskId[];
   readonly changed: number;
-  readonly nextDueAt: number;
+  readonly next: Look;
 }
+
+/** What there is to do in a slot. Times are Infinity where nothing is. */
+interface Look {
+  readonly sweptAt: number;
+  readonly claimedAt: number;
+  readonly stale: boolean;
+  readonly intents: boolean;
+}
+
+function lookFrom(answer: Answer): Look {
+  const [swept, claimed, stale, intents] = answer as [number, number, number, number];
+  return { sweptAt: time(swept), claimedAt: time(claimed), stale: stale === 1, intents: intents === 1 };
+}
+
+const time = (answered: number): number => (answered < 0 ? Infinity : answered);
 
 export class Work implements WorkStore {
   readonly #parts: WorkParts;
@@ -41,20 +56,16 @@ export class Work implements WorkStore {
 
   async sweep(limit: number): Promise<Swept> {
     const { slots, revocations } = this.#parts;
-    const looks = await slots.askAll('due', this.#keptFor);
+    const looks = await this.#look();
     const inTurn = this.#inTurn();
-    const isDue = (slot: number): boolean => {
-      const due = looks[slot]![0] as number;
-      return due >= 0 && due <= slots.latest;
-    };
-    const dueSlots = inTurn.filter(isDue).slice(0, limit);
+    const dueSlots = inTurn.filter((slot) => looks[slot]!.sweptAt <= slots.latest).slice(0, limit);
     const share = Math.max(1, Math.floor(limit / Math.max(1, dueSlots.length)));
     const done = await Promise.all(dueSlots.map((slot) => this.#doDue(slot, share)));
-    const later = inTurn.filter((slot) => !isDue(slot)).map((slot) => looks[slot]![0] as number);
-    const nextDueAt = Math.min(...done.map((one) => one.nextDueAt), ...later.filter((due) => due >= 0));
-    const finished = looks.some(([, , intents]) => intents === 1) ? await revocations.finish() : 0;
+    for (const [index, slot] of dueSlots.entries()) looks[slot] = done[index]!.next;
+    const nextDueAt = Math.min(...looks.map(({ sweptAt, claimedAt }) => Math.min(sweptAt, claimedAt)));
+    const finished = looks.some(({ intents }) => intents) ? await revocations.finish() : 0;
     const forgotten = await this.#forget(
-      inTurn.filter((slot) => looks[slot]![1] === 1),
+      inTurn.filter((slot) => looks[slot]!.stale),
       limit,
     );
     return {
@@ -62,6 +73,10 @@ export class Work implements WorkStore {
       changed: done.reduce((sum, { changed }) => sum + changed, finished + forgotten),
       ...(nextDueAt < Infinity && { nextDueAt }),
     };
+  }
+
+  async #look(): Promise<Look[]> {
+    return (await this.#parts.slots.askAll('due', this.#keptFor)).map(lookFrom);
   }
 
   #inTurn(): number[] {
@@ -77,17 +92,17 @@ export class Work implements WorkStore {
   /** All that is due in a slot, in one go: none of it waits for another's answer. */
   async #doDue(slot: number, share: number): Promise<Done> {
     const { slots, skewMs } = this.#parts;
-    const [expired, [lapsed], [named, over], [next]] = (await Promise.all([
+    const [expired, [lapsed], [named, over], next] = (await Promise.all([
       slots.ask('expire-tasks', slot, [share, requestId(slots.latest), skewMs]),
       slots.ask('lapse-leases', slot, [share]),
       slots.ask('walk-kills', slot, [share]),
       slots.ask('due', slot, this.#keptFor),
-    ])) as [TaskId[], [number], [number, number], [number]];
+    ])) as [TaskId[], [number], [number, number], Answer];
     const walking = over === 1 ? 0 : 1;
     return {
       expired,
       changed: expired.length + lapsed + named + walking,
-      nextDueAt: next < 0 ? Infinity : next,
+      next: lookFrom(next),
     };
   }
 
@@ -110,11 +125,10 @@ export class Work implements WorkStore {
 
   async claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]> {
     const { slots } = this.#parts;
-    const looks = await slots.askAll('due', this.#keptFor);
+    const looks = await this.#look();
     const claimed: ClaimedLease[] = [];
     for (const slot of this.#inTurn()) {
-      const due = looks[slot]![0] as number;
-      if (due < 0 || due > slots.latest || claimed.length >= limit) continue;
+      if (looks[slot]!.claimedAt > slots.latest || claimed.length >= limit) continue;
       const claim = chance();
       const lent = (await slots.ask('claim-due', slot, [
         limit - claimed.length,

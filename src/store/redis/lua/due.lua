@@ -1,18 +1,21 @@
 -- What there is to do in the slot, now and next.
 -- ARGV: 8 for how long ended leases are kept, 9 closed tasks, 10 events (milliseconds).
--- Returns: 1, now, stamp, when something falls due next or -1, whether there is anything to forget (1 or 0),
---   whether there are wide kills under way (1 or 0).
-local next_due = -1
-local function due(at)
-  if at and (next_due < 0 or tonumber(at) < next_due) then
-    next_due = tonumber(at)
+-- Returns: 1, now, stamp, when something falls due to be swept next and to be claimed next, or -1; whether there is
+--   anything to forget (1 or 0), whether there are wide kills under way (1 or 0).
+local function earliest(...)
+  local found = -1
+  for _, name in ipairs({ ... }) do
+    local at = tonumber(redis.call('ZRANGE', key(name), 0, 0, 'WITHSCORES')[2])
+    if at and (found < 0 or at < found) then
+      found = at
+    end
   end
+  return found
 end
-due(redis.call('ZRANGE', key('open'), 0, 0, 'WITHSCORES')[2])
-due(redis.call('ZRANGE', key('external'), 0, 0, 'WITHSCORES')[2])
-due(redis.call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')[2])
+
+local swept, claimed = earliest('open', 'external'), earliest('due')
 if redis.call('EXISTS', key('walk')) == 1 then
-  due(now)
+  swept = swept < 0 and now or math.min(swept, now)
 end
 
 local function first_by(name, bound)
@@ -24,4 +27,4 @@ local stale = first_by('ends', math.floor((now - ARGV[8]) / 60000))
   or first_by('moot', now)
   or first_by('closed', now - ARGV[9])
   or (oldest and tonumber(string.match(oldest[1], '^%d+')) <= now - ARGV[10])
-return { 1, now, stamp, next_due, stale and 1 or 0, redis.call('EXISTS', key('intents')) }
+return { 1, now, stamp, swept, claimed, stale and 1 or 0, redis.call('EXISTS', key('intents')) }

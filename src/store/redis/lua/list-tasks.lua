@@ -1,22 +1,26 @@
--- Reads tasks, newest first, or those of one tree.
--- ARGV: 8 how many to pass over, or the id to begin behind in a tree; 9 how many, 10 root of a tree or empty.
--- Returns: 1, now, stamp, then id and record of each.
-local ids
-if ARGV[10] ~= '' then
-  local from = ARGV[8] ~= '' and '(' .. ARGV[8] or '[' .. ARGV[10] .. '.'
-  ids = redis.call('ZRANGEBYLEX', key('ids'), from, '(' .. ARGV[10] .. '/', 'LIMIT', 0, ARGV[9])
-  if ARGV[8] == '' then
-    table.insert(ids, 1, ARGV[10])
+-- Reads tasks, newest first.
+-- ARGV: 8 how many to pass over, 9 how many to look for, 10 `open` for those alone that are, or empty.
+-- Returns: 1, now, stamp, how many to pass over next or -1 at the end, when the last that was looked at was opened,
+--   then id and record of each.
+local MOST_LOOKED_AT = 500
+local passed, wanted, open_only = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10] == 'open'
+local answer = { 1, now, stamp, -1, 0 }
+local looked = redis.call('ZREVRANGE', key('opened'), passed, passed + MOST_LOOKED_AT - 1, 'WITHSCORES')
+for index = 1, #looked, 2 do
+  if wanted == 0 then
+    answer[4] = passed
+    return answer
   end
-else
-  ids = redis.call('ZREVRANGE', key('opened'), ARGV[8], ARGV[8] + ARGV[9] - 1)
-end
-local answer = { 1, now, stamp }
-for _, id in ipairs(ids) do
-  local record = redis.call('HGET', key('tasks'), id)
-  if record then
+  local id = looked[index]
+  passed = passed + 1
+  answer[5] = tonumber(looked[index + 1])
+  if not open_only or redis.call('ZSCORE', key('open'), id) then
+    wanted = wanted - 1
     answer[#answer + 1] = id
-    answer[#answer + 1] = record
+    answer[#answer + 1] = redis.call('HGET', key('tasks'), id)
   end
+end
+if #looked == 2 * MOST_LOOKED_AT then
+  answer[4] = passed
 end
 return answer
