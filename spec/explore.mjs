@@ -47,15 +47,7 @@ export async function explore(
       output(command, args, folder, seconds);
     await run('spin', ['-a', ...flags, model]);
     // SAFETY: no claim is about endless runs. No BITSTATE and no hash compaction: each state is kept as it is.
-    const compiled = [
-      '-DSAFETY',
-      `-DMEMLIM=${megabytes}`,
-      '-w',
-      optimise ? '-O2' : '-O0',
-      '-o',
-      'pan',
-      'pan.c',
-    ];
+    const compiled = ['-DSAFETY', `-DMEMLIM=${megabytes}`, '-w', level, '-o', 'pan', 'pan.c'];
     await run('gcc', compiled);
     // E: processes that wait for ever are no fault by themselves; AtRest says what is.
     const report = await run('./pan', ['-E', '-n', `-m${MOST_STEPS}`, '-w22']);
