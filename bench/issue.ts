@@ -67,7 +67,7 @@ const [fresh, known] = installations[0]!.loads as [Contender, Contender];
 const peer = await addPeer();
 const floor = await addFloor();
 
-for (const contender of contenders) await contender.warmUp();
+for (const contender of contenders) await contender.warmUp(seconds);
 for (let round = 0; round < rounds; round++) {
   for (let turn = 0; turn < contenders.length; turn++) {
     const contender = contenders[(turn + round) % contenders.length]!;
@@ -155,7 +155,7 @@ async function addFloor(): Promise<Contender> {
 function report(): void {
   console.log(`${machine()}; store: ${kind}; one page on disk takes ${fsyncMs(folder).toFixed(2)} ms`);
   console.log(
-    `${ALGORITHM} in and out; medians of ${rounds} interleaved rounds: ${seconds} s with ${CONNECTIONS} connections, ${seconds} s at half of what that reached, ${seconds / 5} s with one connection\n`,
+    `${ALGORITHM} in and out; medians of ${rounds} interleaved rounds: ${seconds} s with ${CONNECTIONS} connections, ${seconds / 2} s at half of what that reached, ${seconds / 5} s with one connection\n`,
   );
   printTable(
     [

@@ -36,7 +36,7 @@ const SWEPT_WITHIN_SECONDS = 900;
 const KILLS = 20;
 const ASKED_AFTER_KILL = 20;
 
-const { seconds, leases, store: kind } = readOptions(['leases', 'store'], { leases: [20_000, 1_000_000] });
+const { seconds, leases, store: kind } = readOptions(['leases', 'store'], { leases: [10_000, 1_000_000] });
 if (kind === 'embedded') throw new Error('this is about Redis: --store redis or cluster');
 const dist = buildBroker();
 const folder = temporaryFolder();

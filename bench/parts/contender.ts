@@ -23,9 +23,11 @@ export interface Contending {
 
 export const CONNECTIONS = 64;
 /** Requests that are not measured, so that the code is compiled and the caches are as they will be. */
-const WARM_UP = 2500;
+const WARM_UP_PER_SECOND = 500;
+const MOST_WARM_UP = 2500;
 const FASTER_ONCE_WARM = 3;
 const VERIFIED_PER_ROUND = 20;
+const HALF_SHARE = 1 / 2;
 const ALONE_SHARE = 1 / 5;
 /** One connection waits for the store each time: it does not ask for more than this. */
 const ALONE_PER_SECOND = 4000;
@@ -49,9 +51,10 @@ export class Contender {
     this.#contending = contending;
   }
 
-  async warmUp(): Promise<void> {
-    const next = this.#contending.prepare(WARM_UP);
-    let left = WARM_UP;
+  /** The more, the longer it will be measured. */
+  async warmUp(seconds: number): Promise<void> {
+    let left = Math.min(MOST_WARM_UP, Math.ceil(WARM_UP_PER_SECOND * seconds));
+    const next = this.#contending.prepare(left);
     const { perSecond } = await this.#measured({
       connections: CONNECTIONS,
       seconds: 60,
@@ -76,8 +79,10 @@ export class Contender {
 
     const perSecond = steadyPerSecond?.(most.perSecond);
     if (perSecond !== undefined) {
-      const requests = prepare(Math.ceil(perSecond * seconds));
-      const load = { ...this.#load({ connections: CONNECTIONS, seconds, next: requests }), perSecond };
+      const halfSeconds = seconds * HALF_SHARE;
+      const requests = prepare(Math.ceil(perSecond * halfSeconds));
+      const steady = { connections: CONNECTIONS, seconds: halfSeconds, next: requests };
+      const load = { ...this.#load(steady), perSecond };
       this.half.push(await measureSteadily(load));
     }
     const aloneSeconds = seconds * ALONE_SHARE;
