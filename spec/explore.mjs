@@ -47,8 +47,11 @@ export async function explore(
       output(command, args, folder, seconds);
     await run('spin', ['-a', ...flags, model]);
     // SAFETY: no claim is about endless runs. No BITSTATE and no hash compaction: each state is kept as it is.
-    const compiled = ['-DSAFETY', `-DMEMLIM=${megabytes}`, '-w', level, '-o', 'pan', 'pan.c'];
-    await run('gcc', compiled);
+    // COLLAPSE stores a state in parts, none of it less: slower, and a third of the memory.
+    const large = megabytes > 4000;
+    const memory = [`-DMEMLIM=${megabytes}`, ...(large ? ['-DCOLLAPSE'] : [])];
+    const level = optimise ? (large ? '-O2' : '-O1') : '-O0';
+    await run('gcc', ['-DSAFETY', ...memory, level, '-w', '-o', 'pan', 'pan.c']);
     // E: processes that wait for ever are no fault by themselves; AtRest says what is.
     const report = await run('./pan', ['-E', '-n', `-m${MOST_STEPS}`, '-w22']);
     const trail = (await readdir(folder)).find((name) => name.endsWith('.trail'));
