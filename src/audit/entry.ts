@@ -64,7 +64,7 @@ const TOKEN = /\beyJ[\w-]+\.[\w-]+\.[\w-]*/g;
 const MOST_OF_WHY = 1000;
 
 /** Why something was refused may quote what was sent: a token in the wrong parameter is not to stand here (invariant 6). */
-function withoutTokens(detail: Record<string, unknown>): Record<string, unknown> {
+export function withoutTokens(detail: Record<string, unknown>): Record<string, unknown> {
   const { why } = detail;
   return typeof why === 'string'
     ? { ...detail, why: why.replaceAll(TOKEN, '[token]').slice(0, MOST_OF_WHY) }

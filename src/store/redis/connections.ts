@@ -8,8 +8,8 @@ import type { RedisOptions } from './options.js';
 import type { Script } from './scripts.js';
 
 export type Client = Redis | Cluster;
-/** A kill waits for replicas as configured. */
-export type Lane = 'calls' | 'kills';
+/** Kills and reservations wait for replicas as configured; a kill goes by a connection of its own. */
+export type Lane = 'calls' | 'kills' | 'reservations';
 
 const LOOK_AGAIN_MS = 20;
 /**
@@ -174,9 +174,9 @@ export class Connections {
     return this.#send(this.#clients.kills, script, key, args);
   }
 
-  /** Resolves once so many replicas as are asked for have what was written to this key's server. */
-  replicated(key: string): Promise<void> {
-    return this.#followers.have(key);
+  /** Resolves once so many replicas as are asked for have what a script has written in a slot, by its clock and stamp. */
+  replicated(key: string, stamp: number): Promise<void> {
+    return this.#followers.have(key, stamp);
   }
 
   async #send(
@@ -185,11 +185,13 @@ export class Connections {
     key: string,
     args: readonly (string | number)[],
   ): Promise<unknown> {
+    // A slot that is being moved refuses a script of which a key is not there (TRYAGAIN), instead of failing in the middle.
+    const keys = client instanceof Cluster ? [key, `${key}-never`] : [key];
     try {
-      return await client.evalsha(script.sha1, 1, key, ...args);
+      return await client.evalsha(script.sha1, keys.length, ...keys, ...args);
     } catch (error) {
       if (!isNoScript(error)) throw error;
-      return await client.eval(script.lua, 1, key, ...args);
+      return await client.eval(script.lua, keys.length, ...keys, ...args);
     }
   }
 

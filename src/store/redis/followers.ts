@@ -3,9 +3,17 @@ import { Cluster } from 'ioredis';
 import { StoreUnavailable } from '../store.js';
 import type { Client } from './connections.js';
 
-/** Written anew, so that a WAIT on this connection covers whatever any other wrote before. Also with a full memory. */
+/**
+ * Written anew, so that a WAIT on this connection covers whatever any other wrote before; also with a full memory. Only
+ * on a server that has the stamp: another one, promoted meanwhile, would vouch for what it never had.
+ */
 const REWRITE = `#!lua flags=allow-oom
-redis.call('SET', KEYS[1], redis.call('GET', KEYS[1]) or '')
+local clock = redis.call('GET', KEYS[1]) or ''
+local stamp = tonumber(string.match(clock, '^%S+ %d+ (%d+)'))
+if not stamp or stamp < tonumber(ARGV[1]) then
+  return redis.error_reply('LOST another server answers, which does not have it')
+end
+redis.call('SET', KEYS[1], clock)
 return 1`;
 
 /** A kill is in force where it was said, and too few replicas have it: it would be lost with its server. */
@@ -24,13 +32,15 @@ export interface FollowerTerms {
 }
 
 interface Batch {
-  readonly done: Promise<void>;
+  /** The latest stamp of each slot's clock that somebody waits for. */
+  readonly stamps: Map<string, number>;
+  done: Promise<void>;
 }
 
 export class Followers {
   readonly #terms: FollowerTerms;
   /** By master: the wait that is under way, and the one that will follow it and is still to be joined. */
-  readonly #running = new Map<string, Batch>();
+  readonly #running = new Map<string, Promise<void>>();
   readonly #next = new Map<string, Batch>();
   /** Of a key's hash tag, as the cluster counts them. */
   readonly #slotOfKey = new Map<string, number>();
@@ -40,40 +50,39 @@ export class Followers {
   }
 
   /**
-   * Resolves once enough replicas of the key's master have all that was written there before this call.
+   * Resolves once enough replicas have what was written in a slot up to this stamp. `key`: the slot's clock.
    *
    * @throws TooFewReplicas where they did not say so in time.
    */
-  async have(key: string): Promise<void> {
+  async have(key: string, stamp: number): Promise<void> {
     if (this.#terms.least === 0) return;
     const master = await this.#masterOf(key);
-    const joined = this.#next.get(master);
-    if (joined) return joined.done;
-    const batch: Batch = { done: this.#after(master, key) };
-    this.#next.set(master, batch);
-    return batch.done;
-  }
-
-  async #after(master: string, key: string): Promise<void> {
-    // What comes while a wait is under way was written after it was sent: it shares the next one.
-    await this.#running.get(master)?.done.catch(() => {});
-    const batch = this.#next.get(master)!;
-    this.#next.delete(master);
-    this.#running.set(master, batch);
-    try {
-      await this.#wait(key);
-    } finally {
-      if (this.#running.get(master) === batch) this.#running.delete(master);
+    let batch = this.#next.get(master);
+    if (!batch) {
+      batch = { stamps: new Map(), done: Promise.resolve() };
+      this.#next.set(master, batch);
+      batch.done = this.#after(master, batch);
     }
+    batch.stamps.set(key, Math.max(batch.stamps.get(key) ?? 0, stamp));
+    await batch.done;
   }
 
-  async #wait(key: string): Promise<void> {
+  async #after(master: string, batch: Batch): Promise<void> {
+    // What comes while a wait is under way was written after it was sent: it shares the next one.
+    await this.#running.get(master)?.catch(() => {});
+    this.#next.delete(master);
+    const waiting = this.#wait(batch.stamps);
+    this.#running.set(master, waiting);
+    await waiting;
+  }
+
+  async #wait(stamps: ReadonlyMap<string, number>): Promise<void> {
     const { client, least, withinMs } = this.#terms;
-    const [rewritten, waited] =
-      (await client.pipeline().eval(REWRITE, 1, key).call('WAIT', least, withinMs).exec()) ?? [];
-    const fault = rewritten?.[0] ?? waited?.[0];
-    if (fault) throw fault;
-    const have = Number(waited?.[1] ?? 0);
+    const pipeline = client.pipeline();
+    for (const [key, stamp] of stamps) pipeline.eval(REWRITE, 1, key, stamp);
+    const replies = (await pipeline.call('WAIT', least, withinMs).exec()) ?? [];
+    for (const [fault] of replies) if (fault) throw fault;
+    const have = Number(replies.at(-1)?.[1] ?? 0);
     if (have < least) throw new TooFewReplicas(have, least);
   }
 

@@ -10,9 +10,11 @@ import { StoreUnavailable } from '../store.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
 import type { LeaseRecord } from './records.js';
-import { chanceOf, factsOf, leaseFromRecord, leaseHead, leaseTerms } from './records.js';
+import { chanceOf, factsOf, leaseFromRecord, newLeaseRecord } from './records.js';
 import type { Argument, Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
+
+const RESERVED = { stage: 'reserved' };
 
 export class Leases implements LeaseStore {
   readonly #slots: Slots;
@@ -49,22 +51,16 @@ export class Leases implements LeaseStore {
       taskId,
       this.#tasks.openingOf(taskId) ?? '',
       request.ttlMs,
-      state,
       mintDeadlineMs,
       own,
-      leaseHead(request),
-      leaseTerms(request, entry.requestId),
-      factsOf(entry, state === 'reserved' ? { stage: state } : undefined),
-      'lease_',
-      leaseId(0, slot, own).slice(16),
+      newLeaseRecord(request, entry.requestId),
+      factsOf(entry, state === 'reserved' ? RESERVED : undefined),
+      `agent:${agent}`,
     ];
-    args.push(`agent:${agent}`);
-    for (const actor of actors) args.push(`agent:${actor}`);
+    for (const actor of actors) if (actor !== agent) args.push(`agent:${actor}`);
     if (keyId !== undefined) args.push(`key:${keyId}`);
-    args.push('', agent);
-    for (const actor of actors) if (actor !== agent) args.push(actor);
     // A reservation that a failover loses would leave its secret at the target with nobody accountable (invariant 2).
-    const lane = state === 'reserved' ? 'kills' : 'calls';
+    const lane = state === 'reserved' ? 'reservations' : 'calls';
     const answer = await this.#sent(taskId, this.#slots.call('issue-lease', slot, args, lane));
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;

@@ -47,8 +47,15 @@ export class News {
 
   /** Subscribes, then reads everything: nothing falls between the two. `counts`: where each slot stood before. */
   async open(counts: readonly number[]): Promise<void> {
-    const { client, slots } = this.#parts;
-    client.on('smessage', (channel: string, text: string) => this.#hear(channel, text));
+    const { client, slots, log } = this.#parts;
+    client.on('smessage', (channel: string, text: string) => {
+      try {
+        this.#hear(channel, text);
+      } catch (error) {
+        // Not counted as heard: the next beat reads the slot itself.
+        log.warn({ err: error }, 'a message of the store cannot be read');
+      }
+    });
     await Promise.all(ALL_SLOTS.map((slot) => client.ssubscribe(slots.keys.in(slot, 'news'))));
     for (const [slot, count] of counts.entries()) this.#heard[slot] = Math.max(this.#heard[slot]!, count);
     await this.reread();
@@ -102,9 +109,9 @@ export class News {
     if (slot === undefined || !parts) return;
     const [, count, stamp, origin, body] = parts;
     this.#parts.slots.heard(slot, Number(stamp));
+    const message = JSON.parse(body!) as Message;
     // Where one is missing the count stays behind, and the next beat reads the slot anew.
     if (Number(count) === this.#heard[slot]! + 1) this.#heard[slot] = Number(count);
-    const message = JSON.parse(body!) as Message;
     if (message.signing_keys) this.tellAll({ kind: 'signing_keys' });
     if (message.lifted !== undefined) this.lifted(message.lifted);
     if (message.selector === undefined || message.kill === undefined) return;
@@ -132,7 +139,8 @@ export class News {
       this.#beating = this.#compare()
         .catch((error: unknown) => {
           this.#parts.log.warn({ err: error }, 'the store does not answer');
-          this.#parts.renew();
+          // A hung server is left; one that only has too few replicas is not.
+          if (/timed out/.test(String(error))) this.#parts.renew();
         })
         .finally(() => {
           this.#beating = undefined;

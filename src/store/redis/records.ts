@@ -1,7 +1,7 @@
 // Between the records in Redis and the domain's: a line of JSON with what changes, and a line with what does not.
 import type { AuditConclusion, AuditEvent, AuditFacts } from '../../audit/event.js';
 import type { AuditEntry } from '../../audit/entry.js';
-import { concludedEvent } from '../../audit/entry.js';
+import { withoutTokens } from '../../audit/entry.js';
 import { SLOTS, leaseId } from '../../domain/ids.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
 import type { Lease, LeaseEnding, LeaseState } from '../../domain/lease.js';
@@ -92,21 +92,6 @@ interface LeaseHead {
   z?: string;
 }
 
-/** The head of a new lease without braces; its script adds times and state. */
-export function leaseHead(request: LeaseRequest): string {
-  const { taskId, agent, actors, trust, tool, keyId, policyDigest } = request;
-  const members: Omit<LeaseHead, 'i' | 'x'> = {
-    t: taskId,
-    a: agent,
-    ...(actors.length > 0 && { c: actors }),
-    r: trust,
-    o: tool,
-    ...(keyId !== undefined && { k: keyId }),
-    p: policyDigest,
-  };
-  return luaJson(members).slice(1, -1);
-}
-
 /** What does not change, without names: there may be millions. */
 type Terms = [
   plane: Lease['plane'],
@@ -117,10 +102,21 @@ type Terms = [
   details?: Lease['details'],
 ];
 
-export function leaseTerms(request: LeaseRequest, requestId: Lease['requestId']): string {
-  const { plane, kind, audience, actions, details } = request;
-  const terms: Terms = [plane, kind, audience, actions, requestId];
-  return JSON.stringify(details ? [...terms, details] : terms);
+/** The record of a new lease behind its first members, which its script writes: times and state. */
+export function newLeaseRecord(request: LeaseRequest, requestId: Lease['requestId']): string {
+  const { actors, keyId, details } = request;
+  const head: Omit<LeaseHead, 'i' | 'x'> = {
+    t: request.taskId,
+    a: request.agent,
+    r: request.trust,
+    o: request.tool,
+    p: request.policyDigest,
+  };
+  if (actors.length > 0) head.c = actors;
+  if (keyId !== undefined) head.k = keyId;
+  const terms: Terms = [request.plane, request.kind, request.audience, request.actions, requestId];
+  if (details) terms.push(details);
+  return `,${luaJson(head).slice(1)}\n${JSON.stringify(terms)}`;
 }
 
 export interface LeaseRecord {
@@ -197,22 +193,11 @@ export function killRecord(revocation: Revocation): KillRecord {
 }
 
 /** An event's facts as they are when the call is made; the script adds how it ended. */
-export function factsOf(entry: AuditEntry, detail?: Record<string, unknown>): string {
-  const { facts } = entry;
-  // Through the one function that keeps tokens out of what is written.
-  const written = concludedEvent(entry, { outcome: 'permitted', ...(detail && { detail }) }, 0);
-  return JSON.stringify({
-    requestId: facts.requestId,
-    action: facts.action,
-    principal: facts.principal,
-    taskId: facts.taskId,
-    leaseId: facts.leaseId,
-    tool: facts.tool,
-    detail: written.detail,
-  });
+export function factsOf(entry: AuditEntry, more?: Record<string, unknown>): string {
+  const { requestId, action, principal, taskId, leaseId: lease, tool, detail } = entry.facts;
+  const written = withoutTokens(more ? { ...detail, ...more } : detail);
+  return JSON.stringify({ requestId, action, principal, taskId, leaseId: lease, tool, detail: written });
 }
-
-export const conclusionText = (conclusion: AuditConclusion): string => JSON.stringify(conclusion).slice(1);
 
 const STAMPS_PER_MS = 32;
 
@@ -222,6 +207,8 @@ export const stampOf = (sequence: number): number => Math.floor(sequence / SLOTS
 /** The id in the stream of the event with this stamp. */
 export const streamId = (stamp: number): string =>
   `${Math.floor(stamp / STAMPS_PER_MS)}-${stamp % STAMPS_PER_MS}`;
+
+type Ending = AuditConclusion & { readonly at: number; readonly chance?: string };
 
 export function eventFromStream(slot: number, id: string, fields: readonly string[]): AuditEvent {
   const [ms, n] = id.split('-');
@@ -234,8 +221,9 @@ export function eventFromStream(slot: number, id: string, fields: readonly strin
     tool,
     detail,
   } = JSON.parse(fields[1]!) as AuditFacts;
-  const { at, ...conclusion } = JSON.parse(fields[3]!) as AuditConclusion & { at: number };
-  const leaseName = conclusion.leaseId ?? lease;
+  const { at, chance, ...conclusion } = JSON.parse(fields[3]!) as Ending;
+  // Of an issuance only the chance is written: the event's time is the lease's.
+  const leaseName = chance === undefined ? (conclusion.leaseId ?? lease) : leaseId(at, slot, chance);
   const taskName = conclusion.taskId ?? taskId;
   return {
     sequence: sequenceOf(Number(ms) * STAMPS_PER_MS + Number(n), slot),

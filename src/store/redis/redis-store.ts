@@ -69,7 +69,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       log,
       renew: () => connections.renew(),
     });
-    const revocations = new Revocations({ slots, tasks, lists, reader, news, terms, log });
+    const parts = { slots, tasks, lists, reader, news, terms, log };
+    const revocations = new Revocations(parts, (id) => leases.readLease(id));
     const work = new Work({ slots, revocations, retention, skewMs: clockSkewMs });
     const events = new Events(slots);
     const signing = new SigningKeys(slots, reader);

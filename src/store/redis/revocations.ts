@@ -38,8 +38,10 @@ export interface RevocationParts {
 export class Revocations implements RevocationStore {
   readonly #parts: RevocationParts;
   readonly #reach: Reach;
+  readonly #readLease: (id: LeaseId) => Promise<Lease | undefined>;
 
-  constructor(parts: RevocationParts) {
+  constructor(parts: RevocationParts, readLease: (id: LeaseId) => Promise<Lease | undefined>) {
+    this.#readLease = readLease;
     this.#parts = parts;
     const { slots } = parts;
     this.#reach = {
@@ -128,22 +130,27 @@ export class Revocations implements RevocationStore {
     const page = withinMs === Infinity ? undefined : QUICK_PAGE;
     const count = { tokens: 0, external: 0 };
     let cut = false;
+    const isAlive = (lease: Lease): boolean =>
+      killed
+        ? lease.issuedAt <= killed.at &&
+          lease.expiresAt > killed.at &&
+          (lease.ended?.at ?? Infinity) >= killed.at
+        : lease.state === 'active' || lease.state === 'reserved';
     const countIn = async ([slot, list, of]: ListIn): Promise<void> => {
       for await (const { lease } of this.#parts.lists.newest(slot, list, of, page)) {
-        if (performance.now() > until) {
-          cut = true;
-          return;
-        }
-        if (!names(select, lease)) continue;
-        const alive = killed
-          ? lease.issuedAt <= killed.at &&
-            lease.expiresAt > killed.at &&
-            (lease.ended?.at ?? Infinity) >= killed.at
-          : lease.state === 'active' || lease.state === 'reserved';
-        if (alive) count[lease.kind === 'jwt' ? 'tokens' : 'external']++;
+        if ((cut ||= performance.now() > until)) return;
+        if (names(select, lease) && isAlive(lease)) count[lease.kind === 'jwt' ? 'tokens' : 'external']++;
       }
     };
-    await Promise.all((await this.#listsFor(select)).map(countIn));
+    if (select.kind === 'lease') {
+      const lease = await this.#readLease(select.name as LeaseId);
+      if (lease && isAlive(lease)) count[lease.kind === 'jwt' ? 'tokens' : 'external']++;
+    }
+    const lists = await this.#listsFor(select);
+    for (let at = 0; at < lists.length; at += ALL_SLOTS.length) {
+      await Promise.all(lists.slice(at, at + ALL_SLOTS.length).map(countIn));
+      if (cut) break;
+    }
     return cut ? { ...count, atLeast: true } : count;
   }
 
@@ -153,7 +160,7 @@ export class Revocations implements RevocationStore {
       case 'task':
         return (await tasks.idsOf(name as TaskId)).map((id) => [tasks.slotOf(id), 'of', id]);
       case 'lease':
-        return [[slotOfLease(name as LeaseId), 'issued', '']];
+        return [];
       case 'agent':
         return ALL_SLOTS.map((slot) => [slot, 'by', name]);
       default:

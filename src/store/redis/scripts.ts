@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { keysLua } from './keys.js';
 
-type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'wide' | 'base32';
+type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'wide';
 
 /**
  * `kill`: runs although the memory of Redis is full, because nothing may hold back a kill, nor what frees memory.
@@ -26,7 +26,7 @@ const SCRIPTS = {
   'list-tasks': ['read', ['clock']],
   'list-tree': ['read', ['clock']],
 
-  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases', 'base32']],
+  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases']],
   'activate-lease': ['write', LEASE],
   'abandon-lease': ['kill', LEASE],
   'renew-lease': ['write', LEASE],

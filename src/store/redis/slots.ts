@@ -28,6 +28,8 @@ export interface OpenedSlot extends Position {
 }
 
 const WAIT_BETWEEN_MS = 25;
+/** In the place of a stamp: nothing has been said before. */
+const FIRST = '-';
 
 export interface SlotsOptions {
   readonly connections: Connections;
@@ -102,7 +104,7 @@ export class Slots {
     const answer =
       this.#suspicion !== undefined
         ? this.#persist(name, slot, args, lane, floor, begun, undefined)
-        : this.#once(name, slot, args, lane, '').then(
+        : this.#once(name, slot, args, lane, FIRST).then(
             (reply) => this.#read(slot, reply),
             (error: unknown) => this.#persist(name, slot, args, lane, floor, begun, error),
           );
@@ -166,7 +168,7 @@ export class Slots {
 
   /** A call of the work behind the gate. */
   async passing(name: ScriptName, slot: number, args: readonly Argument[], lane: Lane): Promise<Answer> {
-    const answer = this.#read(slot, await this.#once(name, slot, args, lane, ''));
+    const answer = this.#read(slot, await this.#once(name, slot, args, lane, FIRST));
     if (answer instanceof Refusal) throw new Error(`${name} was refused: ${answer.reason}`);
     return answer;
   }
@@ -183,7 +185,7 @@ export class Slots {
     const until = begun + this.#withinMs;
     let error = failed;
     // The first attempt may have been heard: what it told, where it was, is later than this.
-    let again: Argument = '';
+    let again: Argument = FIRST;
     for (;;) {
       if (error !== undefined) {
         if (!isPassing(error) || performance.now() >= until) throw asUnavailable(error);
@@ -211,21 +213,16 @@ export class Slots {
     lane: Lane,
     again: Argument,
   ): Promise<unknown> {
-    const whole = [
-      this.epoch,
-      this.#latest,
-      this.#stamp,
-      this.#known[slot]!,
-      this.#clock?.now() ?? '',
-      again,
-      this.origin,
-      ...args,
-    ];
+    // One argument for what every call says: the client library spends its time by the argument.
+    const given = this.#clock?.now() ?? '-';
+    const common = `${this.epoch} ${this.#latest} ${this.#stamp} ${this.#known[slot]!} ${given} ${again} ${this.origin}`;
+    const whole = [common, ...args];
     const script = scriptNamed(name);
     const key = this.keys.clock(slot);
     if (lane === 'calls') return this.#connections.run(script, key, whole);
-    const reply = await this.#connections.runKill(script, key, whole);
-    await this.#connections.replicated(key);
+    const run = lane === 'kills' ? 'runKill' : 'run';
+    const reply = await this.#connections[run](script, key, whole);
+    await this.#connections.replicated(key, stampIn(reply));
     return reply;
   }
 
@@ -241,6 +238,8 @@ export class Slots {
     if (stamp > this.#known[slot]!) this.#known[slot] = stamp;
   }
 }
+
+const stampIn = (reply: unknown): number => (reply as [number, number, number])[2];
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

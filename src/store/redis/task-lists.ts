@@ -51,7 +51,9 @@ async function readOn(
 ): Promise<void> {
   const answer = await slots.ask('list-tasks', part.slot, [part.next!, page, state]);
   const [next, looked, ...records] = answer as [number, number, ...string[]];
-  part.tasks.push(...tasksIn(records).filter(fits));
+  // One that was opened meanwhile moves the others on by a place: what was seen comes once more.
+  const seen = new Set(part.tasks.map(({ id }) => id));
+  part.tasks.push(...tasksIn(records).filter((task) => fits(task) && !seen.has(task.id)));
   part.next = next < 0 ? undefined : next;
   part.newestLeft = looked;
 }

@@ -1,7 +1,7 @@
 -- The mint failed, or nobody knows whether it did: due to be revoked, once more after the mint's deadline.
--- ARGV: 8 chance, 9 id, 10 cause, 11 facts.
+-- ARGV: 2 chance, 3 id, 4 cause, 5 facts.
 -- Returns: 1, now, stamp.
-local chance, id, cause, facts = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local chance, id, cause, facts = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
 local lease, terms = read_lease(chance)
 if lease and lease.s == 'reserved' then

@@ -1,15 +1,15 @@
 -- Activates a reserved lease after the mint; one that was killed meanwhile is due to be killed at its target instead.
--- ARGV: 8 chance, 9 id, 10 when the target ends it (milliseconds, whole seconds) or empty, 11 sealed secret or empty,
---   12 request, 13 facts.
+-- ARGV: 2 chance, 3 id, 4 when the target ends it (milliseconds, whole seconds) or empty, 5 sealed secret or empty,
+--   6 request, 7 facts.
 -- Returns: 1, now, stamp, record.
-local chance, id, target_end, sealed = ARGV[8], ARGV[9], tonumber(ARGV[10]), ARGV[11]
-local request, facts = ARGV[12], ARGV[13]
+local chance, id, target_end, sealed = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local request, facts = ARGV[6], ARGV[7]
 
 local lease, terms, record = read_lease(chance)
 if not lease then
   return refuse(facts, 'lease_unknown', 'no lease ' .. id)
 end
-if ARGV[6] ~= '' and not lease.s and lease.q == request then
+if again and not lease.s and lease.q == request then
   return { 1, now, stamp, record }
 end
 local expires = math.min(lease.x, target_end or lease.x)

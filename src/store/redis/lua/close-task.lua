@@ -1,11 +1,11 @@
 -- Closes a task and all below it: writes tasks and one selector, never a lease (invariant 1).
--- ARGV: 8 id, 9 outcome, 10 by, 11 reason or empty, 12 request, 13 facts, 14 verifiers' skew (milliseconds),
---   15 `kill` where a selector names the task, known or not, or empty.
+-- ARGV: 2 id, 3 outcome, 4 by, 5 reason or empty, 6 request, 7 facts, 8 verifiers' skew (milliseconds),
+--   9 `kill` where a selector names the task, known or not, or empty.
 -- Returns: 1, now, stamp, record of the task or empty, the kill of its selector or empty.
-local id, facts, skew, kill = ARGV[8], ARGV[13], tonumber(ARGV[14]), ARGV[15] == 'kill'
-local closing = { at = now, outcome = ARGV[9], by = ARGV[10], requestId = ARGV[12] }
-if ARGV[11] ~= '' then
-  closing.reason = ARGV[11]
+local id, facts, skew, kill = ARGV[2], ARGV[7], tonumber(ARGV[8]), ARGV[9] == 'kill'
+local closing = { at = now, outcome = ARGV[3], by = ARGV[4], requestId = ARGV[6] }
+if ARGV[5] ~= '' then
+  closing.reason = ARGV[5]
 end
 if kill then
   -- A millisecond of its own: what ended before can then be told from what ends now.

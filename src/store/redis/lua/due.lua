@@ -1,5 +1,5 @@
 -- What there is to do in the slot, now and next.
--- ARGV: 8 for how long ended leases are kept, 9 closed tasks, 10 events (milliseconds).
+-- ARGV: 2 for how long ended leases are kept, 3 closed tasks, 4 events (milliseconds).
 -- Returns: 1, now, stamp, when something falls due to be swept next and to be claimed next, or -1; whether there is
 --   anything to forget (1 or 0), whether there are wide kills under way (1 or 0).
 local function earliest(...)
@@ -23,8 +23,8 @@ local function first_by(name, bound)
   return first and tonumber(first) <= bound
 end
 local oldest = redis.call('XRANGE', key('audit'), '-', '+', 'COUNT', 1)[1]
-local stale = first_by('ends', math.floor((now - ARGV[8]) / 60000))
+local stale = first_by('ends', math.floor((now - ARGV[2]) / 60000))
   or first_by('moot', now)
-  or first_by('closed', now - ARGV[9])
-  or (oldest and tonumber(string.match(oldest[1], '^%d+')) <= now - ARGV[10])
+  or first_by('closed', now - ARGV[3])
+  or (oldest and tonumber(string.match(oldest[1], '^%d+')) <= now - ARGV[4])
 return { 1, now, stamp, swept, claimed, stale and 1 or 0, redis.call('EXISTS', key('intents')) }

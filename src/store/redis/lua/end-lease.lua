@@ -1,10 +1,10 @@
 -- Ends one lease by name. A lease that is dead already stays as it died: the first ending stands.
--- ARGV: 8 chance, 9 id, 10 by, 11 reason or empty, 12 request, 13 facts, 14 verifiers' skew (milliseconds).
+-- ARGV: 2 chance, 3 id, 4 by, 5 reason or empty, 6 request, 7 facts, 8 verifiers' skew (milliseconds).
 -- Returns: 1, now, stamp, the kill.
-local chance, id, facts, skew = ARGV[8], ARGV[9], ARGV[13], tonumber(ARGV[14])
-local kill = { at = now, by = ARGV[10], requestId = ARGV[12] }
-if ARGV[11] ~= '' then
-  kill.reason = ARGV[11]
+local chance, id, facts, skew = ARGV[2], ARGV[3], ARGV[7], tonumber(ARGV[8])
+local kill = { at = now, by = ARGV[4], requestId = ARGV[6] }
+if ARGV[5] ~= '' then
+  kill.reason = ARGV[5]
 end
 local selector = 'lease:' .. id
 

@@ -1,7 +1,7 @@
 -- Closes tasks past their deadline, each in a transition of its own; what lies deeper first.
--- ARGV: 8 at most so many, 9 request, 10 verifiers' skew (milliseconds).
+-- ARGV: 2 at most so many, 3 request, 4 verifiers' skew (milliseconds).
 -- Returns: 1, now, stamp, their ids.
-local limit = tonumber(ARGV[8])
+local limit = tonumber(ARGV[2])
 local ids = redis.call('ZRANGEBYSCORE', key('open'), '-inf', whole(now), 'LIMIT', 0, limit)
 if #ids == limit then
   -- Of those that share the last one's deadline a child comes before its parent, whose end would be its own.
@@ -18,10 +18,11 @@ table.sort(ids, function(a, b)
 end)
 local answer = { 1, now, stamp }
 for _, id in ipairs(ids) do
-  local task = read_task(id)
-  close_tree(id, { at = now, outcome = 'expired', by = 'mayfly', requestId = ARGV[9] })
-  permit('{"requestId":"' .. ARGV[9] .. '","action":"task.expire","taskId":"' .. id .. '","detail":{}}',
+  local task = read_task(id) or { d = now }
+  close_tree(id, { at = now, outcome = 'expired', by = 'mayfly', requestId = ARGV[3] })
+  permit('{"requestId":"' .. ARGV[3] .. '","action":"task.expire","taskId":"' .. id .. '","detail":{}}',
     '"detail":{"deadline":' .. whole(task.d) .. '}')
+  redis.call('ZREM', key('open'), id)
   answer[#answer + 1] = id
 end
 keep()

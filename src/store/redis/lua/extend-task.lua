@@ -1,19 +1,19 @@
 -- Gives a task a later deadline, within its parent's.
--- ARGV: 8 id, 9 deadline, 10 the longest it may last (milliseconds), 11 request, 12 facts.
+-- ARGV: 2 id, 3 deadline, 4 the longest it may last (milliseconds), 5 request, 6 facts.
 -- Returns: 1, now, stamp, record.
-local id, deadline, most, request, facts = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10]), ARGV[11], ARGV[12]
+local id, deadline, most, request, facts = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6]
 
 local task, terms = read_task(id)
 if not task then
   return refuse(facts, 'task_unknown', 'no task ' .. id)
 end
-local done_before = ARGV[6] ~= '' and task.w == request
+local done_before = again and task.w == request
 if not done_before then
   if not is_open(task) then
     return refuse(facts, 'task_closed', 'the task is ' .. task.s)
   end
   if deadline > task.a + most then
-    return refuse(facts, 'task_ttl_exceeded', 'a task may last ' .. ARGV[10] .. ' ms from its opening')
+    return refuse(facts, 'task_ttl_exceeded', 'a task may last ' .. ARGV[4] .. ' ms from its opening')
   end
   local parent = parent_of(id)
   local above = parent and read_task(parent)

@@ -1,36 +1,33 @@
 -- Issues a lease, or reserves one: the point in time of issuance (invariants 1 and 2). On every agent's path.
--- ARGV: 8 task, 9 its opening as the caller knows it or empty, 10 milliseconds to live, 11 state (`active` or
---   `reserved`), 12 milliseconds for the mint or empty, 13 chance, 14 what stands in the head beside state and times,
---   without braces, 15 terms, 16 facts, 17 the lease's name up to its time, 18 the rest of it, then what bars it,
---   an empty argument, and whose lists it goes into.
+-- ARGV: 2 task, 3 its opening as the caller knows it or empty, 4 milliseconds to live, 5 milliseconds for the mint, or
+--   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, then what bars it: the agent,
+--   whoever it acts for (`agent:<name>`), the key (`key:<kid>`).
 -- Returns: 1, now, stamp, issued at, expires at.
-local id, chance, facts = ARGV[8], ARGV[13], ARGV[16]
+local FIRST_BAR = 9
+local id, chance, facts = ARGV[2], ARGV[6], ARGV[8]
 
 local task = read_task(id)
 if not task then
   return refuse(facts, 'task_unknown', 'no task ' .. id)
 end
-if ARGV[9] ~= '' and task.a ~= tonumber(ARGV[9]) then
+if ARGV[3] ~= '' and task.a ~= tonumber(ARGV[3]) then
   return redis.error_reply('STALE the task is another one now')
 end
-local known = ARGV[6] ~= '' and redis.call('HGET', key('leases'), chance)
-if known then
-  -- Said again after a broken connection: issued already, in the same script as its event.
-  local lease = cjson.decode((split(known)))
+-- Said again after a broken connection: issued already, in the same script as its event.
+local function issued_before()
+  local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
   return { 1, now, stamp, lease.i, lease.x }
+end
+if again and redis.call('HEXISTS', key('leases'), chance) == 1 then
+  return issued_before()
 end
 if not is_open(task) then
   return refuse(facts, 'task_closed', 'the task is ' .. task.s)
 end
 
-local bars, last = {}, 19
-while ARGV[last] ~= '' do
-  bars[#bars + 1] = ARGV[last]
-  last = last + 1
-end
-for index, barred in ipairs(redis.call('HMGET', key('barred'), unpack(bars))) do
+for index, barred in ipairs(redis.call('HMGET', key('barred'), unpack(ARGV, FIRST_BAR))) do
   if barred then
-    local kind, name = string.match(bars[index], '^(%a+):(.*)$')
+    local kind, name = string.match(ARGV[FIRST_BAR + index - 1], '^(%a+):(.*)$')
     if kind == 'agent' then
       return refuse(facts, 'agent_quarantined', name .. ' is in quarantine')
     end
@@ -38,34 +35,34 @@ for index, barred in ipairs(redis.call('HMGET', key('barred'), unpack(bars))) do
   end
 end
 
-local expires = math.floor(math.min(now + tonumber(ARGV[10]), task.d) / 1000) * 1000
+local expires = math.floor(math.min(now + tonumber(ARGV[4]), task.d) / 1000) * 1000
 if expires <= now then
   return refuse(facts, 'task_ending', 'less than a second of the task is left')
 end
 
-local head = '{"i":' .. whole(now) .. ',"x":' .. whole(expires) .. ',' .. ARGV[14]
-local reserved = ARGV[11] == 'reserved'
-local mint_deadline = reserved and now + tonumber(ARGV[12])
-if reserved then
-  head = head .. ',"e":1,"s":"reserved","m":' .. whole(mint_deadline)
+local mint_deadline = ARGV[5] ~= '' and now + tonumber(ARGV[5])
+local record = '{"i":' .. whole(now) .. ',"x":' .. whole(expires)
+if mint_deadline then
+  record = record .. ',"e":1,"s":"reserved","m":' .. whole(mint_deadline)
 end
-if redis.call('HSETNX', key('leases'), chance, head .. '}\n' .. ARGV[15]) == 0 then
+if redis.call('HSETNX', key('leases'), chance, record .. ARGV[7]) == 0 then
   -- An attempt that was given up for lost arrives after the one that was made in its place: it changes nothing.
-  local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
-  return { 1, now, stamp, lease.i, lease.x }
+  return issued_before()
 end
-if reserved then
+if mint_deadline then
   redis.call('ZADD', key('external'), whole(math.min(mint_deadline, expires)), chance)
   count_unsettled(id, 1)
 end
 redis.call('RPUSH', key('issued'), chance)
 redis.call('RPUSH', key('of', id), chance)
-for index = last + 1, #ARGV do
-  redis.call('RPUSH', key('by', ARGV[index]), chance)
+for index = FIRST_BAR, #ARGV do
+  if string.sub(ARGV[index], 1, 6) == 'agent:' then
+    redis.call('RPUSH', key('by', string.sub(ARGV[index], 7)), chance)
+  end
 end
 end_in(chance, expires)
 
-permit(facts, '"taskId":"' .. id .. '","leaseId":"' .. ARGV[17] .. base32(now) .. ARGV[18]
-  .. '","detail":{"expires_at":' .. whole(expires) .. (reserved and ',"stage":"reserved"}' or '}'))
+permit(facts, '"taskId":"' .. id .. '","chance":"' .. chance .. '","detail":{"expires_at":' .. whole(expires)
+  .. (mint_deadline and ',"stage":"reserved"}' or '}'))
 keep()
 return { 1, now, stamp, now, expires }

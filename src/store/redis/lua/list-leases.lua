@@ -1,9 +1,9 @@
 -- Reads leases of one list from its end: newest first, each with what has ended it.
--- ARGV: 8 name of the list, 9 what it is of, 10 how many places of its end to pass over, 11 how many to look at.
+-- ARGV: 2 name of the list, 3 what it is of, 4 how many places of its end to pass over, 5 how many to look at.
 -- Returns: 1, now, stamp, how many places there were to look at, then for each lease its chance, record and ending.
-local list = key(ARGV[8], ARGV[9])
-local first = -1 - tonumber(ARGV[10])
-local chances = redis.call('LRANGE', list, first - tonumber(ARGV[11]) + 1, first)
+local list = key(ARGV[2], ARGV[3])
+local first = -1 - tonumber(ARGV[4])
+local chances = redis.call('LRANGE', list, first - tonumber(ARGV[5]) + 1, first)
 local answer = { 1, now, stamp, #chances }
 local tasks = {}
 for place = #chances, 1, -1 do

@@ -1,9 +1,9 @@
 -- Reads tasks, newest first.
--- ARGV: 8 how many to pass over, 9 how many to look for, 10 `open` for those alone that are, or empty.
+-- ARGV: 2 how many to pass over, 3 how many to look for, 4 `open` for those alone that are, or empty.
 -- Returns: 1, now, stamp, how many to pass over next or -1 at the end, when the last that was looked at was opened,
 --   then id and record of each.
 local MOST_LOOKED_AT = 500
-local passed, wanted, open_only = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10] == 'open'
+local passed, wanted, open_only = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == 'open'
 local answer = { 1, now, stamp, -1, 0 }
 local looked = redis.call('ZREVRANGE', key('opened'), passed, passed + MOST_LOOKED_AT - 1, 'WITHSCORES')
 for index = 1, #looked, 2 do

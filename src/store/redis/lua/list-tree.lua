@@ -1,9 +1,9 @@
 -- Reads a task and all below it, in the order of their ids.
--- ARGV: 8 root, 9 the id to begin behind or empty, 10 how many.
+-- ARGV: 2 root, 3 the id to begin behind or empty, 4 how many.
 -- Returns: 1, now, stamp, then id and record of each.
-local root, behind = ARGV[8], ARGV[9]
+local root, behind = ARGV[2], ARGV[3]
 local ids = redis.call('ZRANGEBYLEX', key('ids'), behind ~= '' and '(' .. behind or '[' .. root .. '.',
-  '(' .. root .. '/', 'LIMIT', 0, ARGV[10])
+  '(' .. root .. '/', 'LIMIT', 0, ARGV[4])
 if behind == '' then
   table.insert(ids, 1, root)
 end

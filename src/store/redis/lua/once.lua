@@ -1,15 +1,16 @@
 -- True for the first caller with this key until it expires.
--- ARGV: 8 key, 9 when it expires (milliseconds), 10 who asks.
+-- ARGV: 2 key, 3 when it expires (milliseconds), 4 who asks.
 -- Returns: 1, now, stamp, whether it is the first (1 or 0).
-local name, expires, caller = key('once', ARGV[8]), tonumber(ARGV[9]), ARGV[10]
+local name, expires, caller = key('once', ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local known = redis.call('GET', name)
 if known then
   local taken_until, by = string.match(known, '^(%d+) (.*)$')
   if tonumber(taken_until) > now then
-    return { 1, now, stamp, ARGV[6] ~= '' and by == caller and 1 or 0 }
+    return { 1, now, stamp, again and by == caller and 1 or 0 }
   end
 end
 if expires > now then
-  redis.call('SET', name, ARGV[9] .. ' ' .. caller, 'PX', whole(expires - now))
+  -- By Redis' own clock, which may be behind the store's: the record must not go first.
+  redis.call('SET', name, ARGV[3] .. ' ' .. caller, 'PX', whole(expires - time))
 end
 return { 1, now, stamp, 1 }

@@ -1,9 +1,9 @@
 -- Opens a task, or gives the one that the same body opened before.
--- ARGV: 8 id, 9 parent or empty, 10 orchestrator, 11 digest of the body, 12 milliseconds to live, 13 terms, 14 request,
---   15 facts, 16 why the id is not allowed or empty.
+-- ARGV: 2 id, 3 parent or empty, 4 orchestrator, 5 digest of the body, 6 milliseconds to live, 7 terms, 8 request,
+--   9 facts, 10 why the id is not allowed or empty.
 -- Returns: 1, now, stamp, whether it was created (1 or 0), record.
-local id, parent, orchestrator, digest, ttl = ARGV[8], ARGV[9], ARGV[10], ARGV[11], tonumber(ARGV[12])
-local terms, request, facts, misplaced = ARGV[13], ARGV[14], ARGV[15], ARGV[16]
+local id, parent, orchestrator, digest, ttl = ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local terms, request, facts, misplaced = ARGV[7], ARGV[8], ARGV[9], ARGV[10]
 
 local function opened(record, created, deadline)
   permit(facts, '"taskId":' .. cjson.encode(id) .. ',"detail":{"created":' .. (created and 'true' or 'false')
@@ -18,7 +18,7 @@ if known then
     return refuse(facts, 'task_conflict',
       'the id belongs to a task that was opened with another body or by somebody else')
   end
-  return opened(redis.call('HGET', key('tasks'), id), ARGV[6] ~= '' and known.q == request, known.d)
+  return opened(redis.call('HGET', key('tasks'), id), again and known.q == request, known.d)
 end
 if misplaced ~= '' then
   return refuse(facts, 'task_id_not_allowed', misplaced)

@@ -1,9 +1,9 @@
 -- Forgets what is past its retention: leases, moot kills, tasks, events. A task keeps the count of its leases.
--- ARGV: 8 for how long ended leases are kept, 9 closed tasks, 10 events (milliseconds), 11 at most so many of each,
---   12 verifiers' skew (milliseconds).
+-- ARGV: 2 for how long ended leases are kept, 3 closed tasks, 4 events (milliseconds), 5 at most so many of each,
+--   6 verifiers' skew (milliseconds).
 -- Returns: 1, now, stamp, how many went.
-local lease_bound, task_bound, audit_bound = now - ARGV[8], now - ARGV[9], now - ARGV[10]
-local limit, skew = tonumber(ARGV[11]), tonumber(ARGV[12])
+local lease_bound, task_bound, audit_bound = now - ARGV[2], now - ARGV[3], now - ARGV[4]
+local limit, skew = tonumber(ARGV[5]), tonumber(ARGV[6])
 local HOUR_MS = 3600000
 local gone = 0
 
@@ -60,9 +60,9 @@ local function forget_lease(chance, minute)
   end
   if lease.e and not (lease.f and lease.f <= lease_bound) then
     -- Its credential may still be at the target, or was let go of a short while ago: looked at again later.
-    local again = whole(minute_of(lease.f or now + HOUR_MS))
-    redis.call('RPUSH', key('ending', again), chance)
-    redis.call('ZADD', key('ends'), again, again)
+    local revisit = whole(minute_of(lease.f or now + HOUR_MS))
+    redis.call('RPUSH', key('ending', revisit), chance)
+    redis.call('ZADD', key('ends'), revisit, revisit)
     return
   end
   local task = task_of(lease.t)
@@ -102,13 +102,14 @@ for id, task in pairs(tasks) do
   end
 end
 
--- A wide selector tells how leases ended for as long as one of those is on record.
-local moot = looked < limit and redis.call('ZRANGEBYSCORE', key('moot'), '-inf', whole(now), 'LIMIT', 0, limit) or {}
-for _, selector in ipairs(moot) do
-  redis.call('HDEL', key('kills'), selector)
-  redis.call('HDEL', key('wide'), selector)
-  redis.call('ZREM', key('moot'), selector)
-  gone = gone + 1
+for _, selector in ipairs(redis.call('ZRANGEBYSCORE', key('moot'), '-inf', whole(now), 'LIMIT', 0, limit)) do
+  -- A wide selector tells how leases ended for as long as one of those is on record.
+  if looked < limit or redis.call('HDEL', key('kills'), selector) == 1 then
+    redis.call('HDEL', key('kills'), selector)
+    redis.call('HDEL', key('wide'), selector)
+    redis.call('ZREM', key('moot'), selector)
+    gone = gone + 1
+  end
 end
 
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('closed'), '-inf', whole(task_bound), 'LIMIT', 0, limit)) do

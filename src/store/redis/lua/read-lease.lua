@@ -1,7 +1,7 @@
 -- Reads one lease and what has ended it.
--- ARGV: 8 chance.
+-- ARGV: 2 chance.
 -- Returns: 1, now, stamp, record or empty, ending as JSON or empty.
-local lease, _, record = read_lease(ARGV[8])
+local lease, _, record = read_lease(ARGV[2])
 if not lease then
   return { 1, now, stamp, '', '' }
 end

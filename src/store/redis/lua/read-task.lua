@@ -1,4 +1,4 @@
 -- Reads one task.
--- ARGV: 8 id.
+-- ARGV: 2 id.
 -- Returns: 1, now, stamp, record or empty.
-return { 1, now, stamp, redis.call('HGET', key('tasks'), ARGV[8]) or '' }
+return { 1, now, stamp, redis.call('HGET', key('tasks'), ARGV[2]) or '' }

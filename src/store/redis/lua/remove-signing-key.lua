@@ -1,7 +1,7 @@
 -- Removes a signing key.
--- ARGV: 8 kid.
+-- ARGV: 2 kid.
 -- Returns: 1, now, stamp.
-if redis.call('HDEL', key('signing'), ARGV[8]) == 1 then
+if redis.call('HDEL', key('signing'), ARGV[2]) == 1 then
   spread('{"signing_keys":true}')
 end
 keep()

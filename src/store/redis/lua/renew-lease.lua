@@ -1,14 +1,14 @@
 -- Renews a lease, for as long as its task still allows what was asked.
--- ARGV: 8 chance, 9 id, 10 agent, 11 milliseconds to live, 12 key or empty, 13 policy digest, 14 request, 15 facts.
+-- ARGV: 2 chance, 3 id, 4 agent, 5 milliseconds to live, 6 key or empty, 7 policy digest, 8 request, 9 facts.
 -- Returns: 1, now, stamp, record.
-local chance, id, agent, ttl = ARGV[8], ARGV[9], ARGV[10], tonumber(ARGV[11])
-local kid, digest, request, facts = ARGV[12], ARGV[13], ARGV[14], ARGV[15]
+local chance, id, agent, ttl = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+local kid, digest, request, facts = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 
 local lease, terms, record = read_lease(chance)
 if not lease then
   return refuse(facts, 'lease_unknown', 'no lease ' .. id)
 end
-if ARGV[6] ~= '' and lease.w == request then
+if again and lease.w == request then
   return { 1, now, stamp, record }
 end
 if lease.a ~= agent then

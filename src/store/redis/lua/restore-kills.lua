@@ -1,8 +1,8 @@
 -- Writes kills and bars back into a slot that may have lost them. What is there already stays as it is.
--- ARGV: 8 for how long wide kills are kept when they are moot (milliseconds), 9 verifiers' skew (milliseconds),
---   10 a list of `{selector, kill}` and `{bar, why}` as JSON, 11 `tell` where the news of wide kills are told.
+-- ARGV: 2 for how long wide kills are kept when they are moot (milliseconds), 3 verifiers' skew (milliseconds),
+--   4 a list of `{selector, kill}` and `{bar, why}` as JSON, 5 `tell` where the news of wide kills are told.
 -- Returns: 1, now, stamp.
-local keep_ms, skew = tonumber(ARGV[8]), tonumber(ARGV[9])
+local keep_ms, skew = tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function restore_lease(id, selector, kill)
   local chance = string.sub(id, 19)
@@ -23,7 +23,7 @@ local function restore_lease(id, selector, kill)
   add_kill(selector, kill)
 end
 
-for _, item in ipairs(cjson.decode(ARGV[10])) do
+for _, item in ipairs(cjson.decode(ARGV[4])) do
   if item.bar then
     bar(item.bar, item.why)
   else
@@ -43,7 +43,7 @@ for _, item in ipairs(cjson.decode(ARGV[10])) do
     elseif kind ~= 'task' and kind ~= 'lease' then
       add_wide(selector, kill, keep_ms)
       begin_walk()
-      if ARGV[11] == 'tell' then
+      if ARGV[5] == 'tell' then
         spread('{"selector":' .. cjson.encode(selector) .. ',"kill":' .. cjson.encode(kill) .. '}')
       end
     end

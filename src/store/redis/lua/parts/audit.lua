@@ -1,10 +1,9 @@
 -- The audit log of the slot: the event of a transition is written in the transition's own script (invariant 7).
 local function told_before(facts)
-  if ARGV[6] == '' then
+  if not again then
     return false
   end
-  local since = tonumber(ARGV[6])
-  local from = string.format('%.0f-%d', math.floor(since / STAMPS_PER_MS), since % STAMPS_PER_MS)
+  local from = string.format('%.0f-%d', math.floor(again / STAMPS_PER_MS), again % STAMPS_PER_MS)
   for _, event in ipairs(redis.call('XRANGE', key('audit'), from, '+')) do
     if event[2][2] == facts then
       return true

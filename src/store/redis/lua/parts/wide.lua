@@ -1,5 +1,7 @@
 -- Kills of every kind but a task's and a lease's: a list for each selector, the same in every slot.
 -- `keep_ms`: for how long one tells how leases ended after it is moot. A killed key is kept for good, once.
+local MOST_OF_A_SELECTOR = 32
+
 local function add_wide(selector, kill, keep_ms)
   local kills = redis.call('HGET', key('wide'), selector)
   local kept, known = {}, false
@@ -16,6 +18,10 @@ local function add_wide(selector, kill, keep_ms)
   end
   if not known then
     kept[#kept + 1] = kill
+  end
+  -- What an earlier one killed a later one kills, too: it only tells another time.
+  while #kept > MOST_OF_A_SELECTOR do
+    table.remove(kept, 1)
   end
   redis.call('HSET', key('wide'), selector, cjson.encode(kept))
   if kill.cutoff then
