@@ -53,7 +53,7 @@ export async function explore(
     const level = optimise ? (large ? '-O2' : '-O1') : '-O0';
     await run('gcc', ['-DSAFETY', ...memory, level, '-w', '-o', 'pan', 'pan.c']);
     // E: processes that wait for ever are no fault by themselves; AtRest says what is.
-    const report = await run('./pan', ['-E', '-n', `-m${MOST_STEPS}`, '-w22']);
+    const report = await run('./pan', ['-E', '-n', `-m${MOST_STEPS}`, large ? '-w26' : '-w22']);
     const trail = (await readdir(folder)).find((name) => name.endsWith('.trail'));
     const story =
       tellStory && trail !== undefined ? await run('spin', ['-p', '-k', trail, ...flags, model]) : '';

@@ -1,4 +1,4 @@
-// The model of the lease protocol in its large scenes: more goes wrong at once. Minutes, and gigabytes of memory.
+// The model of the lease protocol in its large scenes: more goes wrong at once. Up to a minute, and gigabytes of memory.
 import { describe, expect, test } from '@jest/globals';
 import { explore } from '../../spec/explore.mjs';
 import { largeScenes } from '../../spec/scenes.mjs';
