@@ -27,8 +27,9 @@ export async function scene<Redis extends RedisDeployment>(
 /** The last errors that each broker logged: a caller is told no more than that something went wrong. */
 const complaints = (fleet: BrokerFleet): string[] =>
   fleet.brokers.flatMap(({ url, log }) => {
-    const errors = log
-      .split('\n')
-      .filter((line) => line.includes('"level":50') || line.includes('"level":60'));
-    return [`${url} complained of ${errors.length}:`, ...errors.slice(-MOST_COMPLAINTS)];
+    const lines = log.split('\n');
+    const warnings = lines.filter((line) => line.includes('"level":40'));
+    const errors = lines.filter((line) => /"level":[56]0/.test(line));
+    const last = [warnings, errors].flatMap((some) => some.slice(-MOST_COMPLAINTS));
+    return [`${url} warned ${warnings.length} times, and complained ${errors.length} times:`, ...last];
   });
