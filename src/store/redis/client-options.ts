@@ -1,7 +1,9 @@
 // What the client library is told for each connection.
 import type { ConnectionOptions } from 'node:tls';
-import type { ClusterOptions, RedisOptions as ClientOptions } from 'ioredis';
+import type { Cluster, ClusterOptions, Redis, RedisOptions as ClientOptions } from 'ioredis';
 import type { RedisOptions, RedisTls } from './options.js';
+
+export type Client = Redis | Cluster;
 
 /** Calls; kills, which never queue behind calls; waiting for replicas, which holds up its connection; and news. */
 export type Role = 'calls' | 'kills' | 'waits' | 'news';

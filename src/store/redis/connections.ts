@@ -1,13 +1,12 @@
 // The connections to Redis, and what is known of the servers at their other end.
 import { Cluster, Redis } from 'ioredis';
 import { StoreUnavailable } from '../store.js';
-import type { Role } from './client-options.js';
+import type { Client, Role } from './client-options.js';
 import { clientOptions, CONNECT_TIMEOUT_MS, clusterOptions } from './client-options.js';
 import { Followers } from './followers.js';
 import type { RedisOptions } from './options.js';
 import type { Script } from './scripts.js';
 
-export type Client = Redis | Cluster;
 /** Kills and reservations wait for replicas as configured; a kill goes by a connection of its own. */
 export type Lane = 'calls' | 'kills' | 'reservations';
 
@@ -95,17 +94,23 @@ export class Connections {
   /** A process that was not there before was started anew, or promoted: what it holds may be older. */
   #lookAgain(): void {
     this.#unseen = true;
-    this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
+    this.#looking ??= this.#lookUntilSeen();
   }
 
-  async #look(): Promise<void> {
+  async #lookUntilSeen(): Promise<void> {
+    const another = await this.#look();
+    this.#looking = undefined;
+    if (another) this.onAnotherServer('another server process answers');
+  }
+
+  async #look(): Promise<boolean> {
+    let another = false;
     while (this.#unseen && !this.#closed) {
       this.#unseen = false;
       try {
         const runs = await this.#runsOfMasters();
-        const fresh = [...runs].some((run) => !this.#runs.has(run));
+        another ||= [...runs].some((run) => !this.#runs.has(run));
         this.#runs = runs;
-        if (fresh) this.onAnotherServer('another server process answers');
       } catch {
         // Nobody is there yet, or went away again.
         this.#unseen = true;
@@ -113,6 +118,7 @@ export class Connections {
         this.refresh();
       }
     }
+    return another;
   }
 
   async #followed(): Promise<void> {

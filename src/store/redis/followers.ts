@@ -1,7 +1,7 @@
 // Waiting until replicas have what was written: many waiters share one WAIT, on a connection that holds up nobody else.
 import { Cluster } from 'ioredis';
 import { StoreUnavailable } from '../store.js';
-import type { Client } from './connections.js';
+import type { Client } from './client-options.js';
 
 /**
  * Written anew, so that a WAIT on this connection covers whatever any other wrote before; also with a full memory. Only
@@ -17,7 +17,7 @@ redis.call('SET', KEYS[1], clock)
 return 1`;
 
 /** A kill is in force where it was said, and too few replicas have it: it would be lost with its server. */
-export class TooFewReplicas extends StoreUnavailable {
+class TooFewReplicas extends StoreUnavailable {
   constructor(have: number, wanted: number) {
     super(
       `${have} of ${wanted} replicas have it: it is in force, and would be lost with its server; say it again`,

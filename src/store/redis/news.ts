@@ -1,7 +1,8 @@
 // News of kills and signing keys: heard from all brokers by sharded pub/sub, counted, and read anew after any gap.
 import type { Revocation } from '../../domain/revocation.js';
 import type { News as Told, Quarantine } from '../store.js';
-import type { Client, ConnectionLog } from './connections.js';
+import type { Client } from './client-options.js';
+import type { ConnectionLog } from './connections.js';
 import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { Reader } from './reader.js';
 import type { KillRecord } from './records.js';
@@ -38,6 +39,8 @@ export class News {
   readonly #heard: number[] = ALL_SLOTS.map(() => 0);
   /** How many each had told at the last beat: by the next one a message has long arrived, or never will. */
   #told: readonly number[] = [];
+  #quarantinesStale = false;
+  #readingQuarantines = false;
   #beat: NodeJS.Timeout | undefined;
   #beating: Promise<void> | undefined;
 
@@ -126,11 +129,21 @@ export class News {
     if (this.union.add(kill)) this.tellAll({ kind: 'revocation', revocation: kill });
   }
 
+  /** Once, however many kills come at a time: what comes while they are read is read afterwards. */
   async #readQuarantines(): Promise<void> {
+    this.#quarantinesStale = true;
+    if (this.#readingQuarantines) return;
+    this.#readingQuarantines = true;
     try {
-      this.quarantined(await this.#parts.reader.quarantines());
+      while (this.#quarantinesStale) {
+        this.#quarantinesStale = false;
+        this.quarantined(await this.#parts.reader.quarantines());
+      }
     } catch (error) {
       this.#parts.log.warn({ err: error }, 'the quarantines could not be read; the next beat tries again');
+      this.#heard[HOME_SLOT] = -1;
+    } finally {
+      this.#readingQuarantines = false;
     }
   }
 

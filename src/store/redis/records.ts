@@ -201,7 +201,7 @@ export function factsOf(entry: AuditEntry, more?: Record<string, unknown>): stri
 
 const STAMPS_PER_MS = 32;
 
-export const sequenceOf = (stamp: number, slot: number): number => stamp * SLOTS + slot;
+const sequenceOf = (stamp: number, slot: number): number => stamp * SLOTS + slot;
 export const stampOf = (sequence: number): number => Math.floor(sequence / SLOTS);
 
 /** The id in the stream of the event with this stamp. */

@@ -24,7 +24,7 @@ import { Slots } from './slots.js';
 import { Tasks } from './tasks.js';
 import { Work } from './work.js';
 
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 export interface RedisStoreOptions {
   readonly redis: RedisOptions;

@@ -93,4 +93,3 @@ const scripts = new Map(
 );
 
 export const scriptNamed = (name: ScriptName): Script => scripts.get(name)!;
-export const allScripts = (): readonly Script[] => [...scripts.values()];

@@ -254,7 +254,7 @@ const PASSING =
 const isPassing = (error: unknown): boolean =>
   !(error instanceof StoreUnavailable) && PASSING.test(messageOf(error));
 
-export const asUnavailable = (error: unknown): StoreUnavailable =>
+const asUnavailable = (error: unknown): StoreUnavailable =>
   error instanceof StoreUnavailable
     ? error
     : new StoreUnavailable(`Redis did not do it: ${messageOf(error)}`, { cause: error });
