@@ -63,7 +63,6 @@ export interface Script {
   readonly name: ScriptName;
   readonly lua: string;
   readonly sha1: string;
-  readonly readOnly: boolean;
 }
 
 /** Read by Redis itself: it refuses a script before the first line of it has run, never in the middle. */
@@ -84,7 +83,6 @@ function assemble(name: ScriptName): Script {
     name,
     lua,
     sha1: createHash('sha1').update(lua).digest('hex'),
-    readOnly: permission === 'read',
   };
 }
 
