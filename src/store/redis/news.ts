@@ -7,9 +7,11 @@ import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { Reader } from './reader.js';
 import type { KillRecord } from './records.js';
 import { revocationFromRecord } from './records.js';
+import { restore } from './restore.js';
 import type { Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 import { Union } from './union.js';
+import type { WideTerms } from './wide-kill.js';
 
 /** How often every slot is asked how much it has told: news of which the message was lost is two beats late at most. */
 const BEAT_MS = 500;
@@ -26,6 +28,7 @@ export interface NewsParts {
   readonly slots: Slots;
   readonly reader: Reader;
   readonly tasks: Tasks;
+  readonly terms: WideTerms;
   readonly log: ConnectionLog;
   /** Lets go of connections that hang. */
   renew(): void;
@@ -108,9 +111,9 @@ export class News {
 
   #hear(channel: string, text: string): void {
     const slot = this.#parts.slots.keys.slotOfChannel(channel);
-    const parts = /^(\d+) (\d+) (\S+) (.*)$/s.exec(text);
+    const parts = /^(\d+) (\d+) (\S+) (\S+) (.*)$/s.exec(text);
     if (slot === undefined || !parts) return;
-    const [, count, stamp, origin, body] = parts;
+    const [, count, stamp, origin, epoch, body] = parts;
     this.#parts.slots.heard(slot, Number(stamp));
     const message = JSON.parse(body!) as Message;
     // Where one is missing the count stays behind, and the next beat reads the slot anew.
@@ -122,7 +125,18 @@ export class News {
     if (kill.kind === 'task' && origin !== this.#parts.slots.origin)
       this.#parts.tasks.forget(kill.name as never);
     this.#learn(kill);
+    // Told by a server that has been replaced, and heard after we had written back what we knew.
+    if (epoch !== this.#parts.slots.epoch) void this.#giveBack(kill);
     if (kill.kind === 'agent') void this.#readQuarantines();
+  }
+
+  async #giveBack(kill: Revocation): Promise<void> {
+    const { slots, terms, log } = this.#parts;
+    try {
+      await restore([kill], [], terms, (slot, args, lane) => slots.ask('restore-kills', slot, args, lane));
+    } catch (error) {
+      log.warn({ err: error }, 'a kill of another epoch could not be written back');
+    }
   }
 
   #learn(kill: Revocation): void {

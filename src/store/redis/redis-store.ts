@@ -66,6 +66,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       slots,
       reader,
       tasks,
+      terms,
       log,
       renew: () => connections.renew(),
     });

@@ -47,7 +47,7 @@ export async function restore(
   const restoreIn = async (slot: number): Promise<void> => {
     const items = [...everywhere, ...narrow[slot]!];
     const tell = slot === HOME_SLOT ? 'tell' : '';
-    for (let at = 0; at === 0 || at < items.length; at += MOST_AT_ONCE) {
+    for (let at = 0; at < items.length; at += MOST_AT_ONCE) {
       const some = luaJson(items.slice(at, at + MOST_AT_ONCE));
       // Replicas follow in order: one that has the last call has all before it.
       const lane = at + MOST_AT_ONCE < items.length ? 'calls' : 'kills';

@@ -177,6 +177,8 @@ export class Revocations implements RevocationStore {
 
   async restoreRevocations(entries: readonly Revocation[]): Promise<void> {
     const { slots, terms, news, tasks } = this.#parts;
+    const ailment = slots.closed();
+    if (ailment) throw ailment;
     await restore(entries, [], terms, (slot, args, lane) => slots.ask('restore-kills', slot, args, lane));
     for (const entry of entries) news.own(entry);
     tasks.forget();

@@ -1,7 +1,7 @@
 -- Putting kills in force and telling of them.
 local function spread(message)
   news = news + 1
-  redis.call('SPUBLISH', key('news'), string.format('%.0f %.0f %s %s', news, stamp, origin, message))
+  redis.call('SPUBLISH', key('news'), string.format('%.0f %.0f %s %s %s', news, stamp, origin, epoch, message))
 end
 
 -- A kill of a single task or lease. Grow-only: what is known already keeps its beginning, and the later end.
