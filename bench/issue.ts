@@ -161,6 +161,7 @@ function report(): void {
     [
       '',
       'req/s',
+      'best',
       'peer ×',
       'p50 ms',
       'p99 ms',
@@ -170,12 +171,14 @@ function report(): void {
       'half: req/s',
       'p50 ms',
       'p99 ms',
+      'best p99',
       'alone: p50 ms',
       'p99 ms',
     ],
     contenders.map((contender) => [
       contender.name,
       median(throughput(contender)).toFixed(0),
+      Math.max(...throughput(contender)).toFixed(0),
       contender === floor ? '' : ratio(throughput(contender), throughput(peer)).toFixed(2),
       ...latencies(contender.loaded),
       median(contender.cpuMicros).toFixed(0),
@@ -183,6 +186,7 @@ function report(): void {
       kind === 'embedded' || contender === floor ? '' : median(contender.keeperMicros).toFixed(0),
       median(contender.half.map(({ perSecond }) => perSecond)).toFixed(0),
       ...latencies(contender.half),
+      Math.min(...contender.half.map(({ p99Ms }) => p99Ms)).toFixed(2),
       ...latencies(contender.alone),
     ]),
   );
