@@ -48,10 +48,12 @@ export function parseForm(text: string): Map<string, string> | Refusal {
   let empty: Set<string> | undefined;
   for (let start = 0; start < text.length;) {
     const end = indexOrEnd(text.indexOf('&', start), text.length);
-    const cut = Math.min(indexOrEnd(text.indexOf('=', start), end), end);
     if (end > start) {
-      const name = decoded(text.slice(start, cut));
-      const value = decoded(text.slice(cut + 1, end));
+      // Looked for in the piece alone: in the whole text, a body of pieces without it would be read over and over.
+      const piece = text.slice(start, end);
+      const cut = indexOrEnd(piece.indexOf('='), piece.length);
+      const name = decoded(piece.slice(0, cut));
+      const value = decoded(piece.slice(cut + 1));
       if (form.has(name) || empty?.has(name))
         return new Refusal('request_malformed', `The parameter ${show(name)} is given twice.`);
       if (value === '') (empty ??= new Set()).add(name);
