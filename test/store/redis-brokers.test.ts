@@ -117,26 +117,45 @@ const events = async (action: string) =>
     }
   });
 
-  test('finish a kill that the other began and did not live to conclude', async () => {
-    const lease = granted(await issue(here));
-    const written = entry('revocation.create');
+  const leaveBehind = async (cutoff?: number) => {
+    const { requestId } = entry('revocation.create');
     const intent = {
       since: Date.now() - 10_000,
       id: 'of-one-that-died',
       select: select('agent', AGENT),
       by: OPERATOR,
-      requestId: written.requestId,
-      quarantine: true,
-      facts: JSON.stringify({ requestId: written.requestId, action: 'revocation.create', detail: {} }),
+      requestId,
+      quarantine: cutoff === undefined,
+      facts: JSON.stringify({ requestId, action: 'revocation.create', detail: {} }),
     };
-    await redis.server.cli('HSET', 'mayfly:{s00}:intents', intent.id, JSON.stringify(intent));
+    const intents = 'mayfly:{s00}:intents';
+    await redis.server.cli('HSET', intents, intent.id, JSON.stringify(intent));
+    if (cutoff !== undefined) await redis.server.cli('HSET', intents, `${intent.id}:at`, String(cutoff));
+    return requestId;
+  };
+
+  test('finish a kill that the other began and did not live to conclude', async () => {
+    const lease = granted(await issue(here));
+    const requestId = await leaveBehind();
     await Promise.all([here.sweep(100), there.sweep(100)]);
     expect((await there.readLease(lease.id))?.state).toBe('revoked');
     expect(reasonOf(await issue(here))).toBe('agent_quarantined');
-    expect(await there.auditEvents({ request: written.requestId, limit: 9 })).toMatchObject([
+    expect(await there.auditEvents({ request: requestId, limit: 9 })).toMatchObject([
       { outcome: 'permitted', detail: { select: `agent:${AGENT}` } },
     ]);
     expect(await redis.server.cli('EXISTS', 'mayfly:{s00}:intents')).toBe(0);
+  });
+
+  test('finish it with the cut-off that the other had fixed: what came later lives', async () => {
+    const before = granted(await issue(here));
+    const later = await until('a later millisecond', async () => {
+      const lease = granted(await issue(here));
+      return lease.issuedAt > before.issuedAt && lease;
+    });
+    await leaveBehind(before.issuedAt);
+    await there.sweep(100);
+    expect((await here.readLease(before.id))?.state).toBe('revoked');
+    expect((await here.readLease(later.id))?.state).toBe('active');
   });
 
   test('share the sweeping: each thing that is due is done once, whoever comes first', async () => {
