@@ -54,6 +54,24 @@ const close = (store: Store) =>
 const events = async (action: string) =>
   (await here.auditEvents({ limit: 200 })).filter((event) => event.action === action);
 
+/** What a broker leaves that died in the middle of killing an agent: with the cut-off, or before it was fixed. */
+const leaveBehind = async (cutoff?: number) => {
+  const { requestId } = entry('revocation.create');
+  const intent = {
+    since: Date.now() - 10_000,
+    id: 'of-one-that-died',
+    select: select('agent', AGENT),
+    by: OPERATOR,
+    requestId,
+    quarantine: cutoff === undefined,
+    facts: JSON.stringify({ requestId, action: 'revocation.create', detail: {} }),
+  };
+  const intents = 'mayfly:{s00}:intents';
+  await redis.server.cli('HSET', intents, intent.id, JSON.stringify(intent));
+  if (cutoff !== undefined) await redis.server.cli('HSET', intents, `${intent.id}:at`, String(cutoff));
+  return requestId;
+};
+
 (hasRedis ? describe : describe.skip)('two brokers on one Redis', () => {
   test('refuse at once what the other has closed, though they remember the task as open', async () => {
     expect((await there.recallTask(taskId('run-1')))?.state).toBe('open');
@@ -117,23 +135,6 @@ const events = async (action: string) =>
     }
   });
 
-  const leaveBehind = async (cutoff?: number) => {
-    const { requestId } = entry('revocation.create');
-    const intent = {
-      since: Date.now() - 10_000,
-      id: 'of-one-that-died',
-      select: select('agent', AGENT),
-      by: OPERATOR,
-      requestId,
-      quarantine: cutoff === undefined,
-      facts: JSON.stringify({ requestId, action: 'revocation.create', detail: {} }),
-    };
-    const intents = 'mayfly:{s00}:intents';
-    await redis.server.cli('HSET', intents, intent.id, JSON.stringify(intent));
-    if (cutoff !== undefined) await redis.server.cli('HSET', intents, `${intent.id}:at`, String(cutoff));
-    return requestId;
-  };
-
   test('finish a kill that the other began and did not live to conclude', async () => {
     const lease = granted(await issue(here));
     const requestId = await leaveBehind();
@@ -150,7 +151,7 @@ const events = async (action: string) =>
     const before = granted(await issue(here));
     const later = await until('a later millisecond', async () => {
       const lease = granted(await issue(here));
-      return lease.issuedAt > before.issuedAt && lease;
+      return lease.issuedAt > before.issuedAt ? lease : undefined;
     });
     await leaveBehind(before.issuedAt);
     await there.sweep(100);

@@ -13,14 +13,6 @@ end
 if ARGV[3] ~= '' and task.a ~= tonumber(ARGV[3]) then
   return redis.error_reply('STALE the task is another one now')
 end
--- Said again after a broken connection: issued already, in the same script as its event.
-local function issued_before()
-  local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
-  return { 1, now, stamp, lease.i, lease.x }
-end
-if again and redis.call('HEXISTS', key('leases'), chance) == 1 then
-  return issued_before()
-end
 if not is_open(task) then
   return refuse(facts, 'task_closed', 'the task is ' .. task.s)
 end
@@ -46,8 +38,10 @@ if mint_deadline then
   record = record .. ',"e":1,"s":"reserved","m":' .. whole(mint_deadline)
 end
 if redis.call('HSETNX', key('leases'), chance, record .. ARGV[7]) == 0 then
-  -- An attempt that was given up for lost arrives after the one that was made in its place: it changes nothing.
-  return issued_before()
+  -- Said again after a broken connection, or an attempt that was given up for lost comes late: issued already, in the
+  -- same script as its event.
+  local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
+  return { 1, now, stamp, lease.i, lease.x }
 end
 if mint_deadline then
   redis.call('ZADD', key('external'), whole(math.min(mint_deadline, expires)), chance)
