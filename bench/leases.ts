@@ -88,10 +88,10 @@ function reportMemory(costs: Awaited<ReturnType<typeof memoryByKind>>, bytes: nu
       ['used_memory, all of it', '', perLease(bytes)],
     ],
   );
-  const audit = costs.get('audit')?.bytes ?? 0;
-  const own = (bytes - audit) / leases;
+  // Redis estimates what a stream takes, and too high: the rest is by its own count, and the log what is left.
+  const own = rows.reduce((sum, [name, cost]) => (name === 'audit' ? sum : sum + cost.bytes), 0) / leases;
   console.log(
-    `goal: under ${GOAL.bytes} bytes per live lease; ${own.toFixed(0)}, ${judged(own < GOAL.bytes)}; its event in the audit log is ${perLease(audit)} more\n`,
+    `goal: under ${GOAL.bytes} bytes per live lease; ${own.toFixed(0)}, ${judged(own < GOAL.bytes)}; its event in the audit log is ${(bytes / leases - own).toFixed(0)} more\n`,
   );
 }
 
