@@ -4,7 +4,7 @@ import { hasRedis } from '../fixtures/redis/presence.js';
 import { StandaloneRedis } from '../fixtures/redis/standalone.js';
 import { killBrokersOn } from './brokers-killed.js';
 
-const KILLS = 24;
+const KILLS = 16;
 const LIMIT_MS = 90_000;
 
 (hasRedis ? describe : describe.skip)('kill -9 of brokers on one Redis', () => {

@@ -9,13 +9,13 @@ const LIMIT_MS = 90_000;
 (hasRedis ? describe : describe.skip)('when Redis goes away under load', () => {
   test(
     'kill -9 and a restart lose nothing; brokers are unready meanwhile, and come back by themselves',
-    () => loseRedis({ ...serverKilled, rounds: 5 }),
+    () => loseRedis({ ...serverKilled, rounds: 3 }),
     LIMIT_MS,
   );
 
   test(
     'with min_replicas: 1, a failover by sentinels loses no end, and nothing is issued after one',
-    () => loseRedis({ ...masterReplaced, rounds: 2 }),
+    () => loseRedis({ ...masterReplaced, rounds: 1 }),
     LIMIT_MS,
   );
 
