@@ -49,6 +49,7 @@ const issue = (store: Store, overrides = {}) => store.issueLease(tokenRequest('r
 const ask = (store: Store, n: number) => store.issueLease(tokenRequest(`job-${n % 20}`), entry());
 const states = async (leases: Awaited<ReturnType<typeof ask>>[]) =>
   new Set(await Promise.all(leases.map(async (one) => (await there.readLease(granted(one).id))?.state)));
+const killTool = (tool: string) => here.revoke({ select: select('tool', tool), by: OPERATOR }, entry());
 const close = (store: Store) =>
   store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());
 const events = async (action: string) =>
@@ -103,12 +104,26 @@ const leaveBehind = async (cutoff?: number) => {
   test('read anew what they missed while their subscription was broken, within moments', async () => {
     const told: News[] = [];
     there.watch((news) => told.push(news));
-    // Redis does not publish to a subscriber that it has just cut off; the kill falls into the gap.
+    // Redis does not publish to a subscriber that it has just cut off; the first kill falls into the gap.
     await redis.server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
-    await here.revoke({ select: select('tool', 'crm'), by: OPERATOR }, entry());
-    await until('the kill is known', () =>
-      told.some((news) => news.kind === 'revocation' && news.revocation.name === 'crm'),
-    );
+    await killTool('crm');
+    const listening = async () =>
+      (await redis.server.cli('PUBSUB', 'SHARDNUMSUB', 'mayfly:{s00}:news')) as [string, number];
+    await until('both listen again', async () => (await listening())[1] === 2);
+    await killTool('mail');
+    const heard = (name: string) =>
+      told.some((news) => news.kind === 'revocation' && news.revocation.name === name);
+    await until('both kills are known', () => heard('crm') && heard('mail'));
+  });
+
+  test('carry a kill out once, however often the same request says it', async () => {
+    const written = entry('revocation.create');
+    const kill = { select: select('agent', AGENT), by: OPERATOR };
+    const first = await here.revoke(kill, written);
+    const later = granted(await issue(there));
+    expect(await here.revoke(kill, written)).toEqual(first);
+    expect((await there.readLease(later.id))?.state).toBe('active');
+    expect(await here.auditEvents({ request: written.requestId, limit: 9 })).toHaveLength(1);
   });
 
   test('see one order of time: what one has seen is not later than what the other does next', async () => {
@@ -217,6 +232,23 @@ const leaveBehind = async (cutoff?: number) => {
     expect((await there.readLease(lease.id))?.state).toBe('revoked');
     expect((await there.readTask(taskId('run-1')))?.closed).toMatchObject({ outcome: 'revoked' });
     rmSync(backup, { recursive: true });
+  });
+
+  test('without a new process or an empty slot, is noticed by where its log stands', async () => {
+    const lease = granted(await issue(here));
+    const keys = (await redis.server.cli('KEYS', 'mayfly:*')) as string[];
+    for (const key of keys) await redis.server.cli('COPY', key, `kept:${key}`);
+    await close(here);
+    await until(
+      'the other knows',
+      async () => (await there.recallTask(taskId('run-1')))?.state === 'settled',
+    );
+    // All at once, or a broker would look in between.
+    const putBack = keys.map((key) => `redis.call('COPY', 'kept:${key}', '${key}', 'REPLACE')`).join('\n');
+    await redis.server.cli('EVAL', putBack, '0');
+    expect(reasonOf(await issue(there))).toBe('task_closed');
+    expect((await here.readLease(lease.id))?.state).toBe('revoked');
+    expect(await events('store.recover')).not.toEqual([]);
   });
 
   test('is unwell while its server is away, and well again by itself', async () => {

@@ -1,5 +1,7 @@
 // What a server must be before a broker starts on it, and what holds when it is full, slow to follow, or well guarded.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Redis } from 'ioredis';
+import { Followers } from '../../src/store/redis/followers.js';
 import { openRedisStore } from '../../src/store/redis/redis-store.js';
 import { flawsOf } from '../../src/store/redis/requirements.js';
 import type { Store } from '../../src/store/store.js';
@@ -144,6 +146,18 @@ describe('a server is refused', () => {
   afterAll(async () => {
     await store?.close();
     await sentinel?.close();
+  });
+
+  test('a server that lacks what is waited for vouches for nothing', async () => {
+    const master = await sentinel.master();
+    const client = new Redis(master.port, { lazyConnect: true, protocol: 2 });
+    await client.connect();
+    const followers = new Followers({ client, least: 1, withinMs: 2_000 });
+    const clock = 'mayfly:{s00}:clock';
+    const stamp = Number((await client.get(clock))!.split(' ')[2]);
+    await followers.have(clock, stamp);
+    await expect(followers.have(clock, stamp + 1_000_000)).rejects.toThrow(/LOST another server/);
+    client.disconnect();
   });
 
   test('one that none has is not acknowledged, stays in force, and is when it is said again', async () => {

@@ -1,4 +1,5 @@
 // News of kills and signing keys: heard from all brokers by sharded pub/sub, counted, and read anew after any gap.
+import { Redis } from 'ioredis';
 import type { Revocation } from '../../domain/revocation.js';
 import type { News as Told, Quarantine } from '../store.js';
 import type { Client } from './client-options.js';
@@ -53,7 +54,7 @@ export class News {
 
   /** Subscribes, then reads everything: nothing falls between the two. `counts`: where each slot stood before. */
   async open(counts: readonly number[]): Promise<void> {
-    const { client, slots, log } = this.#parts;
+    const { client, log } = this.#parts;
     client.on('smessage', (channel: string, text: string) => {
       try {
         this.#hear(channel, text);
@@ -62,10 +63,21 @@ export class News {
         log.warn({ err: error }, 'a message of the store cannot be read');
       }
     });
-    await Promise.all(ALL_SLOTS.map((slot) => client.ssubscribe(slots.keys.in(slot, 'news'))));
+    await this.#subscribe();
+    // A cluster's client sees to that itself, node by node.
+    if (client instanceof Redis) {
+      client.on('ready', () => {
+        this.#subscribe().catch((error: unknown) => log.warn({ err: error }, 'the news cannot be heard'));
+      });
+    }
     for (const [slot, count] of counts.entries()) this.#heard[slot] = Math.max(this.#heard[slot]!, count);
     await this.reread();
     this.#schedule();
+  }
+
+  async #subscribe(): Promise<void> {
+    const { client, slots } = this.#parts;
+    await Promise.all(ALL_SLOTS.map((slot) => client.ssubscribe(slots.keys.in(slot, 'news'))));
   }
 
   watch(listener: (news: Told) => void): () => void {

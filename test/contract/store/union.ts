@@ -9,6 +9,7 @@ import type { Scene } from './scene.js';
 import {
   AGENT,
   entry,
+  granted,
   newTask,
   OPERATOR,
   OTHER_AGENT,
@@ -45,6 +46,16 @@ export function describeUnion(begin: (terms?: Partial<typeof TERMS>) => Promise<
       const closing = (await scene.store.revocations()).entries.find(({ kind }) => kind === 'task');
       expect(closing).toMatchObject({ name: 'run-2', cutoff: Infinity, at: task.closed!.at });
       expect(closing!.mootAt).toBeGreaterThanOrEqual(task.deadline + TERMS.clockSkewMs);
+    });
+
+    it('last beyond the end of a credential that was renewed a moment ago', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const { id } = await scene.issue('run-1', { ttlMs: 5 * SECOND_MS });
+      const renewal = { agent: AGENT, ttlMs: 50 * SECOND_MS, policyDigest: 'p' };
+      const { expiresAt } = granted(await scene.store.renewLease(id, renewal, entry()));
+      const { mootAt } = await scene.revoke(select('agent', AGENT));
+      expect(mootAt).toBeGreaterThanOrEqual(expiresAt + TERMS.clockSkewMs);
     });
 
     it('hold one entry for a closed tree, and none for a task that ran out: nothing outlives a deadline', async () => {
@@ -166,6 +177,18 @@ export function describeUnion(begin: (terms?: Partial<typeof TERMS>) => Promise<
       expect(await scene.store.revocations()).toEqual(before);
       await scene.crash();
       expect(await scene.store.revocations()).toEqual(before);
+    });
+
+    it('never shortens what is in force: a kill is kept until the latest end that anybody knows of', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      const { mootAt, at } = await scene.revoke(select('task', 'run-1'));
+      const { entries } = await scene.store.revocations();
+      const earlier = { ...entries[0]!, at: at - 1_000, mootAt: mootAt - 1_000 };
+      await scene.store.restoreRevocations([earlier]);
+      const known = (await scene.store.revocations()).entries.filter(({ name }) => name === 'run-1');
+      expect(Math.max(...known.map((kill) => kill.mootAt))).toBe(mootAt);
+      expect(Math.min(...known.map((kill) => kill.at))).toBe(at - 1_000);
     });
 
     it('raises the fence for good: what is issued afterwards is later than every cut-off it was told', async () => {

@@ -1,4 +1,4 @@
--- Closes tasks past their deadline, each in a transition of its own; what lies deeper first.
+-- Closes tasks past their deadline, each with an event of its own.
 -- ARGV: 2 at most so many, 3 request, 4 verifiers' skew (milliseconds).
 -- Returns: 1, now, stamp, their ids.
 local limit = tonumber(ARGV[2])
@@ -13,9 +13,6 @@ if #ids == limit then
     ids[#ids + 1] = id
   end
 end
-table.sort(ids, function(a, b)
-  return a > b
-end)
 local answer = { 1, now, stamp }
 for _, id in ipairs(ids) do
   local task = read_task(id) or { d = now }
