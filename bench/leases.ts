@@ -120,32 +120,40 @@ async function sweep(store: BenchStore, minuteEnd: number): Promise<void> {
   };
   await issue(WARM_UP_SECONDS);
   const normal = await issue(Math.max(1, (dueAt - Date.now()) / SECOND_MS));
+  const slowestBefore = Math.min(...pace.perSecond);
   const isSwept = (): boolean => Date.now() > dueAt + SECOND_MS && watch.samples.at(-1)!.forgettingMs === 0;
   const during = await issue(SWEPT_WITHIN_SECONDS, isSwept);
   const slowest = Math.min(...pace.perSecond);
   const sweptAt = watch.samples.findLast(({ forgettingMs }) => forgettingMs > 0)?.at ?? dueAt;
   const caughtUpAt = Date.now();
   const afterwards = await issue(seconds);
+  const slowestAfterwards = Math.min(...pace.perSecond);
   await deadlines.stop();
   await watch.stop();
   await server.stop();
 
-  const phase = (name: string, measured: typeof normal, from: number, to: number): string[] => {
+  const phase = (
+    name: string,
+    measured: typeof normal,
+    least: number,
+    [from, to]: readonly [number, number],
+  ): string[] => {
     const late = watch.worst(from, to);
     return [
       name,
       measured.perSecond.toFixed(0),
+      String(least),
       measured.p50Ms.toFixed(1),
       measured.p99Ms.toFixed(1),
       late.deadlinesMs.toFixed(0),
     ];
   };
   printTable(
-    ['issuing, 64 connections', 'req/s', 'p50 ms', 'p99 ms', 'latest deadline, ms'],
+    ['issuing, 64 connections', 'req/s', 'slowest second', 'p50 ms', 'p99 ms', 'latest deadline, ms'],
     [
-      phase('before', normal, 0, dueAt),
-      phase('while they are forgotten', during, dueAt, sweptAt),
-      phase('afterwards', afterwards, caughtUpAt, Infinity),
+      phase('before', normal, slowestBefore, [0, dueAt]),
+      phase('while they are forgotten', during, slowest, [dueAt, sweptAt]),
+      phase('afterwards', afterwards, slowestAfterwards, [caughtUpAt, Infinity]),
     ],
   );
   const took = (sweptAt - dueAt) / SECOND_MS;
