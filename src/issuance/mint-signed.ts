@@ -17,12 +17,16 @@ export async function mintSigned(
   grant: Grant,
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
-  const keyId = minter.keyId();
-  const lease = await broker.store.issueLease({ ...leaseRequest(agent, task, grant), keyId }, entry);
-  if (lease instanceof Refusal) {
-    if (lease.reason === 'key_revoked') await broker.keys.drop(keyId);
-    return lease;
+  const request = leaseRequest(agent, task, grant);
+  let keyId = minter.keyId();
+  let lease = await broker.store.issueLease({ ...request, keyId }, entry);
+  if (lease instanceof Refusal && lease.reason === 'key_revoked') {
+    // Killed, perhaps at another broker a moment ago: its successor signs.
+    await broker.keys.drop(keyId);
+    keyId = minter.keyId();
+    lease = await broker.store.issueLease({ ...request, keyId }, entry);
   }
+  if (lease instanceof Refusal) return lease;
   const minted = minter.mint(lease, grant, lease.issuedAt);
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };
 }

@@ -41,13 +41,16 @@ export async function renewLease(
   const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: again }, entry);
   if (grant instanceof Refusal) return grant;
 
-  const keyId = minter.keyId();
   const { ttlMs, policyDigest } = grant;
-  const renewed = await broker.store.renewLease(id, { agent: agent.name, ttlMs, keyId, policyDigest }, entry);
-  if (renewed instanceof Refusal) {
-    if (renewed.reason === 'key_revoked') await broker.keys.drop(keyId);
-    return renewed;
+  const renewal = { agent: agent.name, ttlMs, policyDigest };
+  let keyId = minter.keyId();
+  let renewed = await broker.store.renewLease(id, { ...renewal, keyId }, entry);
+  if (renewed instanceof Refusal && renewed.reason === 'key_revoked') {
+    await broker.keys.drop(keyId);
+    keyId = minter.keyId();
+    renewed = await broker.store.renewLease(id, { ...renewal, keyId }, entry);
   }
+  if (renewed instanceof Refusal) return renewed;
   // The lease keeps the later of its ends; this credential gets no more time than was permitted now (invariant 4).
   const now = await broker.store.now();
   const expiresAt = expiryOf(now, grant.ttlMs, renewed.expiresAt);

@@ -39,8 +39,9 @@ export class Connections {
   /** When enough replicas of every master were last known to follow (of `performance.now`). */
   #followedAt = -Infinity;
   #following: NodeJS.Timeout | undefined;
-  /** The last thing that a connection complained of. */
+  /** The last thing that a connection complained of, and all that it has since one was well: each is told once. */
   #complaint: string | undefined;
+  readonly #told = new Set<string>();
 
   constructor(options: RedisOptions, log: ConnectionLog) {
     this.#options = options;
@@ -221,12 +222,23 @@ export class Connections {
         : new Redis(clientOptions(this.#options, role));
     client.on('error', (error: Error) => this.#complain(role, error));
     client.on('node error', (error: Error) => this.#complain(role, error));
+    client.on('ready', () => this.#told.clear());
+    client.on('end', () => this.#comeBack(client));
     return client;
   }
 
+  /** The library gives a connection up for good where it hears of a failover while it is connecting. */
+  #comeBack(client: Client): void {
+    if (this.#closed) return;
+    setTimeout(() => {
+      if (!this.#closed) client.connect().catch(() => {}); // it ends once more, and comes back
+    }, LOOK_AGAIN_MS).unref();
+  }
+
   #complain(role: string, error: Error): void {
-    if (this.#closed || error.message === this.#complaint) return;
     this.#complaint = error.message;
+    if (this.#closed || this.#told.has(error.message)) return;
+    this.#told.add(error.message);
     this.#log.warn({ err: error, connection: role }, 'a connection to Redis complains');
   }
 

@@ -20,11 +20,13 @@ import { recover } from './recovery.js';
 import { checkServers } from './requirements.js';
 import { Revocations } from './revocations.js';
 import { SigningKeys } from './signing-keys.js';
-import { Slots } from './slots.js';
+import { isPassing, Slots } from './slots.js';
 import { Tasks } from './tasks.js';
 import { Work } from './work.js';
 
 const SCHEMA_VERSION = 1;
+const OPEN_WITHIN_MS = 4_000;
+const OPEN_AGAIN_MS = 50;
 
 export interface RedisStoreOptions {
   readonly redis: RedisOptions;
@@ -55,7 +57,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       withinMs: redis.commandTimeoutMs,
       ...(clock && { clock }),
     });
-    const counts = await openSlots(slots, connections, clock);
+    const counts = await whileItLasts(() => openSlots(slots, connections, clock));
     const reader = new Reader(slots);
     const lists = new LeaseLists(slots);
     const tasks = new Tasks(slots, lists, clockSkewMs);
@@ -173,6 +175,19 @@ function assemble({
       connections.close();
     },
   };
+}
+
+/** A failover may be under way: what passes by itself is waited for. */
+async function whileItLasts<T>(work: () => Promise<T>): Promise<T> {
+  const until = performance.now() + OPEN_WITHIN_MS;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error) || performance.now() >= until) throw error;
+      await new Promise((resolve) => setTimeout(resolve, OPEN_AGAIN_MS));
+    }
+  }
 }
 
 /** @throws StoreUnavailable where the store is newer than this broker, or is written in its future. */

@@ -251,7 +251,8 @@ const lossIn = (error: unknown): string | undefined =>
 const PASSING =
   /^(?:LOST|EPOCH|READONLY|LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|NOREPLICAS|UNBLOCKED) |Connection is closed|aborted due to|writeable|ECONN|EPIPE|ETIMEDOUT|timed out|max retries|Failed to refresh|redirections|isn't ready|None of startup nodes|All sentinels/i;
 
-const isPassing = (error: unknown): boolean =>
+/** Whether a fault passes by itself, so that it is worth saying again. */
+export const isPassing = (error: unknown): boolean =>
   !(error instanceof StoreUnavailable) && PASSING.test(messageOf(error));
 
 const asUnavailable = (error: unknown): StoreUnavailable =>
