@@ -116,6 +116,7 @@ describe("the broker's user of Redis", () => {
       'info',
       'wait',
       'client|setname',
+      'acl|dryrun',
       'evalsha',
       'eval',
       'ssubscribe',
