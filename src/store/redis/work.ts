@@ -15,9 +15,9 @@ export interface WorkParts {
   readonly skewMs: number;
 }
 
-/** Forgetting has time: so many leases of so many slots at once, which keeps Redis for less than 10 ms, and then */
+/** Forgetting has time: so many leases of so many slots at once, which keeps Redis for some 5 ms, and then */
 const BITE = 32;
-const SLOTS_AT_ONCE = 16;
+const SLOTS_AT_ONCE = 8;
 /** twice as long of everything else; */
 const PAUSE_MS = 16;
 /** and after so long at a time whatever is due comes first again. */

@@ -49,7 +49,10 @@ local function trim_all()
       redis.call('LPOP', list)
       oldest = redis.call('LINDEX', list, 0)
     end
-    close_gaps(list)
+    local head = oldest and read_lease(oldest)
+    if head and head.e and head.x <= lease_bound then
+      close_gaps(list)
+    end
   end
 end
 
