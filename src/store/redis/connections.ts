@@ -64,10 +64,6 @@ export class Connections {
     return this.#closed;
   }
 
-  get complaint(): string | undefined {
-    return this.#complaint;
-  }
-
   /** A connection to ask servers about themselves. */
   get calls(): Client {
     return this.#clients.calls;

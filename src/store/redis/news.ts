@@ -1,5 +1,6 @@
 // News of kills and signing keys: heard from all brokers by sharded pub/sub, counted, and read anew after any gap.
 import { Redis } from 'ioredis';
+import type { TaskId } from '../../domain/ids.js';
 import type { Revocation } from '../../domain/revocation.js';
 import type { News as Told, Quarantine } from '../store.js';
 import type { Client } from './client-options.js';
@@ -135,7 +136,7 @@ export class News {
     if (message.selector === undefined || message.kill === undefined) return;
     const kill = revocationFromRecord(message.selector, message.kill);
     if (kill.kind === 'task' && origin !== this.#parts.slots.origin)
-      this.#parts.tasks.forget(kill.name as never);
+      this.#parts.tasks.forget(kill.name as TaskId);
     this.#learn(kill);
     // Told by a server that has been replaced, and heard after we had written back what we knew.
     if (epoch !== this.#parts.slots.epoch) void this.#giveBack(kill);

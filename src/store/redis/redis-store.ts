@@ -79,7 +79,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const signing = new SigningKeys(slots, reader);
     slots.recovery = (why) => recover({ slots, news, tasks, terms, log }, why);
     await news.open(counts);
-    connections.onAnotherServer = (why) => slots.suspect(why);
+    connections.onAnotherServer = (why) => slots.suspect(why, true);
     return assemble({ connections, slots, tasks, leases, revocations, work, events, signing, reader, news });
   } catch (error) {
     connections.close();

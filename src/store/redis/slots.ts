@@ -56,6 +56,8 @@ export class Slots {
   readonly #known: number[] = ALL_SLOTS.map(() => 0);
   /** Why something may be lost that has not been made good yet. */
   #suspicion: string | undefined;
+  /** How often another server was found to answer. */
+  #servers = 0;
   #gate: Promise<void> | undefined;
   #pending = 0;
   #whenIdle: (() => void) | undefined;
@@ -151,19 +153,29 @@ export class Slots {
     this.#stamp = Math.max(this.#stamp, stamp);
   }
 
-  /** Something may be lost: no call passes until that is made good, however often it has to be tried. */
-  suspect(why: string): void {
+  /**
+   * Something may be lost: no call passes until that is made good, however often it has to be tried. Another server
+   * while that is under way has not been told what the one before it was.
+   */
+  suspect(why: string, anotherServer = false): void {
     this.#suspicion ??= why;
+    if (anotherServer) this.#servers++;
     this.#makeGood().catch(() => {}); // the next call tries again
   }
 
   #makeGood(): Promise<void> {
     const why = this.#suspicion;
     if (why === undefined) return Promise.resolve();
-    this.#gate ??= this.recovery(why)
-      .then(() => void (this.#suspicion = undefined))
-      .finally(() => (this.#gate = undefined));
+    this.#gate ??= this.#recover(why).finally(() => (this.#gate = undefined));
     return this.#gate;
+  }
+
+  async #recover(why: string): Promise<void> {
+    for (let told = -1; told !== this.#servers;) {
+      told = this.#servers;
+      await this.recovery(why);
+    }
+    this.#suspicion = undefined;
   }
 
   /** A call of the work behind the gate. */
@@ -191,7 +203,8 @@ export class Slots {
         if (!isPassing(error) || performance.now() >= until) throw asUnavailable(error);
         const lost = lossIn(error);
         if (lost === undefined) again = floor;
-        else this.suspect(lost);
+        // Sent before this broker followed the store into its epoch: nothing is lost, and it is said once more.
+        else if (lost !== `EPOCH ${this.epoch}`) this.suspect(lost);
         // After a failover the old master answers that it is a replica now.
         if (messageOf(error).startsWith('READONLY')) this.#connections.renew();
         else this.#connections.refresh();

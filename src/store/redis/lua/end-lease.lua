@@ -15,13 +15,7 @@ if lease then
   if ended then
     kill.at = ended.at
   else
-    local ending = { at = now, cause = 'lease', name = id, reason = kill.reason, requestId = kill.requestId }
-    if lease.e then
-      record_ending(chance, lease, terms, ending)
-    else
-      lease.s, lease.n, lease.f = 'revoked', ending, now
-      write_lease(chance, lease, terms)
-    end
+    end_by_name(chance, lease, terms, id, kill)
     add_kill(selector, kill)
   end
 else

@@ -8,15 +8,8 @@ local function restore_lease(id, selector, kill)
   local chance = string.sub(id, 19)
   local lease, terms = read_lease(chance)
   if lease then
-    local ended = ending_of(lease, read_task(lease.t))
-    if not ended then
-      local ending = { at = kill.at, cause = 'lease', name = id, reason = kill.reason, requestId = kill.requestId }
-      if lease.e then
-        record_ending(chance, lease, terms, ending)
-      else
-        lease.s, lease.n, lease.f = 'revoked', ending, now
-        write_lease(chance, lease, terms)
-      end
+    if not ending_of(lease, read_task(lease.t)) then
+      end_by_name(chance, lease, terms, id, kill)
     end
     kill.mootAt = math.max(kill.mootAt, lease.x + skew)
   end

@@ -38,11 +38,22 @@ local function count_unsettled(id, change)
 end
 
 -- Writes down how an external lease ended, and makes it due to be killed at once. A mint that may still be under
--- way keeps its deadline: see settle.lua.
+-- way keeps its deadline: see settle-lease.lua.
 local function record_ending(chance, lease, terms, ending)
   lease.s = 'revoking'
   lease.n = ending
   redis.call('ZREM', key('external'), chance)
   redis.call('ZADD', key('due'), whole(now), chance)
   return write_lease(chance, lease, terms)
+end
+
+-- Ends a lease by a kill that names it. Of a token that is all; an external credential is then due to be killed.
+local function end_by_name(chance, lease, terms, id, kill)
+  local ending = { at = kill.at, cause = 'lease', name = id, reason = kill.reason, requestId = kill.requestId }
+  if lease.e then
+    record_ending(chance, lease, terms, ending)
+  else
+    lease.s, lease.n, lease.f = 'revoked', ending, now
+    write_lease(chance, lease, terms)
+  end
 end
