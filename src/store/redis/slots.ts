@@ -15,15 +15,11 @@ export type Argument = string | number;
 /** What a script answers after its status, its time and its stamp. */
 export type Answer = readonly unknown[];
 
-export interface Position {
-  readonly latest: number;
-  readonly stamp: number;
-  readonly horizon: number;
-}
-
 /** Where a slot stands when it has been opened. */
-export interface OpenedSlot extends Position {
+export interface OpenedSlot {
   readonly epoch: string;
+  readonly latest: number;
+  /** How many news it has told. */
   readonly news: number;
 }
 
@@ -133,18 +129,12 @@ export class Slots {
   }
 
   /** Opens a slot: see open-slot.lua. Passes the gate, as it is what opens the gate. */
-  async open(slot: number, epoch: string, leaving = '', horizon = 0): Promise<OpenedSlot> {
-    const args = [epoch, this.#latest, this.#known[slot]!, horizon, leaving];
-    const reply = (await this.#connections.run(scriptNamed('open-slot'), this.keys.clock(slot), args)) as [
-      string,
-      number,
-      number,
-      number,
-      number,
-    ];
-    const [found, latest, stamp, news, end] = reply;
+  async open(slot: number, epoch: string, leaving = ''): Promise<OpenedSlot> {
+    const args = [epoch, this.#latest, this.#known[slot]!, leaving];
+    const reply = await this.#connections.run(scriptNamed('open-slot'), this.keys.clock(slot), args);
+    const [found, latest, stamp, news] = reply as [string, number, number, number];
     this.#learn(slot, latest, stamp);
-    return { epoch: found, latest, stamp, news, horizon: end };
+    return { epoch: found, latest, news };
   }
 
   /** What another broker did in a slot: a store that has forgotten it has lost something. */
