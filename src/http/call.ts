@@ -11,6 +11,8 @@ import { StoreUnavailable } from '../store/store.js';
 import type { Log } from '../telemetry/log.js';
 import type { Access } from './access.js';
 import type { Answer } from './answer.js';
+import type { Arrival } from './arrival.js';
+import { arrivalOf } from './arrival.js';
 import type { Dialect } from './errors.js';
 import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
 
@@ -45,7 +47,9 @@ export interface Exchange {
   refused?(refusal: Refusal): Answer | undefined;
 }
 
-export const newEntry = (action: AuditAction): AuditEntry => new AuditEntry(requestId(), action);
+/** Where it came from stands in the record from the first: also of what is refused before anybody is known. */
+export const newEntry = (action: AuditAction, { address }: Arrival): AuditEntry =>
+  new AuditEntry(requestId(), action, { detail: { address } });
 
 /**
  * Runs the work of one request to its answer. Every exit is recorded: by the transition, or else here. A refusal
@@ -111,7 +115,7 @@ export async function answerCall(
   read: () => Promise<Pick<Call, 'params' | 'query' | 'body'> | Refusal>,
   respond: Respond,
 ): Promise<{ answer: Answer; requestId: string }> {
-  const entry = newEntry(access.action);
+  const entry = newEntry(access.action, arrivalOf(request));
   const dialect = access.body === 'form' ? 'oauth' : 'problem';
   let letIn = false;
   const refused = (refusal: Refusal): Answer | undefined =>

@@ -3,6 +3,7 @@ import type { Express, Request, Response } from 'express';
 import { Refusal } from '../domain/refusal.js';
 import { ACCESS } from './access.js';
 import { send } from './answer.js';
+import { arrivalOf } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import type { Dialect } from './errors.js';
@@ -23,13 +24,14 @@ export function refuseElsewhere(app: Express, edge: Edge, publicPaths: readonly 
 
 export async function refuseRequest(
   edge: Edge,
-  { method, path }: Request,
+  request: Request,
   response: Response,
   reason: Refusal['reason'],
   dialect: Dialect,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const entry = newEntry('request');
+  const { method, path } = request;
+  const entry = newEntry('request', arrivalOf(request));
   const refusal = new Refusal(reason, `${method} ${path.slice(0, MOST_OF_PATH)}`);
   const answer = await settle(edge, { entry, dialect }, () => Promise.resolve(refusal));
   send(response, { ...answer, headers: { ...answer.headers, ...headers } }, entry.requestId);

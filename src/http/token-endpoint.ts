@@ -12,6 +12,7 @@ import type { TokenParameters } from '../wire/token.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../wire/token.js';
 import type { Answer } from './answer.js';
 import { ok, send } from './answer.js';
+import { arrivalOf } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { readForm } from './form.js';
@@ -34,7 +35,7 @@ async function exchangeToken(
   edge: Edge,
   request: IncomingMessage,
 ): Promise<{ answer: Answer; requestId: string }> {
-  const entry = newEntry('token.exchange');
+  const entry = newEntry('token.exchange', arrivalOf(request));
   const answer = await settle(edge, { entry, dialect: 'oauth' }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
     const form = await readForm(request, edge.bodyLimitBytes);

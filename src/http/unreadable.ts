@@ -1,9 +1,10 @@
 // Answers what node:http cannot read as a request, or did not get in time: as a problem, with a request id, on record.
 import { STATUS_CODES } from 'node:http';
 import type { Server } from 'node:http';
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import { Refusal } from '../domain/refusal.js';
 import type { Answer } from './answer.js';
+import { arrivalOn } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { protocolAnswer } from './errors.js';
@@ -15,7 +16,8 @@ const STATUS: Readonly<Record<string, number>> = {
 };
 
 export function answerUnreadable(server: Server, edge: Edge): void {
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  // Node calls it a Duplex, and hands over the socket that it accepted.
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const code = error.code ?? 'unknown';
     // Nobody is there any more to be answered.
     if (!socket.writable || code === 'ECONNRESET' || code === 'EPIPE') socket.destroy();
@@ -23,8 +25,8 @@ export function answerUnreadable(server: Server, edge: Edge): void {
   });
 }
 
-async function answerOn(socket: Duplex, edge: Edge, code: string): Promise<void> {
-  const entry = newEntry('request');
+async function answerOn(socket: Socket, edge: Edge, code: string): Promise<void> {
+  const entry = newEntry('request', arrivalOn(socket));
   const refused = (): Answer => protocolAnswer(STATUS[code] ?? 400, entry.requestId);
   const { status, body, headers } = await settle(edge, { entry, dialect: 'problem', refused }, () =>
     Promise.resolve(new Refusal('request_malformed', code)),
