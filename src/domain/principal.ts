@@ -15,6 +15,10 @@ export interface RoleGrant {
   readonly tools?: readonly string[];
 }
 
+/** What a task may be bound to: one pod, one run of a workflow, one key of a proof. */
+export const INSTANCE_KINDS = ['pod', 'run', 'key'] as const;
+export type InstanceKind = (typeof INSTANCE_KINDS)[number];
+
 declare const verified: unique symbol;
 
 /** A principal whose token was checked. Made by `identity/` and nowhere else. */
@@ -26,6 +30,10 @@ export interface VerifiedPrincipal {
   readonly subject: string;
   readonly roles: readonly RoleGrant[];
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Which one of the many that may bear this name: only what was proven, so absent where nothing was. */
+  readonly instances: Readonly<Partial<Record<InstanceKind, string>>>;
+  /** `cnf.jkt` of the token (RFC 9449 §6): it is worth nothing without a proof by this key. */
+  readonly confirmedKey?: string;
   /** SHA-256 of the token: what records hold in its place. */
   readonly tokenDigest: string;
   /** When the proof ends, in milliseconds. */

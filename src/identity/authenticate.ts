@@ -102,7 +102,7 @@ export class Authenticator {
     const now = this.#options.clock.now();
     const claims = checkClaims(payload, trust, now);
     if (claims instanceof Refusal) return claims;
-    const { subject, expiresAt, goodUntil, tokenId } = claims;
+    const { subject, expiresAt, goodUntil, tokenId, confirmedKey } = claims;
     const principal = verifiedPrincipal({
       name: principalName(trust.name, subject),
       trust: trust.name,
@@ -110,6 +110,8 @@ export class Authenticator {
       subject,
       roles: rolesFrom(trust.roles, payload),
       claims: payload,
+      instances: {},
+      ...(confirmedKey !== undefined && { confirmedKey }),
       tokenDigest,
       expiresAt,
     });

@@ -18,6 +18,8 @@ export interface CheckedClaims {
   readonly goodUntil: number;
   /** There where the issuer's tokens are for one time. */
   readonly tokenId: string | undefined;
+  /** `cnf.jkt`: the key that the token is confined to. */
+  readonly confirmedKey: string | undefined;
 }
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -30,7 +32,7 @@ function wrongType(claims: Claims): Refusal | undefined {
   for (const name of ['aud', 'exp', 'iat', 'sub']) {
     if (claims[name] === undefined) return new Refusal('claim_missing', name);
   }
-  const { sub, aud, jti } = claims;
+  const { sub, aud, jti, cnf } = claims;
   const audiences: unknown[] = Array.isArray(aud) ? aud : [aud];
   if (!audiences.every((one) => typeof one === 'string')) return new Refusal('claim_mistyped', 'aud');
   const time = ['exp', 'nbf', 'iat'].find((name) => claims[name] !== undefined && !isTime(claims[name]));
@@ -39,7 +41,16 @@ function wrongType(claims: Claims): Refusal | undefined {
     return new Refusal('claim_mistyped', 'sub');
   }
   if (jti !== undefined && typeof jti !== 'string') return new Refusal('claim_mistyped', 'jti');
+  // Confined in a way that we cannot check: to take it as a bearer token would undo that.
+  if (cnf !== undefined && confirmedKeyOf(cnf) === undefined) return new Refusal('claim_mistyped', 'cnf');
   return undefined;
+}
+
+/** RFC 9449 §6.1: the SHA-256 thumbprint of a key. */
+function confirmedKeyOf(cnf: unknown): string | undefined {
+  if (typeof cnf !== 'object' || cnf === null || !Object.hasOwn(cnf, 'jkt')) return undefined;
+  const { jkt } = cnf as { jkt: unknown };
+  return typeof jkt === 'string' && /^[\w-]{43}$/.test(jkt) ? jkt : undefined;
 }
 
 /** RFC 7519 §2, NumericDate: seconds, which may have a fraction. */
@@ -73,5 +84,6 @@ function inTime(
   const tokenId = claims['jti'] as string | undefined;
   if (oneTime && !tokenId) return new Refusal('claim_missing', 'jti');
   const goodUntil = Math.min(exp, iat + maxTokenAgeMs) + clockToleranceMs;
-  return { subject: claims['sub'] as string, expiresAt: exp, goodUntil, tokenId };
+  const confirmedKey = confirmedKeyOf(claims['cnf']);
+  return { subject: claims['sub'] as string, expiresAt: exp, goodUntil, tokenId, confirmedKey };
 }

@@ -37,6 +37,15 @@ describe('a verified principal', () => {
     expect(JSON.stringify(principal)).not.toContain(token.split('.')[2]);
   });
 
+  test('says which key its token is confined to, and nothing of that where the token is confined to none', async () => {
+    const jkt = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I';
+    const authenticator = scene.authenticator();
+    const bound = await accepted(authenticator.authenticate(await scene.idp.token(key, { cnf: { jkt } })));
+    expect(bound).toMatchObject({ confirmedKey: jkt, instances: {} });
+    const free = await accepted(authenticator.authenticate(await scene.idp.token(key)));
+    expect(free).not.toHaveProperty('confirmedKey');
+  });
+
   test('cannot take the name of another trust, nor a SPIFFE ID, by its subject', async () => {
     const other = await Scene.open(key);
     const authenticator = scene.authenticator(

@@ -60,5 +60,21 @@ describe('refuses claims of the wrong type', () => {
       'claim_mistyped',
     ]),
     ['jti a number', saying({ jti: 7 }), 'claim_mistyped'],
+    ...[
+      'a text',
+      null,
+      {},
+      { jkt: '' },
+      { jkt: 7 },
+      { jkt: 'A'.repeat(42) },
+      { jkt: `${'A'.repeat(42)}=` },
+      { 'x5t#S256': 'A'.repeat(43) },
+      { kid: 'one' },
+      ['A'.repeat(43)],
+    ].map((cnf): Attack => [
+      `confined in a way that we cannot check: ${JSON.stringify(cnf)}`,
+      saying({ cnf }),
+      'claim_mistyped',
+    ]),
   ]);
 });
