@@ -18,6 +18,9 @@ export const taskId = z
   .string()
   .refine(isTaskId, 'must be 1 to 8 segments of 1 to 64 letters, digits, _ or -, joined by dots');
 
+/** Of an answer: what `wireTime` writes. */
+export const timestamp = (description: string) => z.string().meta({ format: 'date-time', description });
+
 /** A time on the wire: RFC 3339 in UTC with milliseconds. */
 export const wireTime = (ms: number): string => new Date(ms).toISOString();
 
@@ -27,19 +30,30 @@ export const noQuery = z.strictObject({});
 const MOST_PER_PAGE = 200;
 export const pageSize = z.coerce.number().int().min(1).max(MOST_PER_PAGE).default(50);
 
-/** RFC 9457. */
-export interface Problem {
-  type: string;
-  title: string;
-  status: number;
-  detail?: string;
-  request_id: string;
-  /** For a body with flaws: each of them. */
-  flaws?: { at: string; message: string }[];
-}
+export const problem = z
+  .object({
+    type: z.string().describe('`urn:mayfly:problem:` and a name that stays the same.'),
+    title: z.string().describe('What is wrong, in one sentence.'),
+    status: z.int().describe('The status of the answer, once more.'),
+    detail: z.string().exactOptional().describe("More, where it is about the caller's own input."),
+    request_id: z.string().describe('As in `X-Request-Id`: the audit log is searched by it.'),
+    flaws: z
+      .array(
+        z.object({
+          at: z.string().describe('Where: `tools[0].actions`; empty for the whole.'),
+          message: z.string(),
+        }),
+      )
+      .exactOptional()
+      .describe('Each thing that is wrong with a body or a query.'),
+  })
+  .describe('Problem details (RFC 9457).');
+export type Problem = z.infer<typeof problem>;
 
-/** RFC 6749 §5.2. */
-export interface OAuthError {
-  error: string;
-  error_description: string;
-}
+export const oauthError = z
+  .object({
+    error: z.string().describe('A code of RFC 6749, 8693, 8707, 9396 or 9449.'),
+    error_description: z.string().describe('For a person: printable ASCII.'),
+  })
+  .describe('An OAuth error (RFC 6749 §5.2).');
+export type OAuthError = z.infer<typeof oauthError>;

@@ -1,6 +1,7 @@
 // Recovery after a restored backup, on the wire.
 import { z } from 'zod';
-import type { QuarantineView } from './revocations.js';
+import { timestamp } from './common.js';
+import { quarantineView } from './revocations.js';
 
 export const recoverBody = z
   .strictObject({
@@ -21,41 +22,55 @@ export type RecoverBody = z.input<typeof recoverBody>;
 export const recoverQuery = z.strictObject({ preview: z.enum(['true', 'false']).optional() });
 
 /** How many credentials a recovery ends. */
-interface Deaths {
-  /** Credentials that are dead now (in a preview: would be, at once). */
-  dead: number;
-  /** Credentials whose targets are still being asked (in a preview: would be). */
-  settling: number;
-  /** There was no time to count all of them: there may be more than the two say. */
-  at_least?: true;
-}
+const deaths = z.object({
+  dead: z.int().describe('Credentials that are dead now (in a preview: would be, at once).'),
+  settling: z.int().describe('Credentials whose targets are still being asked (in a preview: would be).'),
+  at_least: z
+    .literal(true)
+    .exactOptional()
+    .describe('There was no time to count all of them: there may be more than the two say.'),
+});
 
-export interface RecoveryPreview extends Deaths {
-  preview: true;
-  /** Open tasks, those below them not counted. Absent where tasks are to be kept. */
-  tasks?: number;
-  /** There was no time to count all of the tasks. */
-  tasks_at_least?: true;
-}
+export const recoveryPreview = z
+  .object({
+    preview: z.literal(true),
+    ...deaths.shape,
+    tasks: z
+      .int()
+      .exactOptional()
+      .describe('Open tasks, those below them not counted. Absent where tasks are to be kept.'),
+    tasks_at_least: z.literal(true).exactOptional().describe('There was no time to count all of the tasks.'),
+  })
+  .describe('What a recovery would end.');
+export type RecoveryPreview = z.infer<typeof recoveryPreview>;
 
-export interface SigningKeyView {
-  kid: string;
-  created_at: string;
-  /** Signs from here on, until a later one does. */
-  signs_from: string;
-}
+const signingKeyView = z.object({
+  kid: z.string(),
+  created_at: timestamp('When it was made.'),
+  signs_from: timestamp('Signs from here on, until a later one does.'),
+});
+export type SigningKeyView = z.infer<typeof signingKeyView>;
 
-export interface RecoveryView extends Partial<Deaths> {
-  preview: false;
-  /** What was issued up to here is dead, and tasks that were opened up to here are closed. */
-  cutoff: string;
-  reason: string;
-  /** By this answer, each with all below it. */
-  tasks_closed: number;
-  /** False: tasks are left. Ask again with this `cutoff`. */
-  done: boolean;
-  /** In force now, to be compared with what was in force when the backup's successor was lost. */
-  quarantines: QuarantineView[];
-  /** Keys that sign, have signed or will sign; one that had been killed since the backup is among them again. */
-  signing_keys: SigningKeyView[];
-}
+export const recoveryView = z
+  .object({
+    preview: z.literal(false),
+    cutoff: timestamp(
+      'What was issued up to here is dead, and tasks that were opened up to here are closed. Ask again with it.',
+    ),
+    reason: z.string(),
+    dead: deaths.shape.dead.exactOptional(),
+    settling: deaths.shape.settling.exactOptional(),
+    at_least: deaths.shape.at_least,
+    tasks_closed: z.int().describe('By this answer, each with all below it.'),
+    done: z.boolean().describe('False: tasks are left. Ask again with this `cutoff`.'),
+    quarantines: z
+      .array(quarantineView)
+      .describe("In force now, to be compared with what was in force when the backup's successor was lost."),
+    signing_keys: z
+      .array(signingKeyView)
+      .describe(
+        'Keys that sign, have signed or will sign; one that had been killed since the backup is among them again.',
+      ),
+  })
+  .describe('What a recovery ended.');
+export type RecoveryView = z.infer<typeof recoveryView>;

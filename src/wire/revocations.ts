@@ -1,7 +1,7 @@
 // Kills and quarantines on the wire.
 import { z } from 'zod';
 import type { Selector } from '../domain/selector.js';
-import { taskId } from './common.js';
+import { taskId, timestamp } from './common.js';
 import { leaseId } from './leases.js';
 
 /** Held to the form of what each names: nothing else, such as a token pasted by mistake, may end up on record. */
@@ -54,26 +54,34 @@ export function selectorOf(view: SelectorView): Selector {
 export const selectorView = ({ kind, name: named }: Selector): SelectorView =>
   (kind === 'all' ? { all: true } : { [kind]: named }) as SelectorView;
 
-export interface RevocationView {
-  select: SelectorView;
-  preview: boolean;
-  /** Credentials that are dead now (in a preview: would be, at once). */
-  dead: number;
-  /** Credentials whose targets are still being asked (in a preview: would be). */
-  settling: number;
-  /** Present where counting them all would have kept the answer waiting: there may be more than the two say. */
-  at_least?: true;
-  /** Store time of the kill. */
-  at?: string;
-  /** Kills what was issued up to here. Absent where there is no end to it. */
-  cutoff?: string;
-  reason?: string;
-  quarantined?: boolean;
-}
+export const revocationView = z
+  .object({
+    select: selector,
+    preview: z.boolean(),
+    dead: z.int().describe('Credentials that are dead now (in a preview: would be, at once).'),
+    settling: z.int().describe('Credentials whose targets are still being asked (in a preview: would be).'),
+    at_least: z
+      .literal(true)
+      .exactOptional()
+      .describe('Counting them all would have kept the answer waiting: there may be more than the two say.'),
+    at: timestamp('Store time of the kill.').exactOptional(),
+    cutoff: timestamp(
+      'Kills what was issued up to here. Absent where there is no end to it.',
+    ).exactOptional(),
+    reason: z.string().exactOptional(),
+    quarantined: z.boolean().exactOptional(),
+  })
+  .describe('A kill, or what one would end.');
+export type RevocationView = z.infer<typeof revocationView>;
 
-export interface QuarantineView {
-  agent: string;
-  since: string;
-  by: string;
-  reason?: string;
-}
+export const quarantineView = z
+  .object({
+    agent: z.string(),
+    since: timestamp('When it began.'),
+    by: z.string().describe('The operator who asked for it.'),
+    reason: z.string().exactOptional(),
+  })
+  .describe('An agent that gets nothing.');
+export type QuarantineView = z.infer<typeof quarantineView>;
+
+export const quarantineList = z.object({ quarantines: z.array(quarantineView) });

@@ -1,9 +1,8 @@
 // Tasks on the wire.
 import { z } from 'zod';
-import type { LeaseState } from '../domain/lease.js';
-import type { Outcome, TaskState } from '../domain/task.js';
-import { NAMED_OUTCOMES } from '../domain/task.js';
-import { duration, pageSize, taskId } from './common.js';
+import { LEASE_STATES } from '../domain/lease.js';
+import { NAMED_OUTCOMES, OUTCOMES } from '../domain/task.js';
+import { duration, pageSize, taskId, timestamp } from './common.js';
 
 const text = (most: number) => z.string().min(1).max(most);
 /** Printable ASCII without spaces: globs of names end up in records and terminals. */
@@ -60,35 +59,64 @@ export const extendTaskBody = z
 
 export const completeTaskQuery = z.strictObject({ wait: duration.optional() });
 
+const taskState = z.enum(['open', 'closed', 'settled']);
+
 export const listTasksQuery = z.strictObject({
-  state: z.enum(['open', 'closed', 'settled']).optional(),
+  state: taskState.optional(),
   tree: taskId.optional(),
   after: taskId.optional(),
   limit: pageSize,
 });
 
-export interface TaskView {
-  id: string;
-  parent?: string;
-  state: TaskState;
-  outcome?: Outcome;
-  purpose: string;
-  orchestrator: string;
-  agents: readonly string[];
-  tools: readonly { tool: string; actions: readonly string[]; resources?: readonly string[] }[];
-  labels: Readonly<Record<string, string>>;
-  opened_at: string;
-  deadline: string;
-  closed_at?: string;
-  closed_by?: string;
-  reason?: string;
-  settled_at?: string;
-  /** Counted when the task is read or opened; a close does not wait for a count. */
-  leases?: Readonly<Record<LeaseState, number>>;
-}
+export const taskView = z
+  .object({
+    id: z.string(),
+    parent: z.string().exactOptional(),
+    state: taskState.describe('`settled`: closed, and no credential is left to be killed at a target.'),
+    outcome: z.enum(OUTCOMES).exactOptional().describe('How it ended.'),
+    purpose: z.string().describe('Untrusted text: recorded and shown, never decisive.'),
+    orchestrator: z.string().describe('The principal that opened it.'),
+    agents: z.array(z.string()).readonly().describe('Names or globs of the principals that it is for.'),
+    tools: z
+      .array(
+        z.object({
+          tool: z.string(),
+          actions: z.array(z.string()).readonly(),
+          resources: z
+            .array(z.string())
+            .readonly()
+            .exactOptional()
+            .describe('Absent: no bound on resources.'),
+        }),
+      )
+      .readonly()
+      .describe('The most that it may ever hold.'),
+    labels: z.record(z.string(), z.string()).readonly(),
+    opened_at: timestamp('When it was opened.'),
+    deadline: timestamp('When it is closed by itself.'),
+    closed_at: timestamp('When it was closed.').exactOptional(),
+    closed_by: z
+      .string()
+      .exactOptional()
+      .describe('Who closed it: a principal, or `mayfly` at its deadline.'),
+    reason: z.string().exactOptional(),
+    settled_at: timestamp('When its last credential was accounted for.').exactOptional(),
+    leases: z
+      .record(z.enum(LEASE_STATES), z.int())
+      .readonly()
+      .exactOptional()
+      .describe(
+        'How many, by state: counted when the task is read or opened; a close does not wait for a count.',
+      ),
+  })
+  .describe('A task: the unit of authority.');
+export type TaskView = z.infer<typeof taskView>;
 
-export interface TaskList {
-  tasks: TaskView[];
-  /** Give this as `after` for the next page; absent on the last. */
-  next?: string;
-}
+export const taskList = z.object({
+  tasks: z.array(taskView).describe('Newest first.'),
+  next: z
+    .string()
+    .exactOptional()
+    .describe('Give this as `after` for the page that follows; absent on the last.'),
+});
+export type TaskList = z.infer<typeof taskList>;

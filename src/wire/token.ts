@@ -1,5 +1,5 @@
 // The token endpoint on the wire (RFC 8693), with what Mayfly adds.
-import type { RevocationClass } from '../domain/lease.js';
+// No schema stands here: whoever asks for a credential needs these names, and is not to load zod for them.
 
 export const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
@@ -26,15 +26,4 @@ export const TOKEN_PARAMETERS = [
 ] as const;
 export type TokenParameters = Partial<Record<(typeof TOKEN_PARAMETERS)[number], string>>;
 
-export interface TokenResponse {
-  access_token: string;
-  issued_token_type: string;
-  token_type: 'Bearer' | 'DPoP' | 'N_A';
-  expires_in: number;
-  scope: string;
-  authorization_details?: readonly object[];
-  lease_id: string;
-  task_id: string;
-  /** When revoking takes effect where the credential is honoured. */
-  revocation: RevocationClass;
-}
+export type { TokenResponse } from './token-response.js';

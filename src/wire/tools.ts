@@ -1,11 +1,18 @@
 // The catalogue on the wire: what the caller may ask for.
-export interface ToolView {
-  name: string;
-  plane: string;
-  audience: string;
-  actions: readonly string[];
-  sensitivity: string;
-  max_ttl_seconds: number;
-  renewable: boolean;
-  kind: string;
-}
+import { z } from 'zod';
+
+export const toolView = z
+  .object({
+    name: z.string().describe('Asked for as `audience`.'),
+    plane: z.string().describe('What it opens: `tool`, `data` or `cloud`.'),
+    audience: z.string().describe('The URI that its credentials are for; may be asked for as `resource`.'),
+    actions: z.array(z.string()).readonly(),
+    sensitivity: z.string(),
+    max_ttl_seconds: z.number().describe('No credential of this tool lives longer.'),
+    renewable: z.boolean(),
+    kind: z.string().describe('The kind of credential, as `jwt`.'),
+  })
+  .describe('A tool of the catalogue.');
+export type ToolView = z.infer<typeof toolView>;
+
+export const toolList = z.object({ tools: z.array(toolView) });

@@ -40,7 +40,8 @@ const event = (facts: Partial<AuditEventView>): AuditEventView => ({
   ...facts,
 });
 
-const ended = (cause: string, more: Partial<NonNullable<LeaseView['ended']>> = {}): LeaseView => ({
+type Ended = NonNullable<LeaseView['ended']>;
+const ended = (cause: Ended['cause'], more: Partial<Ended> = {}): LeaseView => ({
   ...LEASE,
   state: 'revoked',
   ended: { at: ENDED_AT, cause, request_id: KILL, ...more },
