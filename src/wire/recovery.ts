@@ -49,7 +49,6 @@ const signingKeyView = z.object({
   created_at: timestamp('When it was made.'),
   signs_from: timestamp('Signs from here on, until a later one does.'),
 });
-export type SigningKeyView = z.infer<typeof signingKeyView>;
 
 export const recoveryView = z
   .object({

@@ -118,7 +118,7 @@ describe('the story of a lease', () => {
     ['nobody knows whether it was made', ended('mint_unknown'), [], 'nobody could tell whether'],
     [
       'a newer broker has another cause',
-      ended('moon', { name: 'full' }),
+      ended('moon' as Ended['cause'], { name: 'full' }),
       [],
       'because moon full was revoked',
     ],
