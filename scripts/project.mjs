@@ -66,10 +66,12 @@ export function build() {
 function removeOrphans() {
   if (!existsSync(dist)) return;
   for (const entry of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
+    // Of older builds: what they point at is not shipped.
+    if (entry.endsWith('.js.map')) rmSync(path.join(dist, entry), { force: true });
     if (!entry.endsWith('.d.ts')) continue;
     const module = entry.slice(0, -'.d.ts'.length);
     if (existsSync(path.join(root, 'src', `${module}.ts`))) continue;
-    for (const extension of ['.d.ts', '.js', '.js.map']) {
+    for (const extension of ['.d.ts', '.js']) {
       rmSync(path.join(dist, module + extension), { force: true });
     }
   }
