@@ -44,6 +44,8 @@ export const revokeBody = z
     error: 'goes with an agent selector only',
   });
 
+export type RevokeRequest = z.input<typeof revokeBody>;
+
 export const revokeQuery = z.strictObject({ preview: z.enum(['true', 'false']).optional() });
 
 export function selectorOf(view: SelectorView): Selector {

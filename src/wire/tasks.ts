@@ -36,11 +36,15 @@ export const openTaskBody = z.strictObject({
     .optional(),
 });
 export type OpenTaskBody = z.infer<typeof openTaskBody>;
+/** As it is sent. */
+export type OpenTaskRequest = z.input<typeof openTaskBody>;
 
 export const completeTaskBody = z.strictObject({
   outcome: z.enum(NAMED_OUTCOMES).default('completed'),
   reason: text(500).optional(),
 });
+
+export type CompleteTaskRequest = z.input<typeof completeTaskBody>;
 
 /** Either a new deadline or how much longer from now. */
 export const extendTaskBody = z
@@ -56,6 +60,8 @@ export const extendTaskBody = z
     'must have ttl or deadline',
   )
   .transform(({ ttl, deadline }) => (ttl === undefined ? { deadline: deadline! } : { ttlMs: ttl }));
+
+export type ExtendTaskRequest = z.input<typeof extendTaskBody>;
 
 export const completeTaskQuery = z.strictObject({ wait: duration.optional() });
 

@@ -36,7 +36,8 @@ export const layers = {
   // What use cases are handed: types of the ports, and nothing that does anything.
   'broker.ts': ['domain', 'types:store', 'types:policy', 'types:minters', 'types:keys'],
   http: [...useCase, ...useCases, 'config', 'wire'],
-  sdk: ['wire'],
+  // Whoever uses it gets nothing of the server, and no schemas either.
+  sdk: ['types:wire'],
   cli: ['wire', 'config', 'domain', 'cli/serve.ts', 'cli/dev.ts'],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],

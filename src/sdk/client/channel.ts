@@ -1,0 +1,196 @@
+// One request after another to one broker: sent, waited for within bounds, sent again only where that is safe.
+import { MayflyError, refusalOf } from './errors.js';
+import { brokerUrl, type Query, queryText } from './broker-url.js';
+import { type TokenSource, tokenFrom } from './token-source.js';
+
+export interface ClientOptions {
+  /** The broker, with the path that it is under if there is one. https, unless it is on this machine. */
+  readonly url: string;
+  /** Your workload token. What is open to everybody needs none. */
+  readonly token?: TokenSource;
+  /** How long one answer may take: 15,000 ms. */
+  readonly timeoutMs?: number;
+  /** How often a call is sent again after a 429 or 503 that says when, where that is safe: twice. */
+  readonly retries?: number;
+  /** The longest that is waited before sending again; where the broker asks for more, the call fails: 5,000 ms. */
+  readonly longestRetryWaitMs?: number;
+  /** W3C Trace Context: the header to send, asked anew at each call. */
+  readonly traceparent?: () => string | undefined;
+  /** Told of every answer, also of those after which the call is sent again. */
+  readonly onAnswer?: (answer: AnswerFacts) => void;
+  readonly fetch?: typeof fetch;
+  /** Sends tokens over http to another machine. */
+  readonly dangerouslyPlainHttp?: boolean;
+}
+
+export interface CallOptions {
+  /** Ends the call; its reason is thrown. */
+  readonly signal?: AbortSignal;
+  readonly timeoutMs?: number;
+  readonly traceparent?: string;
+}
+
+/** What is known of an answer beside its body, for a log or a clock. */
+export interface AnswerFacts {
+  readonly method: string;
+  readonly path: string;
+  readonly status: number;
+  readonly requestId?: string;
+  /** The broker's `Date`, in milliseconds: whole seconds. */
+  readonly brokerTime?: number;
+  readonly tookMs: number;
+}
+
+export interface Outgoing {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly query?: Query;
+  readonly json?: object;
+  readonly form?: URLSearchParams;
+  /** Whose token goes along: the caller's as a header, or nobody's. */
+  readonly as: 'caller' | 'nobody';
+  /** Doing it twice is as good as once: it may be sent again when a broker says that it was too busy. */
+  readonly repeatable: boolean;
+  /** How much longer than usual the answer may take. */
+  readonly waitMs?: number;
+  /** A status beside 2xx that is an answer and no refusal. */
+  readonly alsoGood?: number;
+}
+
+export interface Incoming {
+  readonly status: number;
+  readonly text: string;
+}
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
+export class Channel {
+  readonly #url: string;
+  readonly #options: ClientOptions;
+
+  /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to */
+  constructor(options: ClientOptions) {
+    this.#url = brokerUrl(options.url, options.dangerouslyPlainHttp);
+    this.#options = options;
+  }
+
+  get url(): string {
+    return this.#url;
+  }
+
+  token(): Promise<string> {
+    return tokenFrom(this.#options.token);
+  }
+
+  async send(outgoing: Outgoing, call: CallOptions): Promise<Incoming> {
+    const { retries = 2, longestRetryWaitMs = 5000 } = this.#options;
+    for (let sent = 1; ; sent++) {
+      const answer = await this.#sendOnce(outgoing, call);
+      if (!(answer instanceof MayflyError)) return answer;
+      const waitMs = answer.retryAfterMs ?? Infinity;
+      if (sent > retries || waitMs > longestRetryWaitMs || !mayRepeat(outgoing, answer)) throw answer;
+      // Not all of those who were told the same come back at the same moment.
+      await pause(waitMs + Math.random() * 200, call.signal);
+    }
+  }
+
+  async #sendOnce(outgoing: Outgoing, call: CallOptions): Promise<Incoming | MayflyError> {
+    const { method, path, query = {}, alsoGood } = outgoing;
+    const patienceMs = (call.timeoutMs ?? this.#options.timeoutMs ?? 15_000) + (outgoing.waitMs ?? 0);
+    const patience = AbortSignal.timeout(patienceMs);
+    const headers = await this.#headersOf(outgoing, call);
+    const body = outgoing.form ?? (outgoing.json && JSON.stringify(outgoing.json));
+    const began = performance.now();
+    let response: Response;
+    let text: string;
+    try {
+      response = await (this.#options.fetch ?? fetch)(`${this.#url}${path}${queryText(query)}`, {
+        method,
+        headers,
+        ...(body !== undefined && { body }),
+        // A redirect would carry the token to wherever it points.
+        redirect: 'manual',
+        signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
+      });
+      text = await response.text();
+    } catch (error) {
+      call.signal?.throwIfAborted();
+      throw this.#unreachable(error, patience.aborted ? patienceMs : undefined);
+    }
+    this.#options.onAnswer?.(factsOf(outgoing, response, performance.now() - began));
+    const { status } = response;
+    return response.ok || status === alsoGood ? { status, text } : refusalOf(response, text, Date.now());
+  }
+
+  async #headersOf({ as, json }: Outgoing, call: CallOptions): Promise<Record<string, string>> {
+    const traceparent = call.traceparent ?? this.#options.traceparent?.();
+    if (traceparent !== undefined && !TRACEPARENT.test(traceparent)) {
+      throw new MayflyError('ERR_USAGE', 'a traceparent is 00-<32 hex>-<16 hex>-<2 hex> (W3C Trace Context)');
+    }
+    return {
+      accept: 'application/json, application/problem+json',
+      ...(json && { 'content-type': 'application/json' }),
+      ...(traceparent !== undefined && { traceparent }),
+      ...(as === 'caller' && { authorization: `Bearer ${await this.token()}` }),
+    };
+  }
+
+  #unreachable(error: unknown, patienceMs: number | undefined): MayflyError {
+    if (patienceMs !== undefined) {
+      const message = `the broker at ${this.#url} cannot be reached: no answer within ${patienceMs / 1000} s`;
+      return new MayflyError('ERR_TIMEOUT', message, {}, error);
+    }
+    const message = `the broker at ${this.#url} cannot be reached: ${whyNot(error)}`;
+    return new MayflyError('ERR_UNREACHABLE', message, {}, error);
+  }
+}
+
+/**
+ * A 429 is said before anything was done. After a 503 something may have been done that was not acknowledged: only what
+ * is as good twice as once is sent again, and a credential is never asked for twice.
+ */
+const mayRepeat = ({ repeatable }: Outgoing, { status }: MayflyError): boolean =>
+  status === 429 || (status === 503 && repeatable);
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error);
+    const timer = setTimeout(() => {
+      signal?.removeEventListener('abort', end);
+      resolve();
+    }, ms);
+    const end = (): void => {
+      clearTimeout(timer);
+      reject(signal!.reason as Error);
+    };
+    signal?.addEventListener('abort', end, { once: true });
+    return undefined;
+  });
+}
+
+function factsOf({ method, path }: Outgoing, response: Response, tookMs: number): AnswerFacts {
+  const requestId = response.headers.get('x-request-id');
+  const brokerTime = Date.parse(response.headers.get('date') ?? '');
+  return {
+    method,
+    path,
+    status: response.status,
+    ...(requestId !== null && { requestId }),
+    ...(!Number.isNaN(brokerTime) && { brokerTime }),
+    tookMs,
+  };
+}
+
+const WHY_NOT: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'the connection broke',
+  UND_ERR_SOCKET: 'the connection broke',
+  ENOTFOUND: 'there is no such host',
+  EAI_AGAIN: 'the name of the host cannot be looked up',
+};
+
+function whyNot(error: unknown): string {
+  const { message, cause } = error as Error;
+  const { code, message: causeMessage } = (cause ?? {}) as { code?: string; message?: string };
+  return WHY_NOT[code ?? ''] ?? code ?? causeMessage ?? message;
+}

@@ -1,0 +1,269 @@
+// A broker as an object: one method for each route of the contract.
+import type { AuditEventView, AuditList } from '../../wire/audit.js';
+import type { LeaseList, LeaseView } from '../../wire/leases.js';
+import type { RecoverBody, RecoveryPreview, RecoveryView } from '../../wire/recovery.js';
+import type { QuarantineView, RevocationView, RevokeRequest, SelectorView } from '../../wire/revocations.js';
+import type {
+  CompleteTaskRequest,
+  ExtendTaskRequest,
+  OpenTaskRequest,
+  TaskList,
+  TaskView,
+} from '../../wire/tasks.js';
+import type { TokenResponse } from '../../wire/token.js';
+import type { ToolView } from '../../wire/tools.js';
+import type { Introspection, KeySet, Readiness, ServerMetadata } from './answers.js';
+import type { AuditFilter, ExchangeRequest, LeaseFilter, TaskFilter } from './asked.js';
+import { exchangeForm, formOf } from './asked.js';
+import { type Query, segment } from './broker-url.js';
+import { type CallOptions, Channel, type ClientOptions, type Outgoing } from './channel.js';
+import { MayflyError } from './errors.js';
+import { eachOf } from './pages.js';
+
+/** Recovery goes through all tasks: the broker works on it for seconds before it answers. */
+const RECOVERY_WAIT_MS = 45_000;
+
+/**
+ * Calls a Mayfly broker as whoever the token says. Bodies and answers are those of the contract (docs/http.md).
+ *
+ * Every method throws a `MayflyError` with a stable `code` when the broker refuses, cannot be reached or does not
+ * answer in time; and the reason of `signal` where that ended the call. Redirects are not followed. A call is sent
+ * again only after a 429, or a 503 where doing it twice is as good as once, that says when to come again.
+ *
+ * @example
+ * const mayfly = new MayflyClient({ url: 'https://mayfly.example', token: { file: '/var/run/secrets/token' } });
+ * const { access_token } = await mayfly.exchange({ task_id: 'run-42', audience: 'crm', scope: 'read' });
+ */
+export class MayflyClient {
+  readonly #channel: Channel;
+
+  /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to */
+  constructor(options: ClientOptions) {
+    this.#channel = new Channel(options);
+  }
+
+  /** The broker's address, without a slash at the end. */
+  get url(): string {
+    return this.#channel.url;
+  }
+
+  // Credentials
+
+  /** A credential for one task and one tool (RFC 8693), for the workload token's bearer. Never sent twice. */
+  async exchange(asked: ExchangeRequest, call: CallOptions = {}): Promise<TokenResponse> {
+    const form = exchangeForm(asked, await this.#channel.token());
+    return this.#read({ method: 'POST', path: '/token', form, as: 'nobody', repeatable: false }, call);
+  }
+
+  /** Whether a credential is alive at this moment, and what it says (RFC 7662). */
+  introspect(token: string, call: CallOptions = {}): Promise<Introspection> {
+    return this.#read({ ...post('/introspect'), form: formOf({ token }), repeatable: true }, call);
+  }
+
+  /** Gives a credential back by showing it (RFC 7009). What is unknown or another's is left alone, and not told. */
+  async revokeToken(token: string, call: CallOptions = {}): Promise<void> {
+    await this.#channel.send({ ...post('/revoke'), form: formOf({ token }), repeatable: true }, call);
+  }
+
+  // Tasks
+
+  /** Opens a task. The same body with the same `id` again gives the task that exists. */
+  openTask(task: OpenTaskRequest, call: CallOptions = {}): Promise<TaskView> {
+    // Without an id, twice would be two tasks.
+    return this.#read({ ...post('/v1/tasks', task), repeatable: task.id !== undefined }, call);
+  }
+
+  /** One page, newest first. */
+  listTasks(filter: TaskFilter = {}, call: CallOptions = {}): Promise<TaskList> {
+    return this.#read(get('/v1/tasks', { ...filter }), call);
+  }
+
+  /** Every task that the filter fits, newest first, page by page as they are consumed. */
+  eachTask(filter: TaskFilter = {}, call: CallOptions = {}): AsyncGenerator<TaskView, void, undefined> {
+    return eachOf(
+      (after?: string) => this.listTasks({ ...filter, ...(after !== undefined && { after }) }, call),
+      ({ tasks }) => tasks,
+    );
+  }
+
+  readTask(id: string, call: CallOptions = {}): Promise<TaskView> {
+    return this.#read(get(`/v1/tasks/${segment(id)}`), call);
+  }
+
+  /**
+   * Ends a task and all below it: when this resolves, every credential of theirs is dead.
+   *
+   * @param ending `waitMs`: waits so long at most, 20,000, until every target has let go (`settled`)
+   */
+  completeTask(
+    id: string,
+    { waitMs, ...ending }: CompleteTaskRequest & { readonly waitMs?: number } = {},
+    call: CallOptions = {},
+  ): Promise<TaskView> {
+    const path = `/v1/tasks/${segment(id)}/complete`;
+    const waiting = waitMs === undefined ? {} : { waitMs, query: { wait: `${Math.ceil(waitMs / 1000)}s` } };
+    return this.#read({ ...post(path, ending), repeatable: true, ...waiting }, call);
+  }
+
+  /** A later deadline. */
+  extendTask(id: string, later: ExtendTaskRequest, call: CallOptions = {}): Promise<TaskView> {
+    const repeatable = later.deadline !== undefined;
+    return this.#read({ ...post(`/v1/tasks/${segment(id)}/extend`, later), repeatable }, call);
+  }
+
+  // The catalogue
+
+  async listTools(call: CallOptions = {}): Promise<ToolView[]> {
+    return (await this.#read<{ tools: ToolView[] }>(get('/v1/tools'), call)).tools;
+  }
+
+  // Leases
+
+  /** One page, newest first: an agent's own, or all for operators and auditors. */
+  listLeases(filter: LeaseFilter = {}, call: CallOptions = {}): Promise<LeaseList> {
+    return this.#read(get('/v1/leases', { ...filter }), call);
+  }
+
+  /** Every lease that the filter fits, newest first, page by page as they are consumed. */
+  eachLease(filter: LeaseFilter = {}, call: CallOptions = {}): AsyncGenerator<LeaseView, void, undefined> {
+    return eachOf(
+      (after?: string) => this.listLeases({ ...filter, ...(after !== undefined && { after }) }, call),
+      ({ leases }) => leases,
+    );
+  }
+
+  readLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
+    return this.#read(get(`/v1/leases/${segment(id)}`), call);
+  }
+
+  /** Ends a lease before its time. Of one that has ended, its end is given again. */
+  releaseLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
+    const path = `/v1/leases/${segment(id)}`;
+    return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: true }, call);
+  }
+
+  /** A new credential under the same lease, where the tool allows that. Never sent twice. */
+  renewLease(
+    id: string,
+    asked: { readonly requested_expiry?: number } = {},
+    call: CallOptions = {},
+  ): Promise<TokenResponse> {
+    return this.#read({ ...post(`/v1/leases/${segment(id)}/renew`, asked), repeatable: false }, call);
+  }
+
+  // Operating
+
+  /** Kills what the selector names: dead when this resolves. Sent again where the broker was too busy to answer for it. */
+  revoke(kill: RevokeRequest, call: CallOptions = {}): Promise<RevocationView> {
+    return this.#read({ ...post('/v1/revocations', kill), repeatable: true }, call);
+  }
+
+  /** What a kill would end. */
+  previewRevocation(select: SelectorView, call: CallOptions = {}): Promise<RevocationView> {
+    const query = { preview: 'true' };
+    const asked = { select, reason: 'preview' };
+    return this.#read({ ...post('/v1/revocations', asked), repeatable: true, query }, call);
+  }
+
+  /** After a restored backup: kills all that was issued, closes all that was open. Ask again until `done`. */
+  recover(recovery: RecoverBody, call: CallOptions = {}): Promise<RecoveryView> {
+    // Without a cut-off, a second time ends what came since the first.
+    const repeatable = recovery.cutoff !== undefined;
+    return this.#read({ ...post('/v1/recovery', recovery), repeatable, waitMs: RECOVERY_WAIT_MS }, call);
+  }
+
+  /** What a recovery would end. */
+  previewRecovery(
+    recovery: Pick<RecoverBody, 'keep_tasks'> = {},
+    call: CallOptions = {},
+  ): Promise<RecoveryPreview> {
+    const asked = post('/v1/recovery', { reason: 'preview', ...recovery });
+    const query = { preview: 'true' };
+    return this.#read({ ...asked, repeatable: true, query, waitMs: RECOVERY_WAIT_MS }, call);
+  }
+
+  async listQuarantines(call: CallOptions = {}): Promise<QuarantineView[]> {
+    const { quarantines } = await this.#read<{ quarantines: QuarantineView[] }>(get('/v1/quarantines'), call);
+    return quarantines;
+  }
+
+  /** Lets an agent ask again. What was revoked stays revoked. */
+  liftQuarantine(agent: string, call: CallOptions = {}): Promise<QuarantineView> {
+    const path = `/v1/quarantines/${segment(agent)}`;
+    return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: false }, call);
+  }
+
+  /** One page of the audit log, newest first. */
+  readAudit(filter: AuditFilter = {}, call: CallOptions = {}): Promise<AuditList> {
+    return this.#read(get('/v1/audit', { ...filter }), call);
+  }
+
+  /** Every event that the filter fits, newest first, page by page as they are consumed. */
+  eachAuditEvent(
+    filter: AuditFilter = {},
+    call: CallOptions = {},
+  ): AsyncGenerator<AuditEventView, void, undefined> {
+    return eachOf(
+      (before?: number) => this.readAudit({ ...filter, ...(before !== undefined && { before }) }, call),
+      ({ events }) => events,
+    );
+  }
+
+  // Open to everybody: no token is sent
+
+  /** RFC 8414. */
+  metadata(call: CallOptions = {}): Promise<ServerMetadata> {
+    return this.#read(open('/.well-known/oauth-authorization-server'), call);
+  }
+
+  /** The same for clients of OpenID Connect. */
+  openidConfiguration(call: CallOptions = {}): Promise<ServerMetadata> {
+    return this.#read(open('/.well-known/openid-configuration'), call);
+  }
+
+  /** The keys that credentials are signed with (RFC 7517). */
+  jwks(call: CallOptions = {}): Promise<KeySet> {
+    return this.#read(open('/jwks'), call);
+  }
+
+  /** Whether the broker lives: resolves while it does. */
+  async health(call: CallOptions = {}): Promise<void> {
+    await this.#read(open('/healthz'), call);
+  }
+
+  /** Whether the broker can do its work, and if not, why. Not being ready is an answer here and no error. */
+  async readiness(call: CallOptions = {}): Promise<Readiness> {
+    const asked = { ...open('/readyz'), alsoGood: 503, repeatable: false };
+    const { status, why } = await this.#read<{ status: string; why?: string }>(asked, call);
+    return { ready: status === 'ready', ...(why !== undefined && { why }) };
+  }
+
+  async #read<Body>(outgoing: Outgoing, call: CallOptions): Promise<Body> {
+    const { text } = await this.#channel.send(outgoing, call);
+    try {
+      return JSON.parse(text) as Body;
+    } catch {
+      const message = `what answers at ${this.url} is no Mayfly broker: it sent no JSON`;
+      throw new MayflyError('ERR_NOT_A_BROKER', message);
+    }
+  }
+}
+
+type Target = Pick<Outgoing, 'method' | 'path' | 'as'>;
+
+const get = (path: string, query: Query = {}): Outgoing => ({
+  method: 'GET',
+  path,
+  query,
+  as: 'caller',
+  repeatable: true,
+});
+
+const open = (path: string): Outgoing => ({ ...get(path), as: 'nobody' });
+
+const post = (path: string, json?: object): Target & { readonly json?: object } => ({
+  method: 'POST',
+  path,
+  as: 'caller',
+  ...(json && { json }),
+});
