@@ -52,6 +52,10 @@ export interface Lease {
   readonly actions: readonly string[];
   readonly details?: readonly AuthorizationDetail[];
   readonly policyDigest: string;
+  /** Thumbprint of the key that the credential is bound to (RFC 9449 §6): without a proof by it, no renewal. */
+  readonly jkt?: string;
+  /** `<kind>:<id>` of the one instance that may hold it, where its task binds instances. */
+  readonly instance?: string;
   /** The request that it was issued by. */
   readonly requestId: RequestId;
   /** Store time in milliseconds, as in the id; a whole second in `iat`. */

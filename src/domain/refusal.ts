@@ -46,6 +46,7 @@ export const REFUSAL_REASONS = [
   'details_malformed',
   'resource_not_granted',
   'agent_quarantined',
+  'instance_mismatch',
   'policy_denied',
   'key_revoked',
   // leases

@@ -98,6 +98,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   tool_not_in_manifest: NO_TARGET,
   target_unknown: NO_TARGET,
   agent_quarantined: NO_TARGET,
+  instance_mismatch: NO_TARGET,
   policy_denied: error(403, 'forbidden', 'invalid_target', 'Policy does not permit this.'),
   task_id_not_allowed: FORBIDDEN,
   task_closed: CLOSED,

@@ -46,6 +46,11 @@ export interface Closing {
 export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId'> & {
   /** After every bound but the deadline's, which the transition applies. */
   readonly ttlMs: number;
+  /**
+   * The first `instance` of its kind and agent that gets a lease in the tree is the only one: any other is refused
+   * from then on. Decided by the transition itself, so that of two who come first one is refused.
+   */
+  readonly bindsInstance?: true;
 };
 
 export interface Activation {

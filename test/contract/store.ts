@@ -3,6 +3,7 @@ import { afterEach, describe } from '@jest/globals';
 import { describeAudit } from './store/audit.js';
 import { describeExternalLeases } from './store/external-leases.js';
 import type { StoreHarness, StoreTerms } from './store/harness.js';
+import { describeInstances } from './store/instances.js';
 import { describeLeases } from './store/leases.js';
 import { describeRecords } from './store/records.js';
 import { describeRevocations } from './store/revocations.js';
@@ -18,6 +19,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeTasks(begin);
     describeLeases(begin);
     describeExternalLeases(begin);
+    describeInstances(begin);
     describeRevocations(begin);
     describeUnion(begin);
     describeSweeping(begin, harness.stories);

@@ -81,10 +81,30 @@ describe('opening an embedded store', () => {
     db.close();
     const newer = {
       ...unavailable,
-      message: `${path} was written by a newer Mayfly (schema 2, this one knows 1)`,
+      message: `${path} was written by a newer Mayfly (schema ${SCHEMA_VERSION + 1}, this one knows ${SCHEMA_VERSION})`,
     };
     expect(() => open()).toThrow(expect.objectContaining(newer));
     expect(() => open()).toThrow(expect.objectContaining(newer));
+  });
+
+  it('brings a file of version 1 up to date, and reads what is in it', async () => {
+    const before = open();
+    granted(await before.openTask(newTask('run-1'), entry()));
+    const lease = granted(await before.issueLease(tokenRequest('run-1'), entry()));
+    await before.close();
+    const old = openDatabase();
+    old.sql('DROP TABLE instance_binding').run();
+    old.sql('UPDATE meta SET schema_version = 1').run();
+    old.close();
+    const store = open();
+    expect(await store.readLease(lease.id)).toEqual(lease);
+    const ask = (instance: string) =>
+      store.issueLease(tokenRequest('run-1', { instance, bindsInstance: true }), entry());
+    granted(await ask('pod:1'));
+    expect(await ask('pod:2')).toMatchObject({ reason: 'instance_mismatch' });
+    await store.close();
+    const db = openDatabase();
+    expect(db.sql('SELECT schema_version AS version FROM meta').get()).toMatchObject({ version: SCHEMA_VERSION });
   });
 
   it('refuses a file that is no database, in words that say so', () => {

@@ -62,6 +62,10 @@ const TRANSITIONS: [string, (prepared: { token: string; external: string }) => C
   ],
   ['a closing', () => (e) => store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, e)],
   ['an issuance', () => (e) => store.issueLease(tokenRequest('run-1'), e)],
+  [
+    'an issuance to the first instance',
+    () => (e) => store.issueLease(tokenRequest('run-1', { instance: 'pod:1', bindsInstance: true }), e),
+  ],
   ['a reservation', () => (e) => store.reserveLease(externalRequest('run-1'), e)],
   [
     'an activation',

@@ -174,6 +174,26 @@ const leaveBehind = async (cutoff?: number) => {
     expect((await here.readLease(later.id))?.state).toBe('active');
   });
 
+  test('let a one-time token or proof in once, however often both are shown it at the same moment', async () => {
+    for (let n = 0; n < 200; n++) {
+      const shown = [here, there, there, here].map((store) => store.once(`jti-${n}`, Date.now() + 60_000));
+      expect((await Promise.all(shown)).filter(Boolean)).toHaveLength(1);
+    }
+  });
+
+  test('bind a tree to one instance, however often two are served at the same moment', async () => {
+    for (let n = 0; n < 50; n++) {
+      granted(await here.openTask(newTask(`job-${n}`), entry()));
+      const asked = [here, there].map((store, at) =>
+        store.issueLease(tokenRequest(`job-${n}`, { instance: `pod:${at}`, bindsInstance: true }), entry()),
+      );
+      expect((await Promise.all(asked)).map(reasonOf).toSorted()).toEqual([
+        'instance_mismatch',
+        'not refused',
+      ]);
+    }
+  });
+
   test('share the sweeping: each thing that is due is done once, whoever comes first', async () => {
     for (let n = 0; n < 60; n++) granted(await here.openTask(newTask(`due-${n}`, { ttlMs: 1 }), entry()));
     await until('they are due', async () => (await here.now()) > 0);

@@ -160,6 +160,22 @@ describe('a server is refused', () => {
     client.disconnect();
   });
 
+  test('a used token or proof waits as well: one that none has is let in nowhere, and never again', async () => {
+    const [replica] = await sentinel.replicas();
+    const until2040 = Date.UTC(2040, 0, 1);
+    replica!.pause();
+    try {
+      await expect(store.once('jti-1', until2040)).rejects.toThrow(/0 of 1 replicas/);
+    } finally {
+      replica!.resume();
+    }
+    await until('the replica is back', () =>
+      store.once(`jti-${Math.random()}`, until2040).catch(() => false),
+    );
+    expect(await store.once('jti-1', until2040)).toBe(false);
+    expect(await store.once('jti-2', until2040)).toBe(true);
+  });
+
   test('one that none has is not acknowledged, stays in force, and is when it is said again', async () => {
     granted(await store.openTask(newTask('run-1'), entry()));
     const close = () => store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());

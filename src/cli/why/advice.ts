@@ -146,6 +146,10 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'the manifest of the task does not reach that resource',
     'Ask for less, or open a task that reaches it.',
   ),
+  instance_mismatch: advice(
+    'the task binds the instance, and this was another one, or none that its token or proof tells of',
+    'Let the instance go on that began; a new one needs a task of its own. If nobody restarted it, its token was stolen.',
+  ),
   agent_quarantined: advice(
     'the agent is in quarantine',
     'Find out why (`mayfly quarantine list`); when that is settled: `mayfly quarantine lift <agent>`.',

@@ -3,7 +3,7 @@ import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion } from '../../audit/event.js';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId } from '../../domain/ids.js';
-import { chance, leaseId } from '../../domain/ids.js';
+import { chance, leaseId, rootOf } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseEnding, ReservedLease } from '../../domain/lease.js';
 import { expiryOf, isExternal, LEASE_TRANSITIONS, standing } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
@@ -32,6 +32,9 @@ const INSERT_LEASE = insertSql('lease', [
   'terms',
   'mint_deadline',
 ]);
+
+const BIND_INSTANCE = `${insertSql('instance_binding', ['root', 'agent', 'kind', 'instance'])} ON CONFLICT DO NOTHING`;
+const BOUND_INSTANCE = 'SELECT instance FROM instance_binding WHERE root = ? AND agent = ? AND kind = ?';
 
 export class Leases implements LeaseStore {
   readonly #ledger: Ledger;
@@ -71,6 +74,8 @@ export class Leases implements LeaseStore {
     if (refused) return refused;
     const expiresAt = expiryOf(issuedAt, request.ttlMs, task!.deadline);
     if (expiresAt === undefined) return new Refusal('task_ending', 'less than a second of the task is left');
+    const other = request.bindsInstance && this.#otherInstance(request);
+    if (other) return other;
 
     const id = leaseId(issuedAt, this.#ledger.slotOf(task!), chance());
     const lease = leaseOf(request, { id, requestId: entry.requestId, issuedAt, expiresAt, state });
@@ -111,6 +116,16 @@ export class Leases implements LeaseStore {
       return new Refusal('key_revoked', `key ${request.keyId} was revoked`);
     }
     return undefined;
+  }
+
+  /** Binds the tree to the instance where none was before, or refuses it where another one was. */
+  #otherInstance({ taskId, agent, instance = '' }: LeaseRequest): Refusal | undefined {
+    const of: [string, string, string] = [rootOf(taskId), agent, instance.slice(0, instance.indexOf(':'))];
+    this.#ledger.db.sql(BIND_INSTANCE).run(...of, instance);
+    const bound = this.#ledger.db.sql(BOUND_INSTANCE).get(...of)!['instance'];
+    return bound === instance
+      ? undefined
+      : new Refusal('instance_mismatch', `${instance}, and the tree is bound to ${String(bound)}`);
   }
 
   activateLease(id: LeaseId, activation: Activation, entry: AuditEntry): Promise<ActiveLease | Refusal> {

@@ -50,7 +50,10 @@ export function taskFromRow(row: Row): Task {
 
 /** The parts of a lease that nobody searches by. */
 export const leaseTerms = (
-  lease: Pick<Lease, 'plane' | 'audience' | 'actions' | 'details' | 'policyDigest' | 'requestId'>,
+  lease: Pick<
+    Lease,
+    'plane' | 'audience' | 'actions' | 'details' | 'policyDigest' | 'jkt' | 'instance' | 'requestId'
+  >,
 ): string =>
   JSON.stringify({
     plane: lease.plane,
@@ -58,6 +61,8 @@ export const leaseTerms = (
     actions: lease.actions,
     details: lease.details,
     policyDigest: lease.policyDigest,
+    jkt: lease.jkt,
+    instance: lease.instance,
     requestId: lease.requestId,
   });
 
@@ -141,6 +146,8 @@ export const leaseOf = (
   actions: request.actions,
   ...(request.details && { details: request.details }),
   policyDigest: request.policyDigest,
+  ...(request.jkt !== undefined && { jkt: request.jkt }),
+  ...(request.instance !== undefined && { instance: request.instance }),
   requestId: issued.requestId,
   issuedAt: issued.issuedAt,
   expiresAt: issued.expiresAt,

@@ -1,6 +1,17 @@
 // The tables of the embedded store, and how an older file is brought up to date.
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+/** Since version 2. Which instance of an agent is the only one in a tree: the first that got a lease there. */
+const INSTANCE_BINDING = `
+CREATE TABLE instance_binding (
+  root     TEXT NOT NULL,
+  agent    TEXT NOT NULL,
+  kind     TEXT NOT NULL,
+  instance TEXT NOT NULL,
+  PRIMARY KEY (root, agent, kind)
+) STRICT, WITHOUT ROWID;
+`;
 
 /*
  * Lease rows of tokens are written once and deleted once: how they stand is derived from the row, its task and
@@ -90,6 +101,7 @@ CREATE TABLE quarantine (
   reason TEXT
 ) STRICT;
 
+${INSTANCE_BINDING}
 CREATE TABLE once (
   key        TEXT PRIMARY KEY,
   expires_at INTEGER NOT NULL
@@ -125,5 +137,5 @@ CREATE INDEX audit_by_lease ON audit (lease_id) WHERE lease_id IS NOT NULL;
 CREATE INDEX audit_by_principal ON audit (principal) WHERE principal IS NOT NULL;
 `;
 
-/** From a version to the next. None yet: version 1 is the first. */
-export const MIGRATIONS: Readonly<Record<number, string>> = {};
+/** From a version to the next. */
+export const MIGRATIONS: Readonly<Record<number, string>> = { 1: INSTANCE_BINDING };

@@ -97,7 +97,10 @@ export class Work implements WorkStore {
       purged += pruned;
     }
     const gone = db.sql(PURGE_TASKS).all(now - taskMs, now - this.#ledger.skewMs, limit);
-    for (const row of gone) this.#ledger.forgetTask(String(row['id']));
+    for (const row of gone) {
+      this.#ledger.forgetTask(String(row['id']));
+      db.sql('DELETE FROM instance_binding WHERE root = ?').run(String(row['id']));
+    }
     purged += gone.length;
     purged += db
       .sql('DELETE FROM once WHERE key IN (SELECT key FROM once WHERE expires_at <= ? LIMIT ?)')

@@ -7,7 +7,7 @@ import { Followers } from './followers.js';
 import type { RedisOptions } from './options.js';
 import type { Script } from './scripts.js';
 
-/** Kills and reservations wait for replicas as configured; a kill goes by a connection of its own. */
+/** Kills, reservations and replay keys wait for replicas as configured; a kill goes by a connection of its own. */
 export type Lane = 'calls' | 'kills' | 'reservations';
 
 const LOOK_AGAIN_MS = 20;

@@ -27,6 +27,8 @@ export const KEY_NAMES = {
   /** Leases of a task, of an agent. */
   of: 'of:',
   by: 'by:',
+  /** Kind and agent → the one instance that may hold leases of the tree: the first that got one. By root. */
+  bound: 'bound:',
   /** Minutes in which leases end, and the leases that do. */
   ends: 'ends',
   ending: 'ends:',

@@ -59,6 +59,7 @@ export class Leases implements LeaseStore {
     ];
     for (const actor of actors) if (actor !== agent) args.push(`agent:${actor}`);
     if (keyId !== undefined) args.push(`key:${keyId}`);
+    if (request.bindsInstance) args.push(`first:${request.instance ?? ''}`);
     // A reservation that a failover loses would leave its secret at the target with nobody accountable (invariant 2).
     const lane = state === 'reserved' ? 'reservations' : 'calls';
     const answer = await this.#sent(taskId, this.#slots.call('issue-lease', slot, args, lane));
@@ -79,6 +80,8 @@ export class Leases implements LeaseStore {
       actions: request.actions,
       ...(request.details && { details: request.details }),
       policyDigest: request.policyDigest,
+      ...(request.jkt !== undefined && { jkt: request.jkt }),
+      ...(request.instance !== undefined && { instance: request.instance }),
       requestId: entry.requestId,
       issuedAt,
       expiresAt,

@@ -23,7 +23,9 @@ export class SigningKeys implements KeyStore, ReplayStore {
     // By the key and never by the task: a token is used once, whatever it is used for.
     const slot = Buffer.from(digest, 'base64url')[0]! % SLOTS;
     const caller = randomBytes(8).toString('hex');
-    const [first] = await this.#slots.ask('once', slot, [digest, Math.ceil(expiresAt), caller]);
+    const args = [digest, Math.ceil(expiresAt), caller];
+    // A failover that forgot it would let the same token or proof in once more: replicas have it before it counts.
+    const [first] = await this.#slots.ask('once', slot, args, 'reservations');
     return first === 1;
   }
 

@@ -1,7 +1,8 @@
 -- Issues a lease, or reserves one: the point in time of issuance (invariants 1 and 2). On every agent's path.
 -- ARGV: 2 task, 3 its opening as the caller knows it or empty, 4 milliseconds to live, 5 milliseconds for the mint, or
 --   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, then what bars it: the agent,
---   whoever it acts for (`agent:<name>`), the key (`key:<kid>`).
+--   whoever it acts for (`agent:<name>`), the key (`key:<kid>`); and at the end `first:<kind>:<id>` where the first
+--   instance of the agent that gets a lease in the tree is the only one.
 -- Returns: 1, now, stamp, issued at, expires at.
 local FIRST_BAR = 9
 local id, chance, facts = ARGV[2], ARGV[6], ARGV[8]
@@ -30,6 +31,18 @@ end
 local expires = math.floor(math.min(now + tonumber(ARGV[4]), task.d) / 1000) * 1000
 if expires <= now then
   return refuse(facts, 'task_ending', 'less than a second of the task is left')
+end
+
+if string.sub(ARGV[#ARGV], 1, 6) == 'first:' then
+  local instance = string.sub(ARGV[#ARGV], 7)
+  local bound = key('bound', string.match(id, '^[^.]+'))
+  local of = string.match(instance, '^%a+') .. string.sub(ARGV[FIRST_BAR], 6)
+  if redis.call('HSETNX', bound, of, instance) == 0 then
+    local first = redis.call('HGET', bound, of)
+    if first ~= instance then
+      return refuse(facts, 'instance_mismatch', instance .. ', and the tree is bound to ' .. first)
+    end
+  end
 end
 
 local mint_deadline = ARGV[5] ~= '' and now + tonumber(ARGV[5])

@@ -12,5 +12,8 @@ end
 if expires > now then
   -- By Redis' own clock, which may be behind the store's: the record must not go first.
   redis.call('SET', name, ARGV[3] .. ' ' .. caller, 'PX', whole(expires - time))
+  -- A stamp of its own: a server that has forgotten the key has forgotten the stamp too, and is found out.
+  tick()
+  keep()
 end
 return { 1, now, stamp, 1 }

@@ -130,6 +130,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('closed'), '-inf', whole(tas
     redis.call('ZREM', key('closed'), id)
     redis.call('ZREM', key('ids'), id)
     redis.call('ZREM', key('opened'), id)
+    redis.call('DEL', key('bound', id))
     gone = gone + 1
   end
 end
