@@ -4,6 +4,7 @@ import { DAY_MS, HOUR_MS } from '../domain/duration.js';
 import { ROLES } from '../domain/principal.js';
 import { Catalogue, type Tool } from '../domain/tool.js';
 import type { RoleRule, TrustedIssuer } from '../identity/trust.js';
+import { certificateFiles } from './certificate-files.js';
 import type { KeySet } from './jwks-file.js';
 import type { LoadOptions } from './load-options.js';
 import type { PolicyFile } from './policy-files.js';
@@ -39,6 +40,9 @@ export function assemble(
   return {
     issuer: instead.issuer ?? configuration.issuer,
     listen: instead.listen ?? configuration.listen,
+    // Who listens elsewhere than the file says, listens as they say: with none of this.
+    ...(!instead.listen && listenersOf(configuration, folder)),
+    trustedProxies: instead.listen ? [] : configuration.trusted_proxies,
     store,
     keys: {
       algorithm: keys.algorithm,
@@ -54,8 +58,13 @@ export function assemble(
     },
     http: {
       bodyLimitBytes: http.body_limit,
+      headerLimitBytes: http.header_limit,
       requestTimeoutMs: http.request_timeout,
       headersTimeoutMs: http.headers_timeout,
+      answerTimeoutMs: http.answer_timeout,
+      idleTimeoutMs: http.idle_timeout,
+      maxConnections: http.max_connections,
+      maxConnectionsPerAddress: http.max_connections_per_address,
       drainTimeoutMs: http.drain_timeout,
     },
     logLevel: configuration.log_level,
@@ -68,6 +77,11 @@ export function assemble(
     policyDigest: policyDigest(catalogue, policies),
   };
 }
+
+const listenersOf = ({ tls, metrics }: Configuration, folder: string): Pick<Settings, 'tls' | 'metrics'> => ({
+  ...(tls && { tls: certificateFiles(tls, folder) }),
+  ...(metrics && { metrics: metrics.listen }),
+});
 
 const toolsOf = ({ tools }: Configuration): Tool[] =>
   Object.entries(tools).map(([name, tool]) => ({

@@ -79,6 +79,8 @@ export interface CliEnvironment {
   /** Read at each use, as platforms replace workload tokens while we run. */
   readonly tokenFile?: string;
   readonly configPath?: string;
+  /** W3C Trace Context, from `TRACEPARENT`: what our requests are part of. */
+  readonly traceparent?: string;
 }
 
 export function cliEnvironment(environment: Environment = process.env): CliEnvironment {
@@ -86,10 +88,13 @@ export function cliEnvironment(environment: Environment = process.env): CliEnvir
   const token = valueOf(environment, 'MAYFLY_TOKEN');
   const tokenFile = valueOf(environment, 'MAYFLY_TOKEN_FILE');
   const configPath = valueOf(environment, 'MAYFLY_CONFIG');
+  const traceparent = valueOf(environment, 'TRACEPARENT');
   return {
     ...(url !== undefined && { url }),
     ...(token !== undefined && { token: new Secret(token) }),
     ...(tokenFile !== undefined && { tokenFile }),
     ...(configPath !== undefined && { configPath }),
+    // Of a form that is not ours to mend: whoever set it did not mean us.
+    ...(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent ?? '') && { traceparent }),
   };
 }

@@ -8,6 +8,11 @@ export interface LoadOptions {
   readonly extraTrust?: readonly TrustedIssuer[];
   /** What `mayfly dev` decides itself, whatever the file says of it. */
   readonly instead?: Partial<Pick<FixedSettings, 'issuer' | 'listen' | 'store'>>;
+  /**
+   * True while a broker runs: it has a certificate, and looks after it by itself. A bad new one on disk must not
+   * keep an operator from taking away an issuer's trust.
+   */
+  readonly keepsCertificate?: boolean;
   /** Where variables that the file names are looked up; the environment itself when absent. */
   readonly environment?: Environment;
 }

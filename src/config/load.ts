@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { assemble, type NamedFiles } from './assemble.js';
+import { certificateFiles, readCertificate } from './certificate-files.js';
 import { contradictionsIn } from './contradictions.js';
 import { type Draft, draftOf } from './draft.js';
 import { checkAgainst } from './issues.js';
@@ -56,8 +57,9 @@ async function readNamedFiles(
   draft: Draft,
   folder: string,
   source: YamlSource,
-  { instead, environment }: LoadOptions,
+  options: LoadOptions,
 ): Promise<NamedFiles & { readonly mistakes: readonly Mistake[] }> {
+  const { instead, environment, keepsCertificate = false } = options;
   const mistakes: Mistake[] = [];
   const say = (path: Path, message: string): void => void mistakes.push(source.mistake(path, message));
   const keySets = new Map<number, KeySet>();
@@ -67,6 +69,7 @@ async function readNamedFiles(
     if ('keySet' in read) keySets.set(index, read.keySet);
     else for (const flaw of read.flaws) say(['trust', index, 'jwks_file'], `${file}: ${flaw}`);
   }
+  if (!keepsCertificate && instead?.listen === undefined) await checkCertificate(draft.tls, folder, say);
   // A developer who does without the file's store needs nothing that opens it.
   const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;
   const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
@@ -75,4 +78,14 @@ async function readNamedFiles(
   if (typeof policies !== 'string') return { keySets, redis, policies, mistakes };
   say(['policies'], `${draft.policies}: ${policies}`);
   return { keySets, redis, mistakes };
+}
+
+async function checkCertificate(
+  tls: Draft['tls'],
+  folder: string,
+  say: (path: Path, message: string) => void,
+): Promise<void> {
+  if (!tls) return;
+  const read = await readCertificate(certificateFiles(tls, folder));
+  if ('flaws' in read) for (const { member, what } of read.flaws) say(['tls', member], what);
 }

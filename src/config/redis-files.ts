@@ -1,11 +1,10 @@
 // Reads what a Redis store names and the file itself must not hold: passwords, authorities, our own certificate.
-import { X509Certificate, createPrivateKey } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { Secret } from '../domain/secret.js';
 import type { StoreDraft } from './draft.js';
 import { type Environment, namedSecret } from './environment.js';
 import type { Path } from './mistakes.js';
+import { Flaw, certificatesIn, keyIn, textOf } from './pem.js';
 
 export interface RedisFiles {
   readonly password?: Secret;
@@ -14,9 +13,6 @@ export interface RedisFiles {
   readonly certificate?: string;
   readonly key?: Secret;
 }
-
-/** What is wrong with something that was named. Never shows the name either: a secret may stand in its place. */
-class Flaw extends Error {}
 
 /** Reads all of it, and says of each part what is wrong with it. */
 export async function readRedisFiles(
@@ -71,14 +67,6 @@ export async function readRedisFiles(
   };
 }
 
-async function textOf(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    throw new Flaw(`cannot be read (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
-
 /** Editors and `echo` end a file with a line break; more than one line is a file of something else. */
 function passwordIn(text: string): Secret {
   const password = text.replace(/\r?\n$/, '');
@@ -86,28 +74,4 @@ function passwordIn(text: string): Secret {
   if (/[\r\n]/.test(password))
     throw new Flaw('has more than one line: it must hold the password and nothing else');
   return new Secret(password);
-}
-
-const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-function certificatesIn(text: string): string {
-  const certificates = text.match(CERTIFICATE);
-  if (!certificates) throw new Flaw('holds no certificate in PEM');
-  try {
-    return certificates.map((one) => new X509Certificate(one).toString()).join('');
-  } catch {
-    throw new Flaw('holds a certificate that cannot be read');
-  }
-}
-
-function keyIn(text: string, certificate: string | undefined): Secret {
-  let belongs: boolean;
-  try {
-    const key = createPrivateKey(text);
-    belongs = certificate === undefined || new X509Certificate(certificate).checkPrivateKey(key);
-  } catch {
-    throw new Flaw('is no private key in PEM, or is encrypted');
-  }
-  if (!belongs) throw new Flaw('is not the key of the certificate in certificate_file');
-  return new Secret(text);
 }

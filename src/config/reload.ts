@@ -19,6 +19,9 @@ function withDigests(value: unknown): unknown {
 const FIXED: Readonly<Record<string, (settings: FixedSettings) => unknown>> = {
   issuer: ({ issuer }) => issuer,
   listen: ({ listen }) => listen,
+  tls: ({ tls }) => tls,
+  trusted_proxies: ({ trustedProxies }) => trustedProxies,
+  metrics: ({ metrics }) => metrics,
   store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,
   tasks: ({ tasks }) => tasks,
@@ -76,8 +79,8 @@ export class LiveSettings {
 
   /** Throws a ConfigurationError as `loadSettings` does: a broker starts with a good file or not at all. */
   static async from(path: string, options: LoadOptions = {}): Promise<LiveSettings> {
-    const load = (): Promise<Settings> => loadSettings(path, options);
-    return new LiveSettings(await load(), load);
+    const reload = (): Promise<Settings> => loadSettings(path, { ...options, keepsCertificate: true });
+    return new LiveSettings(await loadSettings(path, options), reload);
   }
 
   get current(): SwappableSettings {

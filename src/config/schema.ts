@@ -1,9 +1,11 @@
 // The one schema of the configuration file.
 import { z } from 'zod';
+import { httpSchema, metricsSchema, trustedProxiesSchema } from './http-schema.js';
 import { storeSchema } from './store-schema.js';
+import { tlsSchema } from './tls-schema.js';
 import { toolName, toolSchema } from './tool-schema.js';
 import { trustSchema } from './trust-schema.js';
-import { brokerUrl, duration, listenAddress, size, text } from './values.js';
+import { brokerUrl, duration, listenAddress, text } from './values.js';
 
 const keys = z.strictObject({
   algorithm: z
@@ -17,20 +19,14 @@ const keys = z.strictObject({
   clock_skew: duration('0s', '5m').prefault('60s').describe("how far verifiers' clocks may be off"),
 });
 
-const http = z.strictObject({
-  body_limit: size(1024, 16 * 1024 * 1024)
-    .prefault('64KiB')
-    .describe('the longest request body, in bytes or as 64KiB'),
-  request_timeout: duration('1s', '10m').prefault('30s').describe('how long a request may take to arrive'),
-  headers_timeout: duration('1s', '10m').prefault('10s').describe('how long its headers may take to arrive'),
-  drain_timeout: duration('0s', '10m')
-    .prefault('20s')
-    .describe('how long a shutdown waits for what is in flight'),
-});
-
 export const configurationShape = {
   issuer: brokerUrl.describe('the external URL of this broker, such as https://broker.example'),
   listen: listenAddress.describe('where to listen, such as 127.0.0.1:8420'),
+  tls: tlsSchema.optional().describe('the certificate to listen with; plain http when absent'),
+  trusted_proxies: trustedProxiesSchema.describe(
+    'whose X-Forwarded-For is believed, such as [10.0.0.0/8]: the proxies in front of us, and nobody else',
+  ),
+  metrics: metricsSchema.optional().describe('a listener of their own for /metrics, /healthz and /readyz'),
   store: storeSchema.describe(
     'where state is kept, such as { kind: embedded, path: ./data/mayfly.db } or { kind: redis, url: redis://127.0.0.1:6379/0 }',
   ),
@@ -57,7 +53,7 @@ export const configurationShape = {
     .optional()
     .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
-  http: http.prefault({}).describe('limits of the HTTP server'),
+  http: httpSchema.prefault({}).describe('limits of the HTTP server'),
   log_level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
     .prefault('info')

@@ -3,6 +3,7 @@ import type { Catalogue } from '../domain/tool.js';
 import type { TrustedIssuer } from '../identity/trust.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
 import type { RedisOptions } from '../store/redis/options.js';
+import type { CertificateFiles } from './certificate-files.js';
 import type { PolicyFile } from './policy-files.js';
 
 /** What stays for as long as the broker runs. */
@@ -10,6 +11,11 @@ export interface FixedSettings {
   /** External URL, without a slash at the end: `iss` of what we sign. */
   readonly issuer: string;
   readonly listen: { readonly host: string; readonly port: number };
+  /** Absent: plain http. The files are read again while we run. */
+  readonly tls?: CertificateFiles;
+  /** Addresses and ranges. */
+  readonly trustedProxies: readonly string[];
+  readonly metrics?: { readonly host: string; readonly port: number };
   readonly store: StoreSettings;
   readonly keys: KeySettings;
   readonly tasks: {
@@ -35,8 +41,16 @@ export interface KeySettings {
 
 export interface HttpSettings {
   readonly bodyLimitBytes: number;
+  /** Of the request line and the headers together. */
+  readonly headerLimitBytes: number;
   readonly requestTimeoutMs: number;
   readonly headersTimeoutMs: number;
+  /** For how long a caller may take to read its answer. */
+  readonly answerTimeoutMs: number;
+  /** For how long a connection is kept that has nothing to do. */
+  readonly idleTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
   /** For how long a shutdown waits for what is in flight. */
   readonly drainTimeoutMs: number;
 }

@@ -30,6 +30,7 @@ describe('a good file', () => {
     expect(settings).toEqual({
       issuer: 'https://broker.example',
       listen: { host: '127.0.0.1', port: 8420 },
+      trustedProxies: [],
       store: { kind: 'embedded', path: join(folder, 'mayfly.db') },
       keys: {
         algorithm: 'ES256',
@@ -41,8 +42,13 @@ describe('a good file', () => {
       retention: { taskMs: 2_592_000_000, leaseMs: 86_400_000, auditMs: 7_776_000_000 },
       http: {
         bodyLimitBytes: 65_536,
+        headerLimitBytes: 16_384,
         requestTimeoutMs: 30_000,
         headersTimeoutMs: 10_000,
+        answerTimeoutMs: 30_000,
+        idleTimeoutMs: 65_000,
+        maxConnections: 8192,
+        maxConnectionsPerAddress: 1024,
         drainTimeoutMs: 20_000,
       },
       logLevel: 'info',
