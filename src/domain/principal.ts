@@ -1,5 +1,6 @@
 // Who is calling: a name that the trust configuration vouches for, and what it may do here.
 import type { PrincipalName, TaskId } from './ids.js';
+import type { OwnRun } from './run.js';
 import { rootOf } from './ids.js';
 import { anyMatches } from './glob.js';
 
@@ -34,6 +35,8 @@ export interface VerifiedPrincipal {
   readonly instances: Readonly<Partial<Record<InstanceKind, string>>>;
   /** `cnf.jkt` of the token (RFC 9449 §6): it is worth nothing without a proof by this key. */
   readonly confirmedKey?: string;
+  /** The run of a workflow that this is a job of, where its trust opens a task for each. */
+  readonly run?: OwnRun;
   /** SHA-256 of the token: what records hold in its place. */
   readonly tokenDigest: string;
   /** When the proof ends, in milliseconds. */

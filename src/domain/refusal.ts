@@ -20,6 +20,8 @@ export const REFUSAL_REASONS = [
   'token_too_old',
   'claim_missing',
   'claim_mistyped',
+  'claims_disagree',
+  'no_rule_matches',
   'token_replayed',
   'own_credential',
   'role_missing',

@@ -88,6 +88,8 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   token_too_old: UNAUTHENTICATED,
   claim_missing: UNAUTHENTICATED,
   claim_mistyped: UNAUTHENTICATED,
+  claims_disagree: UNAUTHENTICATED,
+  no_rule_matches: UNAUTHENTICATED,
   token_replayed: UNAUTHENTICATED,
   own_credential: UNAUTHENTICATED,
   role_missing: FORBIDDEN,

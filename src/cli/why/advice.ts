@@ -70,6 +70,14 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'a claim of the token has the wrong type',
     'Have the issuer correct it; the detail names it.',
   ),
+  claims_disagree: advice(
+    'claims of the token contradict each other, or are of an older kind that is not accepted',
+    'Its issuer would not write that: see where it comes from. The detail names the claims.',
+  ),
+  no_rule_matches: advice(
+    'the token is good, and no rule of its trust matches it',
+    'Compare the detail, which says what the token is, with the roles of that trust.',
+  ),
   token_replayed: advice(
     'the token was used before, and its trust allows each token once',
     'Fetch a fresh token for every request. If the caller did that, its token was stolen: revoke the agent.',
