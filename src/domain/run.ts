@@ -1,6 +1,5 @@
 // A run of a workflow whose task opens by itself: what it may hold is the configuration's word, never the run's.
 import type { PrincipalName, TaskId } from './ids.js';
-import type { ManifestTool } from './task.js';
 
 /** What every run of one trust gets: no run can ask for more, and none for something else. */
 export interface RunTemplate {
@@ -8,7 +7,12 @@ export interface RunTemplate {
   readonly prefix: string;
   /** From the first exchange of the run. */
   readonly ttlMs: number;
-  readonly tools: readonly ManifestTool[];
+  /** As a manifest holds them. */
+  readonly tools: readonly {
+    readonly tool: string;
+    readonly actions: readonly string[];
+    readonly resources?: readonly string[];
+  }[];
 }
 
 /** The run that a principal is a job of, as its issuer vouches for it. */
