@@ -23,9 +23,11 @@ export const AUDIT_ACTIONS = [
   'quarantine.lift',
   'tool.list',
   'audit.read',
+  'metrics.read',
   'key.rotate',
   'store.recover',
   'request',
+  'request.limited',
 ] as const;
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 

@@ -25,6 +25,17 @@ export const REFUSAL_REASONS = [
   'token_replayed',
   'own_credential',
   'role_missing',
+  // the proof of a key that came with it (RFC 9449)
+  'proof_missing',
+  'proof_malformed',
+  'proof_key_not_allowed',
+  'proof_signature_invalid',
+  'proof_mismatch',
+  'proof_out_of_time',
+  'proof_replayed',
+  'proof_key_mismatch',
+  'proof_nonce_missing',
+  'proof_nonce_invalid',
   // tasks
   'task_unknown',
   'task_not_yours',
@@ -57,6 +68,11 @@ export const REFUSAL_REASONS = [
   'lease_ended',
   'not_renewable',
   'quarantine_unknown',
+  // limits
+  'rate_limited',
+  'too_many_leases',
+  'too_many_tasks',
+  'too_many_children',
   // the request itself
   'body_too_large',
   'body_not_readable',
@@ -83,10 +99,13 @@ export class Refusal {
   readonly reason: RefusalReason;
   readonly detail: string | undefined;
   readonly flaws: readonly Flaw[];
+  /** When asking again may have another answer, where that is known. */
+  readonly retryAfterMs?: number;
 
-  constructor(reason: RefusalReason, detail?: string, flaws: readonly Flaw[] = []) {
+  constructor(reason: RefusalReason, detail?: string, flaws: readonly Flaw[] = [], retryAfterMs?: number) {
     this.reason = reason;
     this.detail = detail;
     this.flaws = flaws;
+    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
   }
 }

@@ -64,6 +64,17 @@ const UNAVAILABLE = error(
   },
 );
 
+/** How long a caller is asked to wait where nobody knows how long it will take. */
+const SOON_SECONDS = 1;
+const LIMITED = { oauthStatus: 429, retryAfterSeconds: SOON_SECONDS } as const;
+const TOO_MANY = error(
+  429,
+  'rate-limited',
+  'temporarily_unavailable',
+  'There are as many as there may be at a time. End some, or wait until some have ended.',
+  LIMITED,
+);
+
 const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   token_missing: error(
     401,
@@ -189,6 +200,17 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   lease_ended: error(409, 'lease-ended', 'invalid_target', 'The lease has ended.'),
   not_renewable: error(403, 'not-renewable', 'invalid_target', 'Leases of this tool cannot be renewed.'),
 
+  rate_limited: error(
+    429,
+    'rate-limited',
+    'temporarily_unavailable',
+    'Too many requests. Wait before the next one.',
+    LIMITED,
+  ),
+  too_many_leases: TOO_MANY,
+  too_many_tasks: TOO_MANY,
+  too_many_children: TOO_MANY,
+
   body_too_large: error(413, 'too-large', 'invalid_request', 'The body is too large.', { oauthStatus: 413 }),
   body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', {
     tellsDetail: true,
@@ -229,7 +251,9 @@ export const faultAnswer = (requestId: string, dialect: Dialect): Answer =>
 function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusal?: Refusal): Answer {
   const detail = wire.tellsDetail ? refusal?.detail : undefined;
   const headers: Record<string, string> = { 'cache-control': 'no-store' };
-  if (wire.retryAfterSeconds !== undefined) headers['retry-after'] = String(wire.retryAfterSeconds);
+  const retryAfter =
+    refusal?.retryAfterMs === undefined ? wire.retryAfterSeconds : Math.ceil(refusal.retryAfterMs / 1000);
+  if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, retryAfter));
   if (dialect === 'oauth') {
     const body: OAuthError = {
       error: wire.oauth,

@@ -91,6 +91,44 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'Compare its claims with the roles of its trust, if it should have one.',
   ),
 
+  proof_missing: advice(
+    'a proof of a key (DPoP) is asked for here, and none came',
+    'Have the agent send a DPoP header, and Authorization: DPoP with a token that is bound: docs/dpop.md. If it does not know of any key, its token or lease was stolen.',
+  ),
+  proof_malformed: advice(
+    'the DPoP header holds no one proof in the form of RFC 9449',
+    'Correct how the agent makes proofs; the detail says what is wrong.',
+  ),
+  proof_key_not_allowed: advice(
+    'the key in the proof is none that may be used: symmetric, private, weak, or of another kind than the algorithm',
+    'Have the agent make an EC key on P-256, and put its public members in the proof.',
+  ),
+  proof_signature_invalid: advice('the proof is not signed by the key that it names', FORGED),
+  proof_mismatch: advice(
+    'the proof is for another request, or another token',
+    'Compare its htm, htu and ath with the call; htu begins with issuer of the configuration, whatever a proxy is called.',
+  ),
+  proof_out_of_time: advice(
+    'the proof was made too long ago, or in the future',
+    'See that the clocks agree, and have the agent make a proof for each request; or raise dpop.proof_max_age.',
+  ),
+  proof_replayed: advice(
+    'the proof was used before',
+    'Have the agent make a proof for each request. If it did, somebody else showed it: see where both came from.',
+  ),
+  proof_key_mismatch: advice(
+    'the proof is by another key than the token or the lease is bound to',
+    'Have the agent keep the key for as long as the lease. If it did, its token was stolen: revoke the agent.',
+  ),
+  proof_nonce_missing: advice(
+    'the proof had no nonce, and dpop.nonces asks for one',
+    'Nothing, where the agent comes back with the nonce that it was given: every conversation begins so.',
+  ),
+  proof_nonce_invalid: advice(
+    'the nonce in the proof is not ours, is too old, or was given to another key',
+    'Nothing, where the agent comes back with the nonce that it was given. Otherwise see that all brokers have the same seal key.',
+  ),
+
   task_unknown: advice('there is no such task', 'Compare the id; open the task first.'),
   task_not_yours: advice(
     'the task is that of another orchestrator',
@@ -184,6 +222,23 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
   quarantine_unknown: advice(
     'that agent is not in quarantine',
     'Compare the name with `mayfly quarantine list`.',
+  ),
+
+  rate_limited: advice(
+    'the principal or its address had sent more than the limits allow',
+    'Find out what it repeats. If it is meant to be so busy, raise its limit under limits.',
+  ),
+  too_many_leases: advice(
+    'as many leases as the task or the agent may have were alive',
+    'Have it release what it is done with, or complete the task; else raise the limit under limits.',
+  ),
+  too_many_tasks: advice(
+    'as many tasks of the orchestrator as it may have were open',
+    'Complete those that are over (`mayfly task list --state open`), or raise the limit under limits.',
+  ),
+  too_many_children: advice(
+    'as many tasks as a tree may have were open in it',
+    'Complete those that are over, begin another root, or raise the limit under limits.',
   ),
 
   body_too_large: advice('the body is larger than http.body_limit', 'Send less, or raise the limit.'),
