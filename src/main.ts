@@ -8,6 +8,7 @@ import type { FixedSettings, StoreSettings, SwappableSettings } from './config/s
 import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
 import type { Secret } from './domain/secret.js';
+import { showGauges } from './http/gauges.js';
 import { listen } from './http/server.js';
 import { Authenticator } from './identity/authenticate.js';
 import { KeySources } from './identity/key-source.js';
@@ -18,12 +19,16 @@ import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
 import type { Policy } from './policy/policy.js';
+import { meteredPolicy } from './policy/metered-policy.js';
 import { unevaluatedPolicy } from './policy/unevaluated-policy.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { openEmbeddedStore } from './store/embedded/embedded-store.js';
 import { openRedisStore } from './store/redis/redis-store.js';
+import { meteredStore } from './store/metered-store.js';
 import type { Store } from './store/store.js';
 import type { Log } from './telemetry/log.js';
+import { PrometheusMetrics } from './telemetry/prometheus.js';
+import { ownVersion } from './version.js';
 
 export interface RunningBroker {
   /** Where it listens, with the port that it got. */
@@ -81,7 +86,8 @@ export async function startBroker(
 ): Promise<RunningBroker> {
   const settings = live.fixed;
   for (const caution of cautionsAbout(settings)) log.warn(caution);
-  const store = await openStore(settings, clock, log);
+  const metrics = new PrometheusMetrics();
+  const store = meteredStore(await openStore(settings, clock, log), metrics);
   try {
     const seal = new Seal(givenSealKeys() ?? ownSealKeys(settings, log));
     const { keys: keySettings } = settings;
@@ -96,7 +102,8 @@ export async function startBroker(
       if (policies)
         log.error('policies are configured, and this version evaluates none: every request is denied');
       const authenticator = new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources });
-      return { rules: { catalogue, policy: policyOf(swappable) }, authenticator };
+      const policy = meteredPolicy(policyOf(swappable), metrics);
+      return { rules: { catalogue, policy }, authenticator };
     };
     let force = inForce(live.current);
     live.onSwap((swappable) => (force = inForce(swappable)));
@@ -118,9 +125,12 @@ export async function startBroker(
       authenticate: (token: string) => force.authenticator.authenticate(token),
       trust: () => force.authenticator,
       log,
+      metrics,
+      metricsPage: () => metrics.page(),
       bodyLimitBytes: settings.http.bodyLimitBytes,
       draining: () => draining,
     };
+    showGauges(edge, { version: ownVersion(), store: settings.store.kind });
     const server = await listen(edge, { ...settings.http, ...settings.listen });
     sweeper.wake();
     const turnKeys = (): void =>

@@ -42,6 +42,7 @@ export const ACCESS = {
   liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
 
   readAudit: on('get', '/v1/audit', 'audit.read', ['operator', 'auditor'], 'none', true),
+  readMetrics: on('get', '/metrics', 'metrics.read', ['operator', 'auditor']),
 } as const satisfies Record<string, Access>;
 
 export type RouteName = keyof typeof ACCESS;

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 export interface Answer {
   readonly status: number;
-  /** Sent as JSON; absent: no body. */
-  readonly body?: object;
+  /** Sent as JSON, unless the headers say another type; a string as it stands. Absent: no body. */
+  readonly body?: object | string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -21,7 +21,7 @@ const MOST_DISCARDING_MS = 1000;
 /** Writes the whole answer. Does nothing where the caller is gone. */
 export function send(response: ServerResponse, { status, body, headers }: Answer, requestId: string): void {
   if (response.headersSent || response.destroyed) return;
-  const text = body === undefined ? '' : JSON.stringify(body);
+  const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
   const request = response.req;
   const unread = !request.complete && hasBody(request);
   // Names and values in turn: the form in which Node keeps them, with no object to be made and taken apart again.

@@ -16,7 +16,7 @@ import { answerCall } from './call.js';
 import { refuseElsewhere, refuseRequest } from './elsewhere.js';
 import { faultAnswer } from './errors.js';
 import { readBody, readForm } from './form.js';
-import { healthAnswer, readinessAnswer } from './health.js';
+import { healthAnswer, metricsAnswer, readinessAnswer } from './health.js';
 import { leaseRoutes } from './leases.js';
 import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { operationRoutes } from './operations.js';
@@ -40,6 +40,7 @@ export function createApp(edge: Edge): express.Express {
     ...taskRoutes(broker),
     ...leaseRoutes(broker),
     ...operationRoutes(broker),
+    readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {
     app[access.method](access.path, async (request, response) => {

@@ -1,7 +1,7 @@
 // One call, from the socket to the answer: who is it, may it, what came of it, and the record of that on every exit.
 import type { IncomingMessage } from 'node:http';
 import { AuditEntry } from '../audit/entry.js';
-import type { AuditAction } from '../audit/event.js';
+import type { AuditAction, AuditOutcome } from '../audit/event.js';
 import type { Broker } from '../broker.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
@@ -9,12 +9,14 @@ import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
 import { StoreUnavailable } from '../store/store.js';
 import type { Log } from '../telemetry/log.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import type { Access } from './access.js';
 import type { Answer } from './answer.js';
 import type { Arrival } from './arrival.js';
 import { arrivalOf } from './arrival.js';
 import type { Dialect } from './errors.js';
 import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
+import { routeName, tell } from './told.js';
 
 export interface Edge {
   readonly broker: Broker;
@@ -23,6 +25,9 @@ export interface Edge {
   /** What that trust is: another object once the configuration was swapped. */
   trust(): unknown;
   readonly log: Log;
+  readonly metrics: Metrics;
+  /** All of them, as Prometheus reads them. */
+  metricsPage(): Promise<{ type: string; text: string }>;
   readonly bodyLimitBytes: number;
   /** Set once the broker is going down: no new work. */
   draining(): boolean;
@@ -43,6 +48,8 @@ export type Respond = (call: Call) => Promise<Answer | Refusal>;
 export interface Exchange {
   readonly entry: AuditEntry;
   readonly dialect: Dialect;
+  /** One of few: whoever calls does not choose it. */
+  readonly route: string;
   /** The answer to a refusal, where it is not what the dialect says. */
   refused?(refusal: Refusal): Answer | undefined;
 }
@@ -56,25 +63,44 @@ export const newEntry = (action: AuditAction, { address }: Arrival): AuditEntry 
  * is told only once it is on record; where nothing can be recorded, nothing is said but "not now" (invariant 7).
  */
 export async function settle(
-  { broker, log }: Edge,
+  edge: Edge,
   exchange: Exchange,
   work: () => Promise<Answer | Refusal>,
 ): Promise<Answer> {
-  const { entry, dialect } = exchange;
+  const { broker, log, metrics } = edge;
+  const { entry, route } = exchange;
+  const began = performance.now();
+  let outcome: AuditOutcome = 'permitted';
+  let reason: Refusal['reason'] | undefined;
+  let answer: Answer;
   try {
     const result = await work();
-    if (!(result instanceof Refusal)) {
+    if (result instanceof Refusal) {
+      ({ reason } = result);
+      outcome = 'refused';
+      answer = await refused(broker, exchange, result);
+    } else {
       if (!entry.concluded) recordInPassing(broker, entry, log);
-      return result;
+      answer = result;
     }
-    if (!entry.concluded) {
-      if (result.detail !== undefined) entry.learn({ why: result.detail });
-      await broker.store.record(entry, { outcome: 'refused', reason: result.reason });
-    }
-    return exchange.refused?.(result) ?? refusalAnswer(result, entry.requestId, dialect);
   } catch (error) {
-    return failed(broker, log, exchange, error);
+    outcome = 'failed';
+    reason = error instanceof StoreUnavailable ? 'store_unavailable' : undefined;
+    answer = await failed(broker, log, exchange, error);
   }
+  const seconds = (performance.now() - began) / 1000;
+  const { action } = entry.facts;
+  tell(metrics, { route, action, outcome, ...(reason && { reason }), status: answer.status, seconds });
+  return answer;
+}
+
+async function refused(broker: Broker, exchange: Exchange, refusal: Refusal): Promise<Answer> {
+  const { entry, dialect } = exchange;
+  if (!entry.concluded) {
+    if (refusal.detail !== undefined) entry.learn({ why: refusal.detail });
+    await broker.store.record(entry, { outcome: 'refused', reason: refusal.reason });
+  }
+  return exchange.refused?.(refusal) ?? refusalAnswer(refusal, entry.requestId, dialect);
 }
 
 /** A read that was answered: its event goes with the next commit, and the answer does not wait for it. */
@@ -118,10 +144,11 @@ export async function answerCall(
   const entry = newEntry(access.action, arrivalOf(request));
   const dialect = access.body === 'form' ? 'oauth' : 'problem';
   let letIn = false;
-  const refused = (refusal: Refusal): Answer | undefined =>
+  const callerRefused = (refusal: Refusal): Answer | undefined =>
     !letIn && dialect === 'oauth' ? callerAnswer(refusal) : undefined;
 
-  const answer = await settle(edge, { entry, dialect, refused }, async () => {
+  const route = routeName(access.method, access.path);
+  const answer = await settle(edge, { entry, dialect, route, refused: callerRefused }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
     const token = bearerToken(request);
     if (token === undefined) return new Refusal('token_missing');

@@ -7,6 +7,7 @@ import { arrivalOf } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import type { Dialect } from './errors.js';
+import { NO_ROUTE } from './told.js';
 
 /** Enough to see what was tried, too little for a token that somebody put into an address. */
 const MOST_OF_PATH = 80;
@@ -33,7 +34,7 @@ export async function refuseRequest(
   const { method, path } = request;
   const entry = newEntry('request', arrivalOf(request));
   const refusal = new Refusal(reason, `${method} ${path.slice(0, MOST_OF_PATH)}`);
-  const answer = await settle(edge, { entry, dialect }, () => Promise.resolve(refusal));
+  const answer = await settle(edge, { entry, dialect, route: NO_ROUTE }, () => Promise.resolve(refusal));
   send(response, { ...answer, headers: { ...answer.headers, ...headers } }, entry.requestId);
 }
 

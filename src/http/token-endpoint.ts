@@ -36,7 +36,7 @@ async function exchangeToken(
   request: IncomingMessage,
 ): Promise<{ answer: Answer; requestId: string }> {
   const entry = newEntry('token.exchange', arrivalOf(request));
-  const answer = await settle(edge, { entry, dialect: 'oauth' }, async () => {
+  const answer = await settle(edge, { entry, dialect: 'oauth', route: 'POST /token' }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
     const form = await readForm(request, edge.bodyLimitBytes);
     if (form instanceof Refusal) return form;

@@ -8,6 +8,7 @@ import { arrivalOn } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { protocolAnswer } from './errors.js';
+import { NO_ROUTE } from './told.js';
 
 const STATUS: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
@@ -28,7 +29,7 @@ export function answerUnreadable(server: Server, edge: Edge): void {
 async function answerOn(socket: Socket, edge: Edge, code: string): Promise<void> {
   const entry = newEntry('request', arrivalOn(socket));
   const refused = (): Answer => protocolAnswer(STATUS[code] ?? 400, entry.requestId);
-  const { status, body, headers } = await settle(edge, { entry, dialect: 'problem', refused }, () =>
+  const { status, body, headers } = await settle(edge, { entry, dialect: 'problem', route: NO_ROUTE, refused }, () =>
     Promise.resolve(new Refusal('request_malformed', code)),
   );
   const text = JSON.stringify(body);

@@ -58,6 +58,13 @@ export class KeyRing {
     return active;
   }
 
+  /** When another key takes over from the present one: the next one's time, or as far as can be told. Milliseconds. */
+  nextTurnAt(): number {
+    const { activatesAt } = this.current();
+    const next = this.#keys.find((key) => key.activatesAt > activatesAt);
+    return next?.activatesAt ?? activatesAt + this.#options.rotateEveryMs;
+  }
+
   get isEmpty(): boolean {
     return this.#keys.length === 0;
   }

@@ -23,12 +23,12 @@ export const layers = {
   telemetry: ['domain'],
   audit: ['domain'],
   config: ['domain', 'jws', 'types:identity', 'types:store/redis'],
-  store: ['domain', 'audit'],
+  store: ['domain', 'audit', 'types:telemetry'],
   'store/embedded': ['store', 'domain', 'audit'],
   'store/redis': ['store', 'domain', 'audit'],
   keys: ['domain', 'store', 'audit', 'jws'],
   identity: ['domain', 'store', 'jws'],
-  policy: ['domain'],
+  policy: ['domain', 'types:telemetry'],
   minters: ['domain', 'keys', 'jws', 'types:store'],
   tasks: [...useCase, 'types:config'],
   issuance: [...useCase, 'types:config'],
@@ -44,6 +44,7 @@ export const layers = {
   'cli/serve': ['cli', 'config', 'telemetry', 'main.ts'],
   'cli/dev.ts': ['cli', 'cli/dev'],
   'cli/dev': ['cli', 'config', 'domain', 'telemetry', 'main.ts'],
+  'version.ts': [],
   // Only the composition root constructs.
   'main.ts': ['*'],
 };
@@ -61,6 +62,7 @@ export const packages = {
   libsql: ['store/embedded'],
   'node-cron': ['main.ts'],
   pino: ['telemetry'],
+  'prom-client': ['telemetry'],
   yaml: ['config'],
   zod: ['wire', 'config', 'http', 'identity', 'policy', 'minters', 'cli'],
 };

@@ -103,6 +103,7 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     foreign: foreignTask('/extend'),
     malformed: { json: { ttl: 'soon', deadline: 'later', more: 1 }, flaws: ['ttl', 'deadline', ''] },
   },
+  readMetrics: { as: 'auditor', wrongRole: 'agent-1', path: () => '/metrics' },
   listTools: { as: 'agent-1', wrongRole: 'nobody', path: () => '/v1/tools' },
   listLeases: {
     as: 'agent-1',

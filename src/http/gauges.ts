@@ -1,0 +1,12 @@
+// What is looked at when somebody asks for the metrics, and at no other time.
+import type { Edge } from './call.js';
+import { isReady } from './health.js';
+
+export function showGauges(edge: Edge, build: { readonly version: string; readonly store: string }): void {
+  const { metrics, broker } = edge;
+  const { keys, clock } = broker;
+  metrics.read('build_info', () => [{ labels: [build.version, process.version, build.store], value: 1 }]);
+  metrics.read('ready', async () => ((await isReady(edge)) ? 1 : 0));
+  metrics.read('signing_key_age_seconds', () => (clock.now() - keys.current().activatesAt) / 1000);
+  metrics.read('signing_key_rotation_timestamp_seconds', () => keys.nextTurnAt() / 1000);
+}

@@ -1,0 +1,28 @@
+// What the metrics are told of a request that came to its answer.
+import type { AuditAction, AuditOutcome } from '../audit/event.js';
+import type { RefusalReason } from '../domain/refusal.js';
+import type { Metrics } from '../telemetry/metrics.js';
+
+/** Of requests that no route takes. */
+export const NO_ROUTE = 'none';
+
+/** How a route is named in metrics and in the contract: `GET /v1/tasks/{id}`. */
+export const routeName = (method: string, path: string): string =>
+  `${method.toUpperCase()} ${path.replaceAll(/[:*](\w+)/g, '{$1}')}`;
+
+export interface Told {
+  readonly route: string;
+  readonly action: AuditAction;
+  readonly outcome: AuditOutcome;
+  readonly reason?: RefusalReason;
+  readonly status: number;
+  readonly seconds: number;
+}
+
+export function tell(metrics: Metrics, { route, action, outcome, reason, status, seconds }: Told): void {
+  metrics.count('http_requests_total', route, String(status));
+  metrics.observe('http_request_duration_seconds', seconds, route);
+  if (action === 'token.exchange') metrics.count('exchanges_total', outcome, reason ?? '');
+  if (action === 'lease.renew') metrics.count('renewals_total', outcome, reason ?? '');
+  if (reason !== undefined) metrics.count('refusals_total', action, reason);
+}

@@ -1,0 +1,141 @@
+// Metrics over HTTP: what a broker did stands there, and nothing that a caller chose.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { COUNTERS, GAUGES, HISTOGRAMS } from '../../src/telemetry/metrics.js';
+import { PrometheusMetrics } from '../../src/telemetry/prometheus.js';
+import { TestBroker } from '../fixtures/broker.js';
+
+let broker: TestBroker;
+beforeAll(async () => {
+  broker = await TestBroker.start();
+});
+afterAll(() => broker.stop());
+
+const page = async (): Promise<string> => (await broker.get('/metrics', 'auditor')).text;
+
+/** The value of one series, or 0 where it does not exist yet. */
+async function value(series: string): Promise<number> {
+  const line = (await page()).split('\n').find((one) => one.startsWith(`${series} `));
+  return Number(line?.slice(series.length + 1) ?? 0);
+}
+
+/** How much each of these series grows while something happens. */
+async function growth(series: readonly string[], happen: () => Promise<unknown>): Promise<number[]> {
+  const before = await Promise.all(series.map(value));
+  await happen();
+  const after = await Promise.all(series.map(value));
+  return after.map((now, index) => now - before[index]!);
+}
+
+test('every metric that is defined is exported, from the first scrape on', async () => {
+  const text = await page();
+  const names = Object.keys({ ...COUNTERS, ...HISTOGRAMS, ...GAUGES });
+  const missing = names.filter((name) => !text.includes(`# HELP mayfly_${name} `));
+  // What is fetched from issuers, and who is connected, is told by the parts that know.
+  expect(missing).toEqual([]);
+});
+
+test('it is text for Prometheus, and for operators and auditors alone', async () => {
+  const reply = await broker.get('/metrics', 'operator');
+  expect(reply.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+  expect(reply.headers.get('cache-control')).toBe('no-store');
+  expect((await broker.get('/metrics', 'agent-1')).status).toBe(403);
+});
+
+describe('what happened is counted', () => {
+  test('a task, its credential, a renewal, a refusal and the end', async () => {
+    const series = [
+      'mayfly_tasks_opened_total',
+      'mayfly_credentials_issued_total{tool="crm",kind="jwt"}',
+      'mayfly_exchanges_total{outcome="permitted",reason=""}',
+      'mayfly_exchanges_total{outcome="refused",reason="tool_not_in_manifest"}',
+      'mayfly_refusals_total{action="token.exchange",reason="tool_not_in_manifest"}',
+      'mayfly_credentials_renewed_total{tool="crm",kind="jwt"}',
+      'mayfly_renewals_total{outcome="permitted",reason=""}',
+      'mayfly_policy_decisions_total{action="exchange",effect="permit"}',
+      'mayfly_tasks_closed_total{outcome="failed"}',
+      'mayfly_http_requests_total{route="POST /token",status="200"}',
+      'mayfly_http_request_duration_seconds_count{route="POST /token"}',
+      'mayfly_http_requests_total{route="POST /v1/tasks/{id}/complete",status="200"}',
+      'mayfly_store_operation_duration_seconds_count{operation="issueLease"}',
+    ];
+    const grown = await growth(series, async () => {
+      await broker.openTask({ id: 'counted', tools: [{ tool: 'crm', actions: ['read'] }] });
+      const { lease_id: lease } = await broker.credential('agent-1', { task_id: 'counted', audience: 'crm' });
+      await broker.exchange('agent-1', { task_id: 'counted', audience: 'search' });
+      await broker.renew(lease, 'agent-1');
+      await broker.complete('counted', 'planner', { outcome: 'failed' });
+      // Of a task that is closed, the first closing is given again, and is not another one.
+      await broker.complete('counted', 'planner', { outcome: 'completed' });
+    });
+    const told = Object.fromEntries(series.map((name, index) => [name, grown[index]]));
+    expect(told).toEqual({
+      ...Object.fromEntries(series.map((name) => [name, 1])),
+      'mayfly_http_requests_total{route="POST /token",status="200"}': 1,
+      'mayfly_http_request_duration_seconds_count{route="POST /token"}': 2,
+      'mayfly_http_requests_total{route="POST /v1/tasks/{id}/complete",status="200"}': 2,
+    });
+  });
+
+  test('a kill and a quarantine, by the kind of selector', async () => {
+    const series = [
+      'mayfly_kill_duration_seconds_count{selector="agent"}',
+      'mayfly_quarantines_total{change="begun"}',
+      'mayfly_quarantines_total{change="lifted"}',
+      'mayfly_audit_events_total{outcome="permitted"}',
+    ];
+    const [kills, begun, lifted, events] = await growth(series, async () => {
+      await broker.kill({ agent: 'cluster/agent-9' }, { quarantine: true });
+      await broker.call('DELETE', '/v1/quarantines/cluster/agent-9', { as: 'operator' });
+    });
+    expect([kills, begun, lifted]).toEqual([1, 1, 1]);
+    expect(events).toBeGreaterThanOrEqual(2);
+  });
+
+  test('requests that no route takes share one name', async () => {
+    const paths = ['/v1/none', '/v1/tasks/a/b/c', '/%00'];
+    const [grown] = await growth(['mayfly_http_requests_total{route="none",status="404"}'], () =>
+      Promise.all(paths.map((path) => broker.get(path, 'agent-1'))),
+    );
+    expect(grown).toBe(paths.length);
+  });
+});
+
+test('no label holds what a caller chose', async () => {
+  await broker.openTask({ id: 'task-of-mine', purpose: 'purpose-of-mine' });
+  await broker.exchange('agent-77', {
+    task_id: 'task-of-mine',
+    audience: 'no-such-tool',
+    scope: 'no-action',
+  });
+  await broker.get('/v1/a-path-of-mine?a-query-of-mine=1', 'agent-77');
+  await broker.call('PURGE', '/v1/tasks', { as: 'planner' });
+  const text = await page();
+  for (const chosen of ['of-mine', 'agent-77', 'no-such-tool', 'no-action', 'PURGE', 'planner', '127.0.0.1'])
+    expect(text).not.toContain(chosen);
+});
+
+test('the signing key, the sweeper and readiness are looked at when somebody asks', async () => {
+  expect(await value('mayfly_ready')).toBe(1);
+  expect(await value('mayfly_signing_key_age_seconds')).toBeGreaterThanOrEqual(0);
+  expect(await value('mayfly_signing_key_rotation_timestamp_seconds')).toBeGreaterThan(Date.now() / 1000);
+  expect(await value('mayfly_sweeper_overdue_seconds')).toBeLessThan(1);
+  expect(await page()).toMatch(/mayfly_build_info\{version="[\d.]+",node="v[\d.]+",store="embedded"\} 1/);
+});
+
+test('what cannot be told now keeps nobody from the rest', async () => {
+  const metrics = new PrometheusMetrics();
+  metrics.read('ready', () => Promise.reject(new Error('the store is away')));
+  metrics.count('limited_total', 'rate');
+  const { text } = await metrics.page();
+  expect(text).toMatch(/^mayfly_ready Nan$/im);
+  expect(text).toContain('mayfly_limited_total{limit="rate"} 1');
+});
+
+test('each broker counts for itself, and the process is told by all of them', async () => {
+  const [one, other] = [new PrometheusMetrics(), new PrometheusMetrics()];
+  one.count('tasks_opened_total');
+  expect((await one.page()).text).toContain('mayfly_tasks_opened_total 1');
+  expect((await other.page()).text).toContain('mayfly_tasks_opened_total 0');
+  for (const { text } of [await one.page(), await other.page()])
+    expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
+});
