@@ -9,6 +9,8 @@ import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
 import type { Secret } from './domain/secret.js';
 import { showGauges } from './http/gauges.js';
+import { trustedProxies } from './http/proxies.js';
+import { securityHeaders } from './http/security-headers.js';
 import { listen } from './http/server.js';
 import { Authenticator } from './identity/authenticate.js';
 import { KeySources } from './identity/key-source.js';
@@ -128,6 +130,8 @@ export async function startBroker(
       metrics,
       metricsPage: () => metrics.page(),
       bodyLimitBytes: settings.http.bodyLimitBytes,
+      proxies: trustedProxies(settings.trustedProxies),
+      securityHeaders: securityHeaders(settings.issuer.startsWith('https:') || settings.tls !== undefined),
       draining: () => draining,
     };
     showGauges(edge, { version: ownVersion(), store: settings.store.kind });

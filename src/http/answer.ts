@@ -1,5 +1,6 @@
 // An answer before it is written, and how it is written.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { HeaderLines } from './security-headers.js';
 
 export interface Answer {
   readonly status: number;
@@ -18,16 +19,22 @@ export const ok = (body: object, status = 200): Answer => ({
 const MOST_DISCARDED_BYTES = 1024 * 1024;
 const MOST_DISCARDING_MS = 1000;
 
-/** Writes the whole answer. Does nothing where the caller is gone. */
-export function send(response: ServerResponse, { status, body, headers }: Answer, requestId: string): void {
+/** Writes the whole answer; nothing of it may be kept unless it says so. Does nothing where the caller is gone. */
+export function send(
+  response: ServerResponse,
+  { status, body, headers }: Answer,
+  requestId: string,
+  security: HeaderLines,
+): void {
   if (response.headersSent || response.destroyed) return;
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
   const request = response.req;
   const unread = !request.complete && hasBody(request);
   // Names and values in turn: the form in which Node keeps them, with no object to be made and taken apart again.
-  const lines = ['content-length', String(Buffer.byteLength(text)), 'x-content-type-options', 'nosniff'];
+  const lines = ['content-length', String(Buffer.byteLength(text)), ...security];
   if (body !== undefined) lines.push('content-type', 'application/json');
   for (const [name, value] of Object.entries(headers ?? {})) lines.push(name, value);
+  if (headers?.['cache-control'] === undefined) lines.push('cache-control', 'no-store');
   if (unread) lines.push('connection', 'close');
   lines.push('x-request-id', requestId);
   response.writeHead(status, lines);

@@ -2,7 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import express from 'express';
 import type { NextFunction, Request, Response } from 'express';
-import helmet from 'helmet';
 import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
 import { parseStrictObject } from '../jws/strict-json.js';
@@ -25,7 +24,7 @@ import { taskRoutes } from './tasks.js';
 import { answerExchange } from './token-endpoint.js';
 
 export function createApp(edge: Edge): express.Express {
-  const { broker } = edge;
+  const { broker, securityHeaders } = edge;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -33,7 +32,6 @@ export function createApp(edge: Edge): express.Express {
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', readQuery);
-  app.use(helmet());
 
   const responders: Record<RouteName, Respond> = {
     ...oauthRoutes(broker),
@@ -46,7 +44,7 @@ export function createApp(edge: Edge): express.Express {
     app[access.method](access.path, async (request, response) => {
       const read = () => readCall(access, request, edge.bodyLimitBytes);
       const { answer, requestId: id } = await answerCall(edge, access, request, read, responders[name]);
-      send(response, answer, id);
+      send(response, answer, id, securityHeaders);
     });
   }
   // The server answers the plain spelling before it comes here; this is for what else means the same.
@@ -59,7 +57,7 @@ export function createApp(edge: Edge): express.Express {
     '/readyz': () => readinessAnswer(edge),
   };
   for (const [path, answer] of Object.entries(published))
-    app.get(path, async (_request, response) => send(response, await answer(), requestId()));
+    app.get(path, async (_request, response) => send(response, await answer(), requestId(), securityHeaders));
 
   refuseElsewhere(app, edge, Object.keys(published));
   app.use(async (error: unknown, request: Request, response: Response, _next: NextFunction) => {
@@ -67,7 +65,7 @@ export function createApp(edge: Edge): express.Express {
     if (error instanceof URIError) return refuseRequest(edge, request, response, 'route_unknown', 'problem');
     const id = requestId();
     edge.log.error({ err: error, request_id: id }, 'a request failed at the edge');
-    return send(response, faultAnswer(id, 'problem'), id);
+    return send(response, faultAnswer(id, 'problem'), id, securityHeaders);
   });
   return app;
 }

@@ -1,22 +1,26 @@
-// How a request came to us: from which address, before anything in it was read or believed.
+// How a request came to us: from which address, before anything in it was believed.
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { TraceContext } from '../domain/trace-context.js';
+import { readTrace } from '../domain/trace-context.js';
+import type { Proxies } from './proxies.js';
+import { plainAddress } from './proxies.js';
 
 export interface Arrival {
-  /** Of the caller, as text; IPv4 is never dressed up as IPv6. Empty where the connection was gone before we looked. */
+  /** Of the caller, in one spelling (plainAddress). Empty where the connection was gone before we looked. */
   readonly address: string;
+  /** Of which trace it is a part, where the caller named one. */
+  readonly trace?: TraceContext;
 }
 
 /** On the path of every POST /token: one small object, and Node keeps the address with the connection. */
-export const arrivalOf = (request: IncomingMessage): Arrival => arrivalOn(request.socket);
+export function arrivalOf(request: IncomingMessage, proxies: Proxies): Arrival {
+  const address = proxies.clientOf(request);
+  const trace = readTrace(request.headers['traceparent'], request.headers['tracestate']);
+  return trace ? { address, trace } : { address };
+}
 
-/** For what never became a request. */
+/** For what never became a request: nobody could tell us for whom a proxy sent it. */
 export const arrivalOn = (socket: Pick<Socket, 'remoteAddress'>): Arrival => ({
   address: plainAddress(socket.remoteAddress ?? ''),
 });
-
-const MAPPED = '::ffff:';
-
-/** `::ffff:192.0.2.1`, as a socket for both families tells it, is 192.0.2.1 (RFC 4291 §2.5.5.2). */
-const plainAddress = (address: string): string =>
-  address.startsWith(MAPPED) && address.includes('.') ? address.slice(MAPPED.length) : address;

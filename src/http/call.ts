@@ -15,6 +15,8 @@ import type { Answer } from './answer.js';
 import type { Arrival } from './arrival.js';
 import { arrivalOf } from './arrival.js';
 import type { Dialect } from './errors.js';
+import type { Proxies } from './proxies.js';
+import type { HeaderLines } from './security-headers.js';
 import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
 import { routeName, tell } from './told.js';
 
@@ -29,6 +31,8 @@ export interface Edge {
   /** All of them, as Prometheus reads them. */
   metricsPage(): Promise<{ type: string; text: string }>;
   readonly bodyLimitBytes: number;
+  readonly proxies: Proxies;
+  readonly securityHeaders: HeaderLines;
   /** Set once the broker is going down: no new work. */
   draining(): boolean;
 }
@@ -55,8 +59,14 @@ export interface Exchange {
 }
 
 /** Where it came from stands in the record from the first: also of what is refused before anybody is known. */
-export const newEntry = (action: AuditAction, { address }: Arrival): AuditEntry =>
-  new AuditEntry(requestId(), action, { detail: { address } });
+export const newEntry = (action: AuditAction, { address, trace }: Arrival): AuditEntry =>
+  new AuditEntry(requestId(), action, { detail: { address, ...(trace && { trace_id: trace.traceId }) } });
+
+/** By what a line of the log is found again: the caller's request id, and the trace that it is a part of. */
+const namesOf = ({ requestId, facts }: AuditEntry): { request_id: string; trace_id?: unknown } => {
+  const trace = facts.detail['trace_id'];
+  return { request_id: requestId, ...(trace !== undefined && { trace_id: trace }) };
+};
 
 /**
  * Runs the work of one request to its answer. Every exit is recorded: by the transition, or else here. A refusal
@@ -107,9 +117,7 @@ async function refused(broker: Broker, exchange: Exchange, refusal: Refusal): Pr
 function recordInPassing(broker: Broker, entry: AuditEntry, log: Log): void {
   broker.store
     .recordInPassing(entry, { outcome: 'permitted' })
-    .catch((error: unknown) =>
-      log.error({ err: error, request_id: entry.requestId }, 'an audit event was lost'),
-    );
+    .catch((error: unknown) => log.error({ err: error, ...namesOf(entry) }, 'an audit event was lost'));
 }
 
 async function failed(
@@ -118,7 +126,7 @@ async function failed(
   { entry, dialect }: Exchange,
   error: unknown,
 ): Promise<Answer> {
-  log.error({ err: error, request_id: entry.requestId, action: entry.facts.action }, 'a request failed');
+  log.error({ err: error, ...namesOf(entry), action: entry.facts.action }, 'a request failed');
   if (error instanceof StoreUnavailable) {
     return refusalAnswer(new Refusal('store_unavailable'), entry.requestId, dialect);
   }
@@ -128,7 +136,7 @@ async function failed(
     entry.learn({ error: error instanceof Error ? error.message : String(error) });
     await broker.store.record(entry, { outcome: 'failed' });
   } catch (unrecorded) {
-    log.error({ err: unrecorded, request_id: entry.requestId }, 'an audit event was lost');
+    log.error({ err: unrecorded, ...namesOf(entry) }, 'an audit event was lost');
   }
   return faultAnswer(entry.requestId, dialect);
 }
@@ -141,7 +149,7 @@ export async function answerCall(
   read: () => Promise<Pick<Call, 'params' | 'query' | 'body'> | Refusal>,
   respond: Respond,
 ): Promise<{ answer: Answer; requestId: string }> {
-  const entry = newEntry(access.action, arrivalOf(request));
+  const entry = newEntry(access.action, arrivalOf(request, edge.proxies));
   const dialect = access.body === 'form' ? 'oauth' : 'problem';
   let letIn = false;
   const callerRefused = (refusal: Refusal): Answer | undefined =>

@@ -32,10 +32,15 @@ export async function refuseRequest(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { method, path } = request;
-  const entry = newEntry('request', arrivalOf(request));
+  const entry = newEntry('request', arrivalOf(request, edge.proxies));
   const refusal = new Refusal(reason, `${method} ${path.slice(0, MOST_OF_PATH)}`);
   const answer = await settle(edge, { entry, dialect, route: NO_ROUTE }, () => Promise.resolve(refusal));
-  send(response, { ...answer, headers: { ...answer.headers, ...headers } }, entry.requestId);
+  send(
+    response,
+    { ...answer, headers: { ...answer.headers, ...headers } },
+    entry.requestId,
+    edge.securityHeaders,
+  );
 }
 
 interface KnownPath {

@@ -24,7 +24,7 @@ const MINTED_TYPES: readonly string[] = [TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt]
 
 export function answerExchange(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
   exchangeToken(edge, request)
-    .then(({ answer, requestId }) => send(response, answer, requestId))
+    .then(({ answer, requestId }) => send(response, answer, requestId, edge.securityHeaders))
     .catch((error: unknown) => {
       edge.log.error({ err: error }, 'an answer could not be written');
       response.destroy();
@@ -35,7 +35,7 @@ async function exchangeToken(
   edge: Edge,
   request: IncomingMessage,
 ): Promise<{ answer: Answer; requestId: string }> {
-  const entry = newEntry('token.exchange', arrivalOf(request));
+  const entry = newEntry('token.exchange', arrivalOf(request, edge.proxies));
   const answer = await settle(edge, { entry, dialect: 'oauth', route: 'POST /token' }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
     const form = await readForm(request, edge.bodyLimitBytes);

@@ -8,6 +8,7 @@ import { arrivalOn } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { protocolAnswer } from './errors.js';
+import type { HeaderLines } from './security-headers.js';
 import { NO_ROUTE } from './told.js';
 
 const STATUS: Readonly<Record<string, number>> = {
@@ -29,12 +30,15 @@ export function answerUnreadable(server: Server, edge: Edge): void {
 async function answerOn(socket: Socket, edge: Edge, code: string): Promise<void> {
   const entry = newEntry('request', arrivalOn(socket));
   const refused = (): Answer => protocolAnswer(STATUS[code] ?? 400, entry.requestId);
-  const { status, body, headers } = await settle(edge, { entry, dialect: 'problem', route: NO_ROUTE, refused }, () =>
-    Promise.resolve(new Refusal('request_malformed', code)),
+  const { status, body, headers } = await settle(
+    edge,
+    { entry, dialect: 'problem', route: NO_ROUTE, refused },
+    () => Promise.resolve(new Refusal('request_malformed', code)),
   );
   const text = JSON.stringify(body);
   const lines = Object.entries({
     ...headers,
+    ...pairs(edge.securityHeaders),
     'content-length': Buffer.byteLength(text),
     connection: 'close',
     'x-request-id': entry.requestId,
@@ -43,3 +47,6 @@ async function answerOn(socket: Socket, edge: Edge, code: string): Promise<void>
     socket.destroy(),
   );
 }
+
+const pairs = (lines: HeaderLines): Record<string, string> =>
+  Object.fromEntries(lines.flatMap((name, at) => (at % 2 === 0 ? [[name, lines[at + 1] ?? '']] : [])));

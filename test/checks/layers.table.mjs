@@ -38,7 +38,7 @@ export const layers = {
   http: [...useCase, ...useCases, 'config', 'wire'],
   // Whoever uses it gets nothing of the server, and no schemas either.
   sdk: ['types:wire'],
-  cli: ['wire', 'config', 'domain', 'cli/serve.ts', 'cli/dev.ts'],
+  cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts'],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],
   'cli/serve': ['cli', 'config', 'telemetry', 'main.ts'],
@@ -62,6 +62,7 @@ export const packages = {
   libsql: ['store/embedded'],
   'node-cron': ['main.ts'],
   pino: ['telemetry'],
+  'proxy-addr': ['http'],
   'prom-client': ['telemetry'],
   yaml: ['config'],
   zod: ['wire', 'config', 'http', 'identity', 'policy', 'minters', 'cli'],

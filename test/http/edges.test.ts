@@ -4,6 +4,8 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { freePort } from '../../examples/demo/port.js';
 import type { Edge } from '../../src/http/call.js';
+import { trustedProxies } from '../../src/http/proxies.js';
+import { securityHeaders } from '../../src/http/security-headers.js';
 import { listen } from '../../src/http/server.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { BrokerClient } from '../fixtures/broker-client.js';
@@ -224,6 +226,8 @@ describe('a fault of ours', () => {
       authenticate: () => Promise.reject(fault),
       log: { trace: log, debug: log, info: log, warn: log, error: log },
       bodyLimitBytes: 4096,
+      proxies: trustedProxies([]),
+      securityHeaders: securityHeaders(false),
       draining: () => false,
     } as unknown as Edge;
     const port = await freePort();
