@@ -17,6 +17,17 @@ export function pageSize(written: string): number {
   throw new InvalidArgumentError('A number from 1 to 200.');
 }
 
+export function sequence(written: string): number {
+  if (/^\d{1,15}$/.test(written)) return Number(written);
+  throw new InvalidArgumentError('A number, as in `sequence` of --json.');
+}
+
+/** What was given, without what was not. */
+export const given = <Options extends object>(
+  options: Options,
+): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+
 /** For options that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 

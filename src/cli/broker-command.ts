@@ -1,8 +1,6 @@
 // What every command that talks to a broker has in common: which broker, as whom, and for a person or a program.
 import type { Command } from 'commander';
-import type { Answer } from './connection.js';
 import { Connection } from './connection.js';
-import { usage } from './failure.js';
 import { plain, plainJson } from './plain.js';
 import type { Shell } from './shell.js';
 import { tokenSource } from './workload-token.js';
@@ -17,67 +15,87 @@ export interface BrokerOptions {
 }
 
 export const brokerCommand = (parent: Command, nameAndArguments: string, summary: string): Command =>
-  parent
-    .command(nameAndArguments)
-    .description(summary)
+  withBroker(parent.command(nameAndArguments).description(summary));
+
+export const withBroker = (command: Command): Command =>
+  command
     .option('--url <url>', `the broker; MAYFLY_URL, or ${DEFAULT_URL}`)
     .option('--token-file <file>', 'your workload token; MAYFLY_TOKEN_FILE, or the value of MAYFLY_TOKEN')
-    .option('--json', "the broker's answer as it came, for programs")
+    .option('--json', 'for programs: JSON, errors too')
     .option('--dangerously-plain-http', 'send tokens over http to another machine');
 
-export const connect = (options: BrokerOptions, shell: Shell): Connection =>
-  new Connection(brokerUrl(options, shell), tokenSource(options.tokenFile, shell.environment), shell.called);
+export const connect = (options: BrokerOptions, { environment }: Shell): Connection => {
+  const { traceparent } = environment;
+  return new Connection({
+    url: options.url ?? environment.url ?? DEFAULT_URL,
+    token: tokenSource(options.tokenFile, environment),
+    ...(options.dangerouslyPlainHttp && { dangerouslyPlainHttp: true }),
+    ...(traceparent !== undefined && { traceparent: () => traceparent }),
+  });
+};
 
-/** Without a slash at the end. Over http, tokens go nowhere but to this machine. */
-function brokerUrl(options: BrokerOptions, { environment }: Shell): string {
-  const written = options.url ?? environment.url ?? DEFAULT_URL;
-  if (!/^https?:\/\//i.test(written) || !URL.canParse(written)) {
-    throw usage(`${written} is no http or https URL`);
-  }
-  const url = new URL(written);
-  if (url.username !== '' || url.search !== '' || url.hash !== '') {
-    throw usage('the URL of the broker has neither user, query nor fragment');
-  }
-  if (url.protocol === 'http:' && !isLoopback(url.hostname) && !options.dangerouslyPlainHttp) {
-    throw usage(`${written} would carry your token unprotected: use https, or say --dangerously-plain-http`);
-  }
-  return url.href.replace(/\/+$/, '');
-}
-
-const isLoopback = (hostname: string): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
-
-/** The answer, as asked for: as it came, or as `render` words it for a person. */
+/** The answer, as asked for: the broker's document, or as `render` words it for a person. */
 export function show<Body>(
   shell: Shell,
-  options: BrokerOptions,
-  { body, text, at }: Answer<Body>,
-  render: (body: Body, now: number) => string,
+  { json }: { readonly json?: true },
+  body: Body,
+  render: (body: Body) => string,
 ): void {
-  shell.out(options.json ? plainJson(text) : render(body, at));
+  shell.out(json ? jsonText(body) : render(body));
 }
 
-/** The same for one page of a listing: that nothing is there, and that there is more, is said beside it. */
-export function showList<Body extends object, Item>(
+/** One document on one line, harmless to a terminal. */
+export const jsonText = (document: unknown): string => plainJson(JSON.stringify(document));
+
+export interface ListOptions extends BrokerOptions {
+  readonly limit?: number;
+  readonly all?: true;
+}
+
+interface Listing<Page extends object, Item> {
+  readonly page: () => Promise<Page>;
+  readonly items: (page: Page) => readonly Item[];
+  /** All pages, one item after the other; absent where there is one page only. */
+  readonly each?: () => AsyncIterable<Item>;
+  /** The option that takes what a page calls `next`. */
+  readonly nextOption?: string;
+  readonly none: string;
+  readonly render: (items: readonly Item[]) => string;
+}
+
+/**
+ * One page of a listing, or with `--all` every item. That nothing is there, and that there is more, is said beside it.
+ * For programs: one page is one document; all items are one document a line, as they come.
+ */
+export async function showList<Page extends object, Item>(
   shell: Shell,
-  options: BrokerOptions,
-  { body, text, at }: Answer<Body>,
-  {
-    items,
-    none,
-    render,
-  }: {
-    items: (body: Body) => readonly Item[];
-    none: string;
-    render: (items: readonly Item[], now: number) => string;
-  },
-): void {
-  if (options.json) {
-    shell.out(plainJson(text));
+  { json, all }: ListOptions,
+  { page, items, each, nextOption = '--after', none, render }: Listing<Page, Item>,
+): Promise<void> {
+  if (all && each) {
+    const listed: Item[] = [];
+    for await (const item of each()) {
+      if (json) shell.out(jsonText(item));
+      else listed.push(item);
+    }
+    if (!json) sayListed(shell, listed, none, render);
     return;
   }
-  const listed = items(body);
-  if (listed.length === 0) shell.err(none);
-  else shell.out(render(listed, at));
-  if ('next' in body) shell.err(`there are more: --after ${plain(String(body.next))}`);
+  const read = await page();
+  if (json) {
+    shell.out(jsonText(read));
+    return;
+  }
+  sayListed(shell, items(read), none, render);
+  if ('next' in read) shell.err(`there are more: ${nextOption} ${plain(String(read.next))}, or --all`);
+}
+
+function sayListed<Item>(
+  shell: Shell,
+  items: readonly Item[],
+  none: string,
+  render: (items: readonly Item[]) => string,
+): void {
+  if (items.length === 0) shell.err(none);
+  else shell.out(render(items));
 }

@@ -4,9 +4,10 @@ import { constants } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { TokenResponse } from '../wire/token.js';
-import type { Answer } from './connection.js';
+import { jsonText } from './broker-command.js';
+import type { Connection } from './connection.js';
 import { EXIT, Failure, usage } from './failure.js';
-import { plain, plainJson } from './plain.js';
+import { plain } from './plain.js';
 import type { Shell } from './shell.js';
 import { facts } from './table.js';
 import { when } from './time.js';
@@ -26,35 +27,37 @@ export const withDelivery = (command: Command): Command =>
 export async function deliver(
   shell: Shell,
   options: CredentialOptions,
-  issue: () => Promise<Answer<TokenResponse>>,
+  connection: Pick<Connection, 'now'>,
+  issue: () => Promise<TokenResponse>,
 ): Promise<void> {
   const { raw, out, json } = options;
   if ([raw, out, json].filter((one) => one !== undefined).length > 1) {
     throw usage('give one of --raw, --out and --json');
   }
-  if (out !== undefined) return deliverToFile(shell, out, issue);
+  if (out !== undefined) return deliverToFile(shell, out, connection, issue);
   if (!raw && !json && shell.outputIsTerminal) {
     throw usage('this would print a credential on your terminal: say --raw, write it with --out, or pipe it');
   }
-  const { body, text } = await issue();
-  if (json) shell.out(plainJson(text));
-  else shell.out(shell.outputIsTerminal ? plain(body.access_token) : body.access_token);
+  const issued = await issue();
+  if (json) shell.out(jsonText(issued));
+  else shell.out(shell.outputIsTerminal ? plain(issued.access_token) : issued.access_token);
 }
 
 /** Written beside its place and then moved there: never half, and never with the permissions of an older file. */
 async function deliverToFile(
   shell: Shell,
   path: string,
-  issue: () => Promise<Answer<TokenResponse>>,
+  connection: Pick<Connection, 'now'>,
+  issue: () => Promise<TokenResponse>,
 ): Promise<void> {
   const beside = `${path}.${randomBytes(6).toString('hex')}`;
   const file = await openOwn(beside, path);
   try {
-    const { body, at } = await issue();
-    await file.writeFile(`${body.access_token}\n`);
+    const issued = await issue();
+    await file.writeFile(`${issued.access_token}\n`);
     await file.close();
     await rename(beside, path);
-    shell.out(issuedText(body, at));
+    shell.out(issuedText(issued, connection.now()));
   } finally {
     await file.close();
     await rm(beside, { force: true });

@@ -3,13 +3,17 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './audit.js';
 import { addDev } from './dev.js';
-import { EXIT, Failure } from './failure.js';
+import { MayflyError } from '../sdk/client/index.js';
+import { failureOf } from './connection.js';
+import { addExec } from './exec.js';
+import { CommandEnded, EXIT, type ExitCode, Failure, type FailureFacts, failureJson } from './failure.js';
 import { addIntrospect } from './introspect.js';
 import { addLease } from './lease.js';
-import { plain } from './plain.js';
+import { plain, plainJson } from './plain.js';
 import { addQuarantine } from './quarantine.js';
 import { addRecover } from './recover.js';
 import { addRevoke } from './revoke.js';
+import { addRevokeToken } from './revoke-token.js';
 import { addServe } from './serve.js';
 import type { Shell } from './shell.js';
 import { addTask } from './task.js';
@@ -19,28 +23,42 @@ import { addWhy } from './why.js';
 
 /** Runs one command line and answers its exit code. Never throws. */
 export async function run(args: readonly string[], shell: Shell): Promise<number> {
+  const forPrograms = asksForJson(args);
+  const told = (
+    exit: ExitCode,
+    message: string,
+    more: readonly string[] = [],
+    facts?: FailureFacts,
+  ): number => {
+    if (forPrograms) shell.err(plainJson(failureJson(exit, message, facts)));
+    else for (const line of [`mayfly: ${message}`, ...more]) shell.err(said(line));
+    return exit;
+  };
   try {
-    await programFor(shell).parseAsync(args, { from: 'user' });
+    await programFor(shell, forPrograms).parseAsync(args, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
-    // Commander has said already what it has to say.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    if (error instanceof Failure) {
-      shell.err(`mayfly: ${said(error.message)}`);
-      for (const line of error.more) shell.err(said(line));
-      return error.exit;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      // For people, commander has said already what it has to say.
+      return forPrograms ? told(EXIT.usage, error.message.replace(/^error: /, '')) : EXIT.usage;
     }
-    shell.err(
-      `mayfly: a fault of ours: ${said(error instanceof Error ? (error.stack ?? error.message) : String(error))}`,
-    );
-    return EXIT.software;
+    if (error instanceof CommandEnded) return error.exit;
+    const failure = error instanceof MayflyError ? failureOf(error, shell.called) : error;
+    if (failure instanceof Failure) return told(failure.exit, failure.message, failure.more, failure.facts);
+    const fault = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return told(EXIT.software, `a fault of ours: ${fault}`);
   }
 }
+
+/** What stands behind `--` is another command's. */
+const asksForJson = (args: readonly string[]): boolean =>
+  args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json');
 
 /** Lines of ours may be several; what stands in them is made harmless. */
 const said = (text: string): string => text.split('\n').map(plain).join('\n');
 
-function programFor(shell: Shell): Command {
+function programFor(shell: Shell, forPrograms: boolean): Command {
   const program = new Command('mayfly')
     .description('Credentials for AI agents that live exactly as long as one task.')
     .version(ownVersion())
@@ -49,13 +67,16 @@ function programFor(shell: Shell): Command {
     .showHelpAfterError('(--help says more)')
     .configureOutput({
       writeOut: (text) => shell.out(text.trimEnd()),
-      writeErr: (text) => shell.err(text.trimEnd()),
+      writeErr: (text) => {
+        if (!forPrograms) shell.err(text.trimEnd());
+      },
     });
   const add = [
     addServe,
     addDev,
     addTask,
     addToken,
+    addExec,
     addLease,
     addRevoke,
     addQuarantine,
@@ -64,6 +85,7 @@ function programFor(shell: Shell): Command {
     addAudit,
     addTool,
     addIntrospect,
+    addRevokeToken,
   ];
   for (const command of add) command(program, shell);
   return program;

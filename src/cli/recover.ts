@@ -1,10 +1,11 @@
 // `mayfly recover`: for an operator who restored a backup. Kills and closes what it may have revived, looked at before it is done.
 import type { Command } from 'commander';
 import type { RecoverBody, RecoveryPreview, RecoveryView } from '../wire/recovery.js';
-import { type BrokerOptions, brokerCommand, connect, show } from './broker-command.js';
-import type { Answer, Connection } from './connection.js';
+import { MayflyError } from '../sdk/client/index.js';
+import { type BrokerOptions, brokerCommand, connect, jsonText, show } from './broker-command.js';
+import { type Connection, failureOf } from './connection.js';
 import { EXIT, Failure, usage } from './failure.js';
-import { plain, plainJson } from './plain.js';
+import { plain } from './plain.js';
 import type { Shell } from './shell.js';
 import { facts, table } from './table.js';
 import { when } from './time.js';
@@ -16,10 +17,6 @@ interface RecoverOptions extends BrokerOptions {
   readonly preview?: true;
   readonly yes?: true;
 }
-
-const PATH = '/v1/recovery';
-/** A broker that has to go through very many tasks takes longer than usual. */
-const WAIT_MS = 45_000;
 
 export function addRecover(program: Command, shell: Shell): void {
   brokerCommand(
@@ -53,28 +50,21 @@ async function recover(options: RecoverOptions, shell: Shell): Promise<void> {
     await confirm(options, connection, shell);
   }
   const body = { reason, ...(keepTasks && { keep_tasks: true }), ...(cutoff !== undefined && { cutoff }) };
-  const { view, at } = await recovered(connection, body, shell);
-  shell.out(options.json ? plainJson(JSON.stringify(view)) : recoveryText(view, keepTasks ?? false, at));
+  const view = await recovered(connection, body, shell);
+  shell.out(options.json ? jsonText(view) : recoveryText(view, keepTasks ?? false, connection.now()));
 }
 
-const previewOf = (
-  connection: Connection,
-  { reason = 'preview', keepTasks }: RecoverOptions,
-): Promise<Answer<RecoveryPreview>> =>
-  connection.post(
-    PATH,
-    { reason, ...(keepTasks && { keep_tasks: true }) },
-    { query: { preview: 'true' }, waitMs: WAIT_MS },
-  );
+const previewOf = ({ client }: Connection, { keepTasks }: RecoverOptions): Promise<RecoveryPreview> =>
+  client.previewRecovery(keepTasks ? { keep_tasks: true } : {});
 
 /** Somebody who has to recover is not kept from it by a preview that fails. */
 async function confirm(options: RecoverOptions, connection: Connection, shell: Shell): Promise<void> {
   const { cutoff, keepTasks } = options;
   if (cutoff === undefined) {
     try {
-      shell.err(previewText((await previewOf(connection, options)).body));
+      shell.err(previewText(await previewOf(connection, options)));
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
+      if (!(error instanceof MayflyError)) throw error;
       shell.err(`what would end cannot be told: ${plain(error.message)}`);
     }
   }
@@ -89,30 +79,33 @@ async function confirm(options: RecoverOptions, connection: Connection, shell: S
 }
 
 /** Asks until no task is left. All answers as one: what the first one killed, what all of them closed. */
-async function recovered(
-  connection: Connection,
-  body: RecoverBody,
-  shell: Shell,
-): Promise<{ view: RecoveryView; at: number }> {
-  const first = await connection.post<RecoveryView>(PATH, body, { waitMs: WAIT_MS });
-  const { reason, cutoff } = first.body;
+async function recovered(connection: Connection, body: RecoverBody, shell: Shell): Promise<RecoveryView> {
+  const { client } = connection;
+  const first = await client.recover(body);
+  const { reason, cutoff } = first;
   let last = first;
-  let closed = first.body.tasks_closed;
-  while (!last.body.done) {
+  let closed = first.tasks_closed;
+  while (!last.done) {
     shell.err(`${count(closed, 'task')} closed so far`);
     try {
-      last = await connection.post<RecoveryView>(PATH, { reason, cutoff }, { waitMs: WAIT_MS });
+      last = await client.recover({ reason, cutoff });
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      throw new Failure(error.exit, error.message, [
-        ...error.more,
+      if (!(error instanceof MayflyError)) throw error;
+      const failure = failureOf(error, shell.called);
+      const goingOn = [
+        ...failure.more,
         `  all that was issued up to ${cutoff} is dead; ${count(closed, 'task')} closed, and there are more`,
         `  to go on: the same command with --cutoff ${cutoff}`,
-      ]);
+      ];
+      throw new Failure(failure.exit, failure.message, goingOn, {
+        ...failure.facts,
+        cutoff,
+        tasks_closed: closed,
+      });
     }
-    closed += last.body.tasks_closed;
+    closed += last.tasks_closed;
   }
-  return { view: { ...first.body, ...last.body, tasks_closed: closed }, at: last.at };
+  return { ...first, ...last, tasks_closed: closed };
 }
 
 function previewText({ dead, settling, at_least, tasks, tasks_at_least }: RecoveryPreview): string {

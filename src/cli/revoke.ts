@@ -2,13 +2,16 @@
 import type { Command } from 'commander';
 import { SELECTOR_KINDS, type SelectorKind } from '../domain/selector.js';
 import type { RevocationView, SelectorView } from '../wire/revocations.js';
-import { type BrokerOptions, brokerCommand, connect, show } from './broker-command.js';
-import type { Answer, Connection } from './connection.js';
+import { MayflyError } from '../sdk/client/index.js';
+import { type BrokerOptions, brokerCommand, connect, jsonText, show } from './broker-command.js';
+import type { Connection } from './connection.js';
 import { EXIT, Failure, usage } from './failure.js';
 import { plain } from './plain.js';
+import { unsettledFailure, untilSettled } from './settling.js';
 import type { Shell } from './shell.js';
 import { facts } from './table.js';
 import { when } from './time.js';
+import { ofSelector } from './unsettled.js';
 
 interface RevokeOptions extends BrokerOptions, Partial<Record<Exclude<SelectorKind, 'all'>, string>> {
   readonly all?: true;
@@ -16,6 +19,8 @@ interface RevokeOptions extends BrokerOptions, Partial<Record<Exclude<SelectorKi
   readonly quarantine?: true;
   readonly preview?: true;
   readonly yes?: true;
+  /** Absent: waits in sight of a person, and not for a program. */
+  readonly wait?: boolean;
 }
 
 /** What ends more than one task is not done by a script that was not told that it may. */
@@ -38,6 +43,8 @@ export function addRevoke(program: Command, shell: Shell): void {
     .option('--quarantine', 'with --agent: it also gets nothing more until that is lifted')
     .option('--preview', 'only say what would die')
     .option('--yes', 'do not ask')
+    .option('--wait', 'until every target has let go; done anyway without --json')
+    .option('--no-wait', 'only kill: not until every target has let go')
     .action((options: RevokeOptions) => revoke(options, shell));
 }
 
@@ -46,19 +53,39 @@ async function revoke(options: RevokeOptions, shell: Shell): Promise<void> {
   const { kind, select } = selectorIn(options);
   if (quarantine && kind !== 'agent') throw usage('--quarantine goes with --agent');
   const connection = connect(options, shell);
-  const previewed = () => previewOf(connection, select, reason);
+  const { client } = connection;
+  const text = (view: RevocationView): string => revocationText(view, connection.now());
   if (preview) {
-    show(shell, options, await previewed(), revocationText);
+    show(shell, options, await client.previewRevocation(select), text);
     return;
   }
   if (reason === undefined) throw usage('--reason is needed: it is what others will find in the record');
   if (!yes) {
-    if (shell.canAsk) await confirm(shell, previewed);
+    if (shell.canAsk) await confirm(shell, async () => text(await client.previewRevocation(select)));
     else if (!NARROW_KINDS.has(kind))
       throw usage(`nobody can be asked here: say --yes to revoke by --${kind}`);
   }
-  const body = { select, reason, ...(quarantine && { quarantine }) };
-  show(shell, options, await connection.post<RevocationView>('/v1/revocations', body), revocationText);
+  const killed = await client.revoke({ select, reason, ...(quarantine && { quarantine }) });
+  show(shell, options, killed, text);
+  if (killed.settling === 0 && !killed.at_least) return;
+  if (options.wait ?? !options.json) await settle(shell, options, connection, killed);
+}
+
+/** The kill stands, whatever comes of this. */
+async function settle(
+  shell: Shell,
+  { json }: RevokeOptions,
+  { client }: Connection,
+  { select, settling, at }: RevocationView,
+): Promise<void> {
+  const { unsettled, irrevocable, whereToLook } = ofSelector(client, select, at ?? '');
+  const settled = await untilSettled(shell, settling, unsettled);
+  const unkilled = settled.interrupted ? 0 : await irrevocable();
+  if (json)
+    shell.out(jsonText({ settled: settled.settled - unkilled, left: settled.left, irrevocable: unkilled }));
+  const failure = unsettledFailure(settled, unkilled, whereToLook);
+  if (failure) throw failure;
+  if (!json) shell.out(`all ${settled.settled} have been killed at their targets`);
 }
 
 export function selectorIn(options: Readonly<Partial<Record<SelectorKind, string | true>>>): {
@@ -73,20 +100,12 @@ export function selectorIn(options: Readonly<Partial<Record<SelectorKind, string
   return { kind, select: { [kind]: options[kind] } as SelectorView };
 }
 
-const previewOf = (
-  connection: Connection,
-  select: SelectorView,
-  reason = 'preview',
-): Promise<Answer<RevocationView>> =>
-  connection.post('/v1/revocations', { select, reason }, { query: { preview: 'true' } });
-
 /** Somebody who has to kill is not kept from it by a preview that fails. */
-async function confirm(shell: Shell, previewed: () => Promise<Answer<RevocationView>>): Promise<void> {
+async function confirm(shell: Shell, previewed: () => Promise<string>): Promise<void> {
   try {
-    const { body, at } = await previewed();
-    shell.err(revocationText(body, at));
+    shell.err(await previewed());
   } catch (error) {
-    if (!(error instanceof Failure)) throw error;
+    if (!(error instanceof MayflyError)) throw error;
     shell.err(`what would die cannot be told: ${plain(error.message)}`);
   }
   const answer = await shell.ask('Revoke? There is no way back. Type yes: ');

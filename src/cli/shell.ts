@@ -7,6 +7,8 @@ import { type CliEnvironment, cliEnvironment } from '../config/environment.js';
 export interface Shell {
   readonly environment: CliEnvironment;
   readonly outputIsTerminal: boolean;
+  /** Standard error is a terminal: a line there can be written over. */
+  readonly errorIsTerminal: boolean;
   /** Somebody is there who can be asked. */
   readonly canAsk: boolean;
   /** How this command was called, for commands that we print to be copied. */
@@ -15,9 +17,13 @@ export interface Shell {
   out(lines: string): void;
   /** Writes lines to standard error. */
   err(lines: string): void;
+  /** Shows this line in the place of the one shown before, on a terminal at standard error; undefined takes it away. */
+  live(line: string | undefined): void;
   ask(question: string): Promise<string>;
   /** All of standard input. */
   input(): Promise<string>;
+  /** Ctrl+C no longer ends the command but calls this, until what is answered is called. */
+  onInterrupt(listener: () => void): () => void;
 }
 
 export function ownShell(): Shell {
@@ -30,10 +36,13 @@ export function ownShell(): Shell {
   return {
     environment: cliEnvironment(),
     outputIsTerminal: stdout.isTTY,
+    errorIsTerminal: stderr.isTTY,
     canAsk: stdin.isTTY && stderr.isTTY,
     called: howCalled(process.argv[1] ?? 'mayfly'),
     out: (lines) => void stdout.write(`${lines}\n`),
     err: (lines) => void stderr.write(`${lines}\n`),
+    // A line longer than the terminal is wide would leave its beginning behind.
+    live: (line = '') => void stderr.write(`\r\x1b[K${line.slice(0, Math.max(0, stderr.columns - 1))}`),
     ask: async (question) => {
       const reader = createInterface({ input: stdin, output: stderr });
       // Ctrl+D is no answer, and would otherwise be waited for without end.
@@ -43,6 +52,10 @@ export function ownShell(): Shell {
       return answer;
     },
     input: () => text(stdin),
+    onInterrupt: (listener) => {
+      process.on('SIGINT', listener);
+      return () => void process.off('SIGINT', listener);
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { parseDuration } from '../domain/duration.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
-import { TOKEN_EXCHANGE, TOKEN_TYPE, type TokenResponse } from '../wire/token.js';
+import type { ExchangeRequest } from '../sdk/client/index.js';
 import { collect, duration } from './arguments.js';
 import { type BrokerOptions, brokerCommand, connect } from './broker-command.js';
 import { type CredentialOptions, deliver, withDelivery } from './credential.js';
@@ -24,25 +24,22 @@ export function addToken(program: Command, shell: Shell): void {
     .option('--resource <name>', 'only on this; may be repeated', collect)
     .option('--ttl <duration>', 'how long it shall live at most: 5m', duration)
     .action(async (options: TokenOptions) => {
-      await deliver(shell, options, () =>
-        connect(options, shell).exchange<TokenResponse>(exchangeForm(options)),
-      );
+      const connection = connect(options, shell);
+      await deliver(shell, options, connection, () => connection.client.exchange(exchangeOf(options)));
     });
 }
 
-/** All but the subject token itself. */
-export function exchangeForm(
+/** What is asked for, as it goes to the broker. */
+export function exchangeOf(
   asked: Pick<TokenOptions, 'task' | 'tool' | 'scope' | 'resource' | 'ttl'>,
-): Record<string, string> {
+): ExchangeRequest {
   const { task, tool, scope, resource, ttl } = asked;
   const details = resource && [{ type: AUTHORIZATION_DETAIL_TYPE, resources: resource }];
   return {
-    grant_type: TOKEN_EXCHANGE,
-    subject_token_type: TOKEN_TYPE.jwt,
     task_id: task,
     audience: tool,
     ...(scope !== undefined && { scope }),
-    ...(details && { authorization_details: JSON.stringify(details) }),
-    ...(ttl !== undefined && { requested_expiry: String(Math.floor(parseDuration(ttl)! / 1000)) }),
+    ...(details && { authorization_details: details }),
+    ...(ttl !== undefined && { requested_expiry: Math.floor(parseDuration(ttl)! / 1000) }),
   };
 }

@@ -9,8 +9,9 @@ import { table } from './table.js';
 export function addTool(program: Command, shell: Shell): void {
   const tool = program.command('tool').description('tools: what credentials are there for');
   brokerCommand(tool, 'list', 'the catalogue').action(async (options: BrokerOptions) => {
-    const answer = await connect(options, shell).get<{ tools: ToolView[] }>('/v1/tools');
-    showList(shell, options, answer, {
+    const { client } = connect(options, shell);
+    await showList(shell, options, {
+      page: async () => ({ tools: await client.listTools() }),
       items: ({ tools }) => tools,
       none: 'the catalogue is empty',
       render: toolsText,

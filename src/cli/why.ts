@@ -1,11 +1,11 @@
 // `mayfly why`: tells why a request was refused, or how a credential died, from what is on record.
 import type { Command } from 'commander';
 import { isLeaseId, isRequestId } from '../domain/ids.js';
-import { type BrokerOptions, brokerCommand, connect } from './broker-command.js';
+import { type BrokerOptions, brokerCommand, connect, jsonText } from './broker-command.js';
 import type { Connection } from './connection.js';
 import { eventsText } from './events.js';
 import { EXIT, Failure, usage } from './failure.js';
-import { plain, plainJson } from './plain.js';
+import { plain } from './plain.js';
 import type { Shell } from './shell.js';
 import { leaseStory, storyFromLog } from './why/lease-story.js';
 import { type StoryRecord, leaseRecord, requestRecord } from './why/record.js';
@@ -23,7 +23,7 @@ export function addWhy(program: Command, shell: Shell): void {
     const connection = connect(options, shell);
     const record = isLease ? await leaseRecord(connection, id) : await requestRecord(connection, id);
     if (!record.lease && record.events.length === 0) throw nothingKnown(id, record);
-    if (options.json) shell.out(plainJson(JSON.stringify({ lease: record.lease, events: record.events })));
+    if (options.json) shell.out(jsonText({ lease: record.lease, events: record.events }));
     else await tell(shell, connection, id, record);
   });
 }

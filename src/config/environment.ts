@@ -94,7 +94,23 @@ export function cliEnvironment(environment: Environment = process.env): CliEnvir
     ...(token !== undefined && { token: new Secret(token) }),
     ...(tokenFile !== undefined && { tokenFile }),
     ...(configPath !== undefined && { configPath }),
-    // Of a form that is not ours to mend: whoever set it did not mean us.
-    ...(/^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(traceparent ?? '') && { traceparent }),
+    ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
   };
 }
+
+/**
+ * What a command gets that we run for somebody: all that we got, and what is added. Our workload token is not its own:
+ * whoever has it can have every credential that we could.
+ */
+export function commandEnvironment(
+  added: Readonly<Record<string, string>>,
+  { keepsToken }: { readonly keepsToken: boolean },
+  environment: Environment = process.env,
+): Record<string, string | undefined> {
+  const { MAYFLY_TOKEN: token, ...others } = environment;
+  return { ...others, ...(keepsToken && token !== undefined && { MAYFLY_TOKEN: token }), ...added };
+}
+
+/** Anything else was not meant for us, and is left out. */
+const isTraceparent = (text: string): boolean =>
+  /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(text);

@@ -4,7 +4,7 @@ import { collectPairs, duration, pageSize } from '../../src/cli/arguments.js';
 import { selectorIn } from '../../src/cli/revoke.js';
 import { manifestTool } from '../../src/cli/task/manifest-tool.js';
 import { bodyOf } from '../../src/cli/task/open.js';
-import { exchangeForm } from '../../src/cli/token.js';
+import { exchangeOf } from '../../src/cli/token.js';
 import { openTaskBody } from '../../src/wire/tasks.js';
 import { ran } from './fake-shell.js';
 
@@ -92,17 +92,14 @@ describe('the body of a task', () => {
 });
 
 test('an exchange asks for what was said, and for nothing else', () => {
-  expect(exchangeForm({ task: 'run-1', tool: 'crm' })).toEqual({
-    grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-    subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-    task_id: 'run-1',
+  expect(exchangeOf({ task: 'run-1', tool: 'crm' })).toEqual({ task_id: 'run-1', audience: 'crm' });
+  expect(exchangeOf({ task: 'r', tool: 'crm', scope: 'read', resource: ['a', 'b'], ttl: '2m' })).toEqual({
+    task_id: 'r',
     audience: 'crm',
+    scope: 'read',
+    requested_expiry: 120,
+    authorization_details: [{ type: 'mayfly_tool', resources: ['a', 'b'] }],
   });
-  const narrow = exchangeForm({ task: 'r', tool: 'crm', scope: 'read', resource: ['a', 'b'], ttl: '2m' });
-  expect(narrow).toMatchObject({ scope: 'read', requested_expiry: '120' });
-  expect(JSON.parse(narrow['authorization_details'] ?? '')).toEqual([
-    { type: 'mayfly_tool', resources: ['a', 'b'] },
-  ]);
 });
 
 test('a revocation names exactly one thing', () => {

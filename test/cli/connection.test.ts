@@ -111,7 +111,7 @@ describe('what is no broker', () => {
     });
     const exchange = await ran(['token', '--task', 'a', '--tool', 'b'], { environment: { url, token } });
     const listing = await ran(['tool', 'list'], { environment: { url, token } });
-    expect([exchange.exit, listing.exit, elsewhere.reached]).toEqual([1, 1, false]);
+    expect([exchange.exit, listing.exit, elsewhere.reached]).toEqual([69, 69, false]);
   });
 
   test('or is not there: exit code 69', async () => {

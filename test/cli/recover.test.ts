@@ -70,7 +70,7 @@ describe('before anything is done', () => {
     expect(err).toMatch(/closed +3 tasks, with all below\n/);
     expect(questions).toEqual(['Kill and close? There is no way back. Type yes: ']);
     expect(asked).toEqual([
-      { url: '/v1/recovery?preview=true', body: { reason: 'restored' } },
+      { url: '/v1/recovery?preview=true', body: { reason: 'preview' } },
       { url: '/v1/recovery', body: { reason: 'restored' } },
     ]);
   });

@@ -143,6 +143,15 @@ test('what is open to everybody is asked without a token', async () => {
   expect(await as('agent-1').listTools()).toHaveLength(2);
 });
 
+const endedLease = async (): Promise<unknown> => {
+  await as('planner').openTask({ id: 'ended', ...manifest });
+  const { lease_id: lease } = await as('agent-1').exchange({ task_id: 'ended', audience: 'crm' });
+  await as('agent-1').releaseLease(lease);
+  return as('agent-1').renewLease(lease);
+};
+const unknownToken = (): Promise<unknown> =>
+  new MayflyClient({ url: broker.url, token: 'a.b.c' }).listTools();
+
 describe('a refusal is an error with', () => {
   test.each([
     ['ERR_NOT_FOUND', 404, 'not-found', () => as('planner').readTask('nowhere')],
@@ -165,15 +174,6 @@ describe('a refusal is an error with', () => {
     const error = await failure(as('agent-1').exchange({ task_id: 'nowhere', audience: 'crm' }));
     expect(error).toMatchObject({ code: 'ERR_REFUSED', status: 400, oauthError: 'invalid_target' });
   });
-
-  const endedLease = async (): Promise<unknown> => {
-    await as('planner').openTask({ id: 'ended', ...manifest });
-    const { lease_id: lease } = await as('agent-1').exchange({ task_id: 'ended', audience: 'crm' });
-    await as('agent-1').releaseLease(lease);
-    return as('agent-1').renewLease(lease);
-  };
-  const unknownToken = (): Promise<unknown> =>
-    new MayflyClient({ url: broker.url, token: 'a.b.c' }).listTools();
 });
 
 test('a token file is read at each call', async () => {

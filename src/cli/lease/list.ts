@@ -1,19 +1,17 @@
 // `mayfly lease list`: the leases of an agent, or all of them for operators.
 import { type Command, Option } from 'commander';
-import { LEASE_STATES } from '../../domain/lease.js';
-import type { LeaseList } from '../../wire/leases.js';
-import { pageSize } from '../arguments.js';
-import { type BrokerOptions, brokerCommand, connect, showList } from '../broker-command.js';
+import { LEASE_STATES, type LeaseState } from '../../domain/lease.js';
+import { given, pageSize } from '../arguments.js';
+import { type ListOptions, brokerCommand, connect, showList } from '../broker-command.js';
 import type { Shell } from '../shell.js';
 import { leasesText } from './view.js';
 
-interface ListOptions extends BrokerOptions {
+interface LeaseListOptions extends ListOptions {
   readonly agent?: string;
   readonly task?: string;
   readonly tool?: string;
-  readonly state?: string;
+  readonly state?: LeaseState;
   readonly after?: string;
-  readonly limit?: number;
 }
 
 export function addLeaseList(lease: Command, shell: Shell): void {
@@ -24,13 +22,17 @@ export function addLeaseList(lease: Command, shell: Shell): void {
     .addOption(new Option('--state <state>', 'only these').choices([...LEASE_STATES]))
     .option('--after <id>', 'the page that follows this lease')
     .option('--limit <count>', 'at most so many: 1 to 200', pageSize)
-    .action(async (options: ListOptions) => {
+    .option('--all', 'every page; with --json one lease a line')
+    .action(async (options: LeaseListOptions) => {
       const { agent, task, tool, state, after, limit } = options;
-      const query = { agent, task, tool, state, after, limit };
-      showList(shell, options, await connect(options, shell).get<LeaseList>('/v1/leases', query), {
+      const connection = connect(options, shell);
+      const filter = given({ agent, task, tool, state, after, limit });
+      await showList(shell, options, {
+        page: () => connection.client.listLeases(filter),
+        each: () => connection.client.eachLease({ limit: 200, ...filter }),
         items: ({ leases }) => leases,
         none: 'there are no such leases',
-        render: leasesText,
+        render: (leases) => leasesText(leases, connection.now()),
       });
     });
 }

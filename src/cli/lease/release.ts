@@ -1,6 +1,5 @@
 // `mayfly lease release`: gives a credential back before its time.
 import type { Command } from 'commander';
-import type { LeaseView } from '../../wire/leases.js';
 import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
 import type { Shell } from '../shell.js';
 import { leaseText } from './view.js';
@@ -8,8 +7,9 @@ import { leaseText } from './view.js';
 export function addLeaseRelease(lease: Command, shell: Shell): void {
   brokerCommand(lease, 'release <id>', 'end a lease of yours, or any for operators').action(
     async (id: string, options: BrokerOptions) => {
-      const answer = await connect(options, shell).delete<LeaseView>(`/v1/leases/${encodeURIComponent(id)}`);
-      show(shell, options, answer, leaseText);
+      const connection = connect(options, shell);
+      const released = await connection.client.releaseLease(id);
+      show(shell, options, released, (found) => leaseText(found, connection.now()));
     },
   );
 }

@@ -1,7 +1,6 @@
 // `mayfly lease renew`: a fresh credential for a lease that lives, where its tool allows that.
 import type { Command } from 'commander';
 import { parseDuration } from '../../domain/duration.js';
-import type { TokenResponse } from '../../wire/token.js';
 import { duration } from '../arguments.js';
 import { type BrokerOptions, brokerCommand, connect } from '../broker-command.js';
 import { type CredentialOptions, deliver, withDelivery } from '../credential.js';
@@ -17,7 +16,7 @@ export function addLeaseRenew(lease: Command, shell: Shell): void {
     .action(async (id: string, options: RenewOptions) => {
       const { ttl } = options;
       const expiry = ttl === undefined ? {} : { requested_expiry: Math.floor(parseDuration(ttl)! / 1000) };
-      const path = `/v1/leases/${encodeURIComponent(id)}/renew`;
-      await deliver(shell, options, () => connect(options, shell).post<TokenResponse>(path, expiry));
+      const connection = connect(options, shell);
+      await deliver(shell, options, connection, () => connection.client.renewLease(id, expiry));
     });
 }

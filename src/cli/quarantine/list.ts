@@ -10,11 +10,12 @@ import { when } from '../time.js';
 export function addQuarantineList(quarantine: Command, shell: Shell): void {
   brokerCommand(quarantine, 'list', 'agents in quarantine, newest first').action(
     async (options: BrokerOptions) => {
-      const answer = await connect(options, shell).get<{ quarantines: QuarantineView[] }>('/v1/quarantines');
-      showList(shell, options, answer, {
+      const connection = connect(options, shell);
+      await showList(shell, options, {
+        page: async () => ({ quarantines: await connection.client.listQuarantines() }),
         items: ({ quarantines }) => quarantines,
         none: 'no agent is in quarantine',
-        render: quarantinesText,
+        render: (quarantines) => quarantinesText(quarantines, connection.now()),
       });
     },
   );

@@ -1,6 +1,5 @@
 // `mayfly task extend`: gives a task more time.
 import type { Command } from 'commander';
-import type { TaskView } from '../../wire/tasks.js';
 import { duration } from '../arguments.js';
 import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
 import { usage } from '../failure.js';
@@ -19,8 +18,9 @@ export function addTaskExtend(task: Command, shell: Shell): void {
     .action(async (id: string, options: ExtendOptions) => {
       const { ttl, deadline } = options;
       if ((ttl === undefined) === (deadline === undefined)) throw usage('give either --ttl or --deadline');
-      const path = `/v1/tasks/${encodeURIComponent(id)}/extend`;
-      const body = ttl === undefined ? { deadline } : { ttl };
-      show(shell, options, await connect(options, shell).post<TaskView>(path, body), taskText);
+      const connection = connect(options, shell);
+      const later = ttl === undefined ? { deadline } : { ttl };
+      const extended = await connection.client.extendTask(id, later);
+      show(shell, options, extended, (found) => taskText(found, connection.now()));
     });
 }

@@ -1,16 +1,15 @@
 // `mayfly task list`: the tasks of an orchestrator, or all of them for operators and auditors.
 import { type Command, Option } from 'commander';
-import type { TaskList } from '../../wire/tasks.js';
-import { pageSize } from '../arguments.js';
-import { type BrokerOptions, brokerCommand, connect, showList } from '../broker-command.js';
+import type { TaskState } from '../../domain/task.js';
+import { given, pageSize } from '../arguments.js';
+import { type ListOptions, brokerCommand, connect, showList } from '../broker-command.js';
 import type { Shell } from '../shell.js';
 import { tasksText } from './view.js';
 
-interface ListOptions extends BrokerOptions {
-  readonly state?: string;
+interface TaskListOptions extends ListOptions {
+  readonly state?: TaskState;
   readonly tree?: string;
   readonly after?: string;
-  readonly limit?: number;
 }
 
 export function addTaskList(task: Command, shell: Shell): void {
@@ -19,13 +18,17 @@ export function addTaskList(task: Command, shell: Shell): void {
     .option('--tree <id>', 'only this task and all below it')
     .option('--after <id>', 'the page that follows this task')
     .option('--limit <count>', 'at most so many: 1 to 200', pageSize)
-    .action(async (options: ListOptions) => {
+    .option('--all', 'every page; with --json one task a line')
+    .action(async (options: TaskListOptions) => {
       const { state, tree, after, limit } = options;
-      const answer = await connect(options, shell).get<TaskList>('/v1/tasks', { state, tree, after, limit });
-      showList(shell, options, answer, {
+      const connection = connect(options, shell);
+      const filter = given({ state, tree, after, limit });
+      await showList(shell, options, {
+        page: () => connection.client.listTasks(filter),
+        each: () => connection.client.eachTask({ limit: 200, ...filter }),
         items: ({ tasks }) => tasks,
         none: 'there are no such tasks',
-        render: tasksText,
+        render: (tasks) => tasksText(tasks, connection.now()),
       });
     });
 }

@@ -1,7 +1,7 @@
 // `mayfly task open`: opens a task, from options or from a file.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import type { TaskView } from '../../wire/tasks.js';
+import type { OpenTaskRequest } from '../../wire/tasks.js';
 import { collect, collectPairs, duration } from '../arguments.js';
 import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
 import { usage } from '../failure.js';
@@ -36,33 +36,36 @@ export function addTaskOpen(task: Command, shell: Shell): void {
     .option('--file <file>', 'all of it as JSON instead; - for standard input')
     .action(async (options: TaskOptions & BrokerOptions) => {
       const body = await taskBody(options, shell);
-      show(shell, options, await connect(options, shell).post<TaskView>('/v1/tasks', body), taskText);
+      const connection = connect(options, shell);
+      const opened = await connection.client.openTask(body);
+      show(shell, options, opened, (found) => taskText(found, connection.now()));
     });
 }
 
 const OPTIONS = ['id', 'parent', 'purpose', 'agent', 'tool', 'ttl', 'label'] as const;
 const NEEDED = ['purpose', 'agent', 'tool', 'ttl'] as const;
 
-async function taskBody(options: TaskOptions, shell: Pick<Shell, 'input'>): Promise<object> {
+async function taskBody(options: TaskOptions, shell: Pick<Shell, 'input'>): Promise<OpenTaskRequest> {
   const { file } = options;
   if (file === undefined) return bodyOf(options);
   const also = OPTIONS.find((name) => options[name] !== undefined);
   if (also !== undefined) throw usage(`--file holds all of the task: take out --${also}`);
-  return readBody(file === '-' ? await shell.input() : readTaskFile(file), file);
+  // Whether it says what a task must say, the broker tells, each flaw by its place.
+  return readBody(file === '-' ? await shell.input() : readTaskFile(file), file) as OpenTaskRequest;
 }
 
-export function bodyOf(options: TaskOptions): object {
-  const missing = NEEDED.filter((name) => options[name] === undefined);
-  if (missing.length > 0) {
+export function bodyOf(options: TaskOptions): OpenTaskRequest {
+  const { id, parent, purpose, agent, tool, ttl, label } = options;
+  if (purpose === undefined || agent === undefined || tool === undefined || ttl === undefined) {
+    const missing = NEEDED.filter((name) => options[name] === undefined);
     throw usage(`a task needs ${missing.map((name) => `--${name}`).join(', ')}, or all of it from --file`);
   }
-  const { id, parent, purpose, agent, tool, ttl, label } = options;
   return {
     ...(id !== undefined && { id }),
     ...(parent !== undefined && { parent }),
     purpose,
-    agents: agent,
-    tools: tool,
+    agents: [...agent],
+    tools: [...tool],
     ttl,
     ...(label && { labels: Object.fromEntries(label) }),
   };

@@ -2,8 +2,9 @@
 import { isTaskId, lineageOf } from '../../domain/ids.js';
 import type { AuditEventView } from '../../wire/audit.js';
 import type { LeaseView } from '../../wire/leases.js';
-import { BrokerRefusal, type Connection, type Query } from '../connection.js';
-import { EXIT } from '../failure.js';
+import type { AuditFilter } from '../../sdk/client/index.js';
+import { MayflyError } from '../../sdk/client/index.js';
+import type { Connection } from '../connection.js';
 import { isKill } from './lease-story.js';
 
 const MOST_EVENTS = 200;
@@ -21,21 +22,19 @@ export interface StoryRecord {
 /** Either half is worth telling: an agent may see its lease only, an auditor the log only. */
 export async function leaseRecord(connection: Connection, id: string): Promise<StoryRecord> {
   const lacking: string[] = [];
-  const lease = await allowed(connection.get<LeaseView>(`/v1/leases/${encodeURIComponent(id)}`), (refusal) =>
+  const lease = await allowed(connection.client.readLease(id), (refusal) =>
     lacking.push(`the lease itself: ${refusal.message}`),
   );
-  const log = await allowed(eventsOf(connection, { lease: id }), (refusal) =>
+  const events = await allowed(eventsOf(connection, { lease: id }), (refusal) =>
     lacking.push(`the audit log: ${refusal.message}`),
   );
-  if (!log) return { ...(lease && { lease: lease.body }), events: [], at: lease?.at ?? Date.now(), lacking };
+  if (!events) return { ...(lease && { lease }), events: [], at: connection.now(), lacking };
   // A task's end and a wide kill are not filed under the leases that they ended.
-  const elsewhere = lease
-    ? await eventsAround(connection, lease.body)
-    : await endsOfTasks(connection, log.events);
+  const elsewhere = lease ? await eventsAround(connection, lease) : await endsOfTasks(connection, events);
   return {
-    ...(lease && { lease: lease.body }),
-    events: inOrder([...log.events, ...elsewhere]),
-    at: log.at,
+    ...(lease && { lease }),
+    events: inOrder([...events, ...elsewhere]),
+    at: connection.now(),
     lacking,
   };
 }
@@ -43,7 +42,7 @@ export async function leaseRecord(connection: Connection, id: string): Promise<S
 async function eventsAround(connection: Connection, lease: LeaseView): Promise<AuditEventView[]> {
   const around: AuditEventView[] = [];
   for (const request of new Set([lease.request_id, lease.ended?.request_id])) {
-    if (request !== undefined) around.push(...(await eventsOf(connection, { request })).events);
+    if (request !== undefined) around.push(...(await eventsOf(connection, { request })));
   }
   return around;
 }
@@ -56,32 +55,27 @@ async function endsOfTasks(
   const task = events.find(({ action }) => action === 'token.exchange')?.task_id;
   if (task === undefined || !isTaskId(task)) return [];
   const ends: AuditEventView[] = [];
-  for (const one of lineageOf(task)) ends.push(...(await eventsOf(connection, { task: one })).events);
+  for (const one of lineageOf(task)) ends.push(...(await eventsOf(connection, { task: one })));
   return ends.filter((event) => event.lease_id === undefined && isKill(event));
 }
 
 export async function requestRecord(connection: Connection, id: string): Promise<StoryRecord> {
-  const { events, at } = await eventsOf(connection, { request: id });
-  return { events: inOrder(events), at, lacking: [] };
+  const events = await eventsOf(connection, { request: id });
+  return { events: inOrder(events), at: connection.now(), lacking: [] };
 }
 
-async function eventsOf(connection: Connection, query: Query) {
-  const { body, at } = await connection.get<{ events: AuditEventView[] }>('/v1/audit', {
-    ...query,
-    limit: MOST_EVENTS,
-  });
-  return { events: body.events, at };
+async function eventsOf({ client }: Connection, filter: AuditFilter): Promise<AuditEventView[]> {
+  return (await client.readAudit({ ...filter, limit: MOST_EVENTS })).events;
 }
 
 async function allowed<T>(
   asked: Promise<T>,
-  refused: (refusal: BrokerRefusal) => void,
+  refused: (refusal: MayflyError) => void,
 ): Promise<T | undefined> {
   try {
     return await asked;
   } catch (error) {
-    const silent = error instanceof BrokerRefusal && (error.exit === EXIT.notFound || error.status === 403);
-    if (!silent) throw error;
+    if (!(error instanceof MayflyError) || !(error.status === 403 || error.status === 404)) throw error;
     refused(error);
     return undefined;
   }

@@ -15,7 +15,7 @@ export function brokerUrl(written: string, plainHttpAllowed = false): string {
     throw wrong('the URL of the broker has neither user, query nor fragment');
   }
   if (url.protocol === 'http:' && !isLoopback(url.hostname) && !plainHttpAllowed) {
-    throw wrong(`${written} would carry your token unprotected: use https`);
+    throw wrong(`${written} would carry your token unprotected: use https (or dangerously-plain-http)`);
   }
   return url.href.replace(/\/+$/, '');
 }
