@@ -1,6 +1,6 @@
 // The trusted issuer that `mayfly dev` adds to its file: one name per role, signed for by keys that live as long as it does.
 import type { Role } from '../domain/principal.js';
-import type { RoleRule, TrustedIssuer } from '../identity/trust.js';
+import type { OidcTrust, RoleRule } from '../identity/trust.js';
 
 const DEV_TRUST_NAME = 'dev';
 export const DEV_AUDIENCE = 'mayfly';
@@ -13,7 +13,7 @@ const byName = (role: Role, sub: string): RoleRule => ({
 });
 
 /** For a broker at this URL. Never for production: whoever holds the keys is anybody. */
-export function devTrust(brokerUrl: string, jwks: NonNullable<TrustedIssuer['jwks']>): TrustedIssuer {
+export function devTrust(brokerUrl: string, jwks: NonNullable<OidcTrust['jwks']>): OidcTrust {
   return {
     name: DEV_TRUST_NAME,
     kind: 'oidc',

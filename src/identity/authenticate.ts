@@ -3,7 +3,6 @@ import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../domain/clock.js';
 import { sha256 } from '../domain/digest.js';
 import { MINUTE_MS } from '../domain/duration.js';
-import { principalName } from '../domain/ids.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { verifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
@@ -13,8 +12,11 @@ import { verifySync } from '../jws/signature.js';
 import type { ReplayStore } from '../store/store.js';
 import { checkClaims } from './claims.js';
 import type { CheckedHeader } from './header.js';
-import { allowedAlgorithm, headerFlaw } from './header.js';
+import { allowedAlgorithm, foreignHeader, headerFlaw } from './header.js';
 import type { KeySource, KeySources } from './key-source.js';
+import { looksLikeSpiffeId, workloadSpiffeId } from './kinds/spiffe.js';
+import type { Claims, Workload } from './kinds/workload.js';
+import { workloadOf } from './kinds/workload-of.js';
 import { quoted } from './quoted.js';
 import { rolesFrom } from './roles.js';
 import type { TrustedIssuer } from './trust.js';
@@ -45,12 +47,19 @@ interface Trusted {
 export class Authenticator {
   readonly #options: AuthenticatorOptions;
   readonly #byIssuer: ReadonlyMap<string, Trusted>;
+  readonly #byTrustDomain: ReadonlyMap<string, Trusted>;
   readonly #verified: VerifiedCache;
 
   constructor(options: AuthenticatorOptions) {
     this.#options = options;
     const { trust, sources, mostCached = MOST_CACHED } = options;
-    this.#byIssuer = new Map(trust.map((one) => [one.issuer, { trust: one, source: sources.of(one) }]));
+    const all = trust.map((one): Trusted => ({ trust: one, source: sources.of(one) }));
+    this.#byIssuer = new Map(
+      all.filter((one) => one.trust.kind !== 'spiffe').map((one) => [one.trust.issuer, one]),
+    );
+    this.#byTrustDomain = new Map(
+      all.flatMap((one) => (one.trust.kind === 'spiffe' ? [[one.trust.trustDomain, one]] : [])),
+    );
     this.#verified = new VerifiedCache(mostCached);
   }
 
@@ -71,8 +80,10 @@ export class Authenticator {
     if (parsed instanceof Refusal) return parsed;
     const flaw = headerFlaw(parsed.header);
     if (flaw) return flaw;
-    const trusted = this.#trusted(parsed.payload['iss']);
+    const trusted = this.#trusted(parsed.payload);
     if (trusted instanceof Refusal) return trusted;
+    const foreign = foreignHeader(parsed.header, trusted.trust.kind);
+    if (foreign) return foreign;
     const header = allowedAlgorithm(parsed.header, trusted.trust.algorithms);
     if (header instanceof Refusal) return header;
 
@@ -82,11 +93,23 @@ export class Authenticator {
     return key instanceof Promise ? key.then(verify) : verify(key);
   }
 
-  #trusted(issuer: unknown): Trusted | Refusal {
-    if (issuer === undefined) return new Refusal('claim_missing', 'iss');
-    if (typeof issuer !== 'string') return new Refusal('claim_mistyped', 'iss');
+  /** By `iss` where it is that of a trust; else by the trust domain of a SPIFFE ID. Each has its own keys, never another's. */
+  #trusted({ iss: issuer, sub: subject }: Claims): Trusted | Refusal {
+    if (issuer !== undefined && typeof issuer !== 'string') return new Refusal('claim_mistyped', 'iss');
     if (issuer === this.#options.ownIssuer) return new Refusal('own_credential', 'says it is of this broker');
-    return this.#byIssuer.get(issuer) ?? new Refusal('issuer_unknown', `iss ${quoted(issuer)}`);
+    const named = issuer === undefined ? undefined : this.#byIssuer.get(issuer);
+    if (named) return named;
+    if (this.#byTrustDomain.size > 0 && looksLikeSpiffeId(subject)) {
+      const id = workloadSpiffeId(subject);
+      if (id instanceof Refusal) return id;
+      return (
+        this.#byTrustDomain.get(id.trustDomain) ??
+        new Refusal('issuer_unknown', `trust domain ${quoted(id.trustDomain)}`)
+      );
+    }
+    return issuer === undefined
+      ? new Refusal('claim_missing', 'iss')
+      : new Refusal('issuer_unknown', `iss ${quoted(issuer)}`);
   }
 
   #verify(
@@ -103,15 +126,20 @@ export class Authenticator {
     const claims = checkClaims(payload, trust, now);
     if (claims instanceof Refusal) return claims;
     const { subject, expiresAt, goodUntil, tokenId, confirmedKey } = claims;
+    const workload = workloadOf(trust, subject, payload);
+    if (workload instanceof Refusal) return workload;
+    const roles = rolesFrom(trust.roles, workload.facts);
+    if (roles.length === 0 && !mayComeWithoutRole(trust, workload)) return unmatched(workload);
     const principal = verifiedPrincipal({
-      name: principalName(trust.name, subject),
+      name: workload.name,
       trust: trust.name,
       issuer: trust.issuer,
       subject,
-      roles: rolesFrom(trust.roles, payload),
+      roles,
       claims: payload,
-      instances: {},
+      instances: workload.instances,
       ...(confirmedKey !== undefined && { confirmedKey }),
+      ...(workload.run && { run: workload.run }),
       tokenDigest,
       expiresAt,
     });
@@ -126,3 +154,29 @@ export class Authenticator {
     return first ? principal : new Refusal('token_replayed', 'this one-time token was used before');
   }
 }
+
+/**
+ * Clusters and GitHub vouch for far more workloads than are ours, so one that no rule names is nobody here. A job of
+ * a run that has a task of its own may end that.
+ */
+const mayComeWithoutRole = ({ kind }: TrustedIssuer, { run }: Workload): boolean =>
+  kind === 'oidc' || run !== undefined;
+
+/** What the rules would have to say: the facts that tell workloads apart, in the operator's own words. */
+function unmatched({ name, facts }: Workload): Refusal {
+  const told = TOLD.filter((fact) => facts[fact] !== undefined).map(
+    (fact) => `${fact} ${quoted(facts[fact])}`,
+  );
+  return new Refusal('no_rule_matches', [quoted(name), ...told].join(', '));
+}
+const TOLD = [
+  'namespace',
+  'service_account',
+  'pod',
+  'repository',
+  'repository_id',
+  'repository_owner_id',
+  'event_name',
+  'ref',
+  'environment',
+];

@@ -5,6 +5,8 @@ import type { TrustedIssuer } from './trust.js';
 
 /** OIDC Core §2 says 255; a Kubernetes service account may have 340 (its name alone 253). */
 const LONGEST_SUBJECT = 1024;
+/** SPIFFE-ID §2.3. */
+const LONGEST_SPIFFE_ID = 2048;
 /** The year 9999: beyond it, a number is no time. */
 const LAST_SECOND = 253_402_300_799;
 /** Ends a line, moves a cursor or turns text around: a name that shows as another one in a terminal or a log. */
@@ -25,11 +27,16 @@ export interface CheckedClaims {
 type Claims = Readonly<Record<string, unknown>>;
 
 export function checkClaims(claims: Claims, trust: TrustedIssuer, now: number): CheckedClaims | Refusal {
-  return wrongType(claims) ?? wrongAudience(claims, trust) ?? inTime(claims, trust, now);
+  return wrongType(claims, trust) ?? wrongAudience(claims, trust) ?? inTime(claims, trust, now);
 }
 
-function wrongType(claims: Claims): Refusal | undefined {
-  for (const name of ['aud', 'exp', 'iat', 'sub']) {
+/** JWT-SVID §3 asks for no `iat`. */
+const SVID_REQUIRED = ['aud', 'exp', 'sub'];
+const REQUIRED = [...SVID_REQUIRED, 'iat'];
+
+function wrongType(claims: Claims, { kind }: TrustedIssuer): Refusal | undefined {
+  const isSvid = kind === 'spiffe';
+  for (const name of isSvid ? SVID_REQUIRED : REQUIRED) {
     if (claims[name] === undefined) return new Refusal('claim_missing', name);
   }
   const { sub, aud, jti, cnf } = claims;
@@ -37,7 +44,12 @@ function wrongType(claims: Claims): Refusal | undefined {
   if (!audiences.every((one) => typeof one === 'string')) return new Refusal('claim_mistyped', 'aud');
   const time = ['exp', 'nbf', 'iat'].find((name) => claims[name] !== undefined && !isTime(claims[name]));
   if (time) return new Refusal('claim_mistyped', time);
-  if (typeof sub !== 'string' || sub === '' || sub.length > LONGEST_SUBJECT || UNSHOWABLE.test(sub)) {
+  if (
+    typeof sub !== 'string' ||
+    sub === '' ||
+    sub.length > (isSvid ? LONGEST_SPIFFE_ID : LONGEST_SUBJECT) ||
+    UNSHOWABLE.test(sub)
+  ) {
     return new Refusal('claim_mistyped', 'sub');
   }
   if (jti !== undefined && typeof jti !== 'string') return new Refusal('claim_mistyped', 'jti');
@@ -70,8 +82,12 @@ function inTime(
   now: number,
 ): CheckedClaims | Refusal {
   const exp = toMs(claims['exp']);
-  const iat = toMs(claims['iat']);
-  const nbf = toMs(claims['nbf'] ?? claims['iat']);
+  // Of a token without an `iat` its end alone tells how long it was meant to live.
+  const iat = claims['iat'] === undefined ? exp - maxTokenAgeMs : toMs(claims['iat']);
+  const nbf = toMs(claims['nbf'] ?? 0);
+  if (claims['iat'] === undefined && iat > now + clockToleranceMs) {
+    return new Refusal('token_too_old', 'it has no iat, and an exp that is further ahead than max_token_age');
+  }
   if (now >= exp + clockToleranceMs) {
     return new Refusal('token_expired', `${Math.round((now - exp) / 1000)} s ago`);
   }

@@ -12,12 +12,15 @@ interface VerifyingKey {
   readonly algorithms: readonly SignatureAlgorithm[];
 }
 
+/** What a JWK must say that it is for: RFC 7517 §4.2, where it may say nothing; JWT-SVID §6, where it must. */
+export type KeyUse = 'sig' | 'jwt-svid';
+
 export class KeySet {
   readonly #keys: readonly VerifyingKey[];
 
   /** Passes over what cannot verify: symmetric, private and weak keys, other uses, kinds that we do not know. */
-  constructor(jwks: readonly unknown[]) {
-    this.#keys = jwks.map(verifyingKey).filter((key) => key !== undefined);
+  constructor(jwks: readonly unknown[], use: KeyUse = 'sig') {
+    this.#keys = jwks.map((jwk) => verifyingKey(jwk, use)).filter((key) => key !== undefined);
   }
 
   /** The only key that fits; undefined where there is none, or more than one could be meant (RFC 8725 §3.10). */
@@ -33,12 +36,14 @@ export class KeySet {
   }
 }
 
-function verifyingKey(jwk: unknown): VerifyingKey | undefined {
+function verifyingKey(jwk: unknown, wanted: KeyUse): VerifyingKey | undefined {
   if (typeof jwk !== 'object' || jwk === null) return undefined;
   const { kty, kid, alg, use, key_ops: operations, d, k, crv, x, y, n, e } = jwk as Record<string, unknown>;
   // A private key that everybody can read signs for everybody.
   if (d !== undefined || k !== undefined) return undefined;
-  if (use !== undefined && use !== 'sig') return undefined;
+  if (use !== wanted && !(use === undefined && wanted === 'sig')) return undefined;
+  // JWT-SVID §6.1: there each has a name.
+  if (kid === undefined && wanted === 'jwt-svid') return undefined;
   if (operations !== undefined && !(Array.isArray(operations) && operations.includes('verify')))
     return undefined;
   if (!isTextOrAbsent(kid) || !isTextOrAbsent(alg)) return undefined;

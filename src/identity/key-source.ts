@@ -6,40 +6,41 @@ import { digestOf } from '../domain/digest.js';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Refusal } from '../domain/refusal.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
-import { fetchKeys } from './discovery.js';
 import type { Fetch } from './document.js';
+import type { KeyOrigin } from './key-origin.js';
+import { originOf, readKeys, useOf } from './key-origin.js';
 import { KeySet } from './key-set.js';
+import { fetchWithAuthorities } from './private-fetch.js';
 import { quoted } from './quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
-/** After this the keys are fetched again, while the known ones still serve. */
+/** After this the keys are fetched again, while the known ones still serve; sooner where their publisher says so. */
 const FRESH_MS = 5 * MINUTE_MS;
-/** After this nobody is served before that fetch is done: what an issuer took back is dead to us by then. */
-const OVERDUE_MS = 10 * MINUTE_MS;
+/** So much later nobody is served before that fetch is done: what an issuer took back is dead to us by then. */
+const OVERDUE_AFTER = 2;
 /** An issuer that is down keeps its known keys for so long, and no longer. */
 const KEPT_MS = HOUR_MS;
 /** Between two fetches, whatever is asked meanwhile: garbage must not make us hammer an issuer. */
 const COOL_DOWN_MS = 10 * SECOND_MS;
 
-type Source = Pick<TrustedIssuer, 'issuer' | 'jwksUri' | 'jwks'>;
-
 export class KeySource {
-  readonly #source: Source;
+  readonly #origin: KeyOrigin;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   #keys: KeySet | undefined;
   #digest = '';
   #fetchedAt = -Infinity;
+  #freshMs = FRESH_MS;
   #triedAt = -Infinity;
   /** Why the last fetch failed; undefined once one succeeds. */
   #ailment: string | undefined;
   #fetching: Promise<void> | undefined;
 
-  constructor(source: Source, fetch: Fetch, clock: Clock) {
-    this.#source = source;
+  constructor(origin: KeyOrigin, fetch: Fetch, clock: Clock) {
+    this.#origin = origin;
     this.#fetch = fetch;
     this.#clock = clock;
-    if (source.jwks) this.#keys = new KeySet(source.jwks.keys);
+    if (origin.from === 'configuration') this.#keys = new KeySet(origin.keys);
   }
 
   /** Whether this key, found here before, is still the issuer's. Any change of its keys makes all of them new ones. */
@@ -53,9 +54,9 @@ export class KeySource {
     algorithm: SignatureAlgorithm,
   ): KeyObject | Refusal | Promise<KeyObject | Refusal> {
     const known = this.#current()?.find(kid, algorithm);
-    if (known && this.#ageMs() <= FRESH_MS) return known;
+    if (known && this.#ageMs() <= this.#freshMs) return known;
     const fetching = this.#refresh();
-    if (known && this.#ageMs() <= OVERDUE_MS) return known;
+    if (known && this.#ageMs() <= OVERDUE_AFTER * this.#freshMs) return known;
     return fetching ? fetching.then(() => this.#found(kid, algorithm)) : this.#found(kid, algorithm);
   }
 
@@ -76,29 +77,31 @@ export class KeySource {
   }
 
   #ageMs(): number {
-    return this.#source.jwks ? 0 : this.#clock.now() - this.#fetchedAt;
+    return this.#origin.from === 'configuration' ? 0 : this.#clock.now() - this.#fetchedAt;
   }
 
   /** The fetch that is under way, or a new one; undefined while it is too soon for that. Never rejects. */
   #refresh(): Promise<void> | undefined {
-    if (this.#source.jwks) return undefined;
+    if (this.#origin.from === 'configuration') return undefined;
     if (this.#fetching) return this.#fetching;
     if (this.#clock.now() - this.#triedAt < COOL_DOWN_MS) return undefined;
-    this.#fetching = this.#fetchKeys().finally(() => {
+    this.#fetching = this.#fetchKeys(this.#origin).finally(() => {
       this.#triedAt = this.#clock.now();
       this.#fetching = undefined;
     });
     return this.#fetching;
   }
 
-  async #fetchKeys(): Promise<void> {
+  async #fetchKeys(origin: Exclude<KeyOrigin, { from: 'configuration' }>): Promise<void> {
     // What the issuer takes back from here on is not in the answer, however long it is on its way.
     const askedAt = this.#clock.now();
     try {
-      const keys = await fetchKeys(this.#fetch, this.#source);
+      const { keys, refreshMs = FRESH_MS } = await readKeys(this.#fetch, origin);
       const digest = digestOf(keys);
-      if (digest !== this.#digest) this.#keys = new KeySet(keys);
+      if (digest !== this.#digest) this.#keys = new KeySet(keys, useOf(origin));
       this.#digest = digest;
+      // Sooner, if they will; later would be longer for a key that was taken back.
+      this.#freshMs = Math.max(COOL_DOWN_MS, Math.min(refreshMs, FRESH_MS));
       this.#fetchedAt = askedAt;
       this.#ailment = undefined;
     } catch (error) {
@@ -119,17 +122,17 @@ export class KeySources {
   readonly #clock: Clock;
   readonly #sources = new Map<string, KeySource>();
 
-  constructor(clock: Clock, fetch: Fetch = globalThis.fetch) {
+  constructor(clock: Clock, fetch: Fetch = fetchWithAuthorities) {
     this.#clock = clock;
     this.#fetch = fetch;
   }
 
-  of({ issuer, jwksUri, jwks }: TrustedIssuer): KeySource {
-    const name = digestOf({ issuer, jwksUri, jwks });
+  of(trust: TrustedIssuer): KeySource {
+    const origin = originOf(trust);
+    const name = digestOf(origin);
     const known = this.#sources.get(name);
     if (known) return known;
-    const from = { issuer, ...(jwksUri && { jwksUri }), ...(jwks && { jwks }) };
-    const source = new KeySource(from, this.#fetch, this.#clock);
+    const source = new KeySource(origin, this.#fetch, this.#clock);
     this.#sources.set(name, source);
     return source;
   }

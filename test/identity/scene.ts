@@ -5,7 +5,7 @@ import {
   type AuthenticatorOptions,
 } from '../../src/identity/authenticate.js';
 import { KeySources } from '../../src/identity/key-source.js';
-import type { TrustedIssuer } from '../../src/identity/trust.js';
+import type { OidcTrust } from '../../src/identity/trust.js';
 import type { VerifiedPrincipal } from '../../src/domain/principal.js';
 import { MINUTE_MS, SECOND_MS } from '../../src/domain/duration.js';
 import { Refusal, type RefusalReason } from '../../src/domain/refusal.js';
@@ -15,7 +15,7 @@ import type { IssuerKey } from '../fixtures/idp-keys.js';
 
 export const OWN_ISSUER = 'http://127.0.0.1:8420';
 
-export const trustIn = (issuer: string, terms: Partial<TrustedIssuer> = {}): TrustedIssuer => ({
+export const trustIn = (issuer: string, terms: Partial<OidcTrust> = {}): OidcTrust => ({
   name: 'cluster',
   kind: 'oidc',
   issuer,
@@ -49,10 +49,7 @@ export class Scene {
     return new Scene(clock, await Idp.start(clock, ...keys));
   }
 
-  authenticator(
-    terms: Partial<TrustedIssuer> = {},
-    options: Partial<AuthenticatorOptions> = {},
-  ): Authenticator {
+  authenticator(terms: Partial<OidcTrust> = {}, options: Partial<AuthenticatorOptions> = {}): Authenticator {
     const { sources, clock, idp } = this;
     const trust = [trustIn(idp.issuer, terms)];
     return new Authenticator({ trust, ownIssuer: OWN_ISSUER, sources, clock, store: noReplays, ...options });
