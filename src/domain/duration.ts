@@ -6,9 +6,11 @@ export const DAY_MS = 24 * HOUR_MS;
 
 const UNIT_MS: Record<string, number> = { ms: 1, s: SECOND_MS, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 
+export const DURATION = /^(\d{1,9})(ms|s|m|h|d)$/;
+
 /** Milliseconds, or undefined where the text is no duration. A bare number has no unit and is refused. */
 export function parseDuration(text: string): number | undefined {
-  const parts = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text);
+  const parts = DURATION.exec(text);
   return parts ? Number(parts[1]) * UNIT_MS[parts[2]!]! : undefined;
 }
 

@@ -16,8 +16,8 @@ export type PrincipalName = Branded<'PrincipalName'>;
 /** Into how many slots task trees are spread. A store that shards must keep a tree within one. */
 export const SLOTS = 64;
 
-const TASK_ID = /^[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,7}$/;
-const LEASE_ID = /^lease_[0-9a-hjkmnp-tv-z]{28}$/;
+export const TASK_ID = /^[A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){0,7}$/;
+export const LEASE_ID = /^lease_[0-9a-hjkmnp-tv-z]{28}$/;
 const REQUEST_ID = /^req_[0-9a-hjkmnp-tv-z]{22}$/;
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 

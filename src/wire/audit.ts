@@ -3,12 +3,17 @@ import { z } from 'zod';
 import { pageSize, timestamp } from './common.js';
 
 export const auditQuery = z.strictObject({
-  task: z.string().max(1024).optional(),
-  agent: z.string().max(2048).optional(),
+  task: z.string().max(1024).optional().describe('Of this task and all below it.'),
+  agent: z.string().max(2048).optional().describe('Of this principal.'),
   lease: z.string().max(64).optional(),
-  request: z.string().max(64).optional(),
-  after: z.coerce.number().int().nonnegative().optional(),
-  before: z.coerce.number().int().positive().optional(),
+  request: z.string().max(64).optional().describe('The `X-Request-Id` that somebody got.'),
+  after: z.coerce.number().int().nonnegative().optional().describe('Only events after this sequence.'),
+  before: z.coerce
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('Only events before it: `next` of the page before.'),
   limit: pageSize,
 });
 

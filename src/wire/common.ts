@@ -1,22 +1,28 @@
 // Pieces that several requests and answers share.
 import { z } from 'zod';
-import { parseDuration } from '../domain/duration.js';
-import { isTaskId } from '../domain/ids.js';
+import { DURATION, parseDuration } from '../domain/duration.js';
+import { TASK_ID, isTaskId } from '../domain/ids.js';
 
 /** Seconds as a number, or a duration as people write it: `90`, `"90s"`, `"15m"`. Read as milliseconds. */
-export const duration = z.union([z.number().positive().max(1e9), z.string()]).transform((value, context) => {
-  const ms = typeof value === 'number' ? Math.floor(value * 1000) : parseDuration(value);
-  if (ms !== undefined && ms >= 1000) return ms;
-  context.addIssue({
-    code: 'custom',
-    message: 'must be a duration of at least a second, like 90 (seconds), "90s", "15m" or "2h"',
+export const duration = z
+  .union([
+    z.number().positive().max(1e9).describe('Seconds.'),
+    z.string().meta({ pattern: DURATION.source, examples: ['90s', '15m', '2h'] }),
+  ])
+  .transform((value, context) => {
+    const ms = typeof value === 'number' ? Math.floor(value * 1000) : parseDuration(value);
+    if (ms !== undefined && ms >= 1000) return ms;
+    context.addIssue({
+      code: 'custom',
+      message: 'must be a duration of at least a second, like 90 (seconds), "90s", "15m" or "2h"',
+    });
+    return z.NEVER;
   });
-  return z.NEVER;
-});
 
 export const taskId = z
   .string()
-  .refine(isTaskId, 'must be 1 to 8 segments of 1 to 64 letters, digits, _ or -, joined by dots');
+  .refine(isTaskId, 'must be 1 to 8 segments of 1 to 64 letters, digits, _ or -, joined by dots')
+  .meta({ pattern: TASK_ID.source, examples: ['run-42', 'run-42.summarise'] });
 
 /** Of an answer: what `wireTime` writes. */
 export const timestamp = (description: string) => z.string().meta({ format: 'date-time', description });
@@ -28,7 +34,13 @@ export const wireTime = (ms: number): string => new Date(ms).toISOString();
 export const noQuery = z.strictObject({});
 
 const MOST_PER_PAGE = 200;
-export const pageSize = z.coerce.number().int().min(1).max(MOST_PER_PAGE).default(50);
+export const pageSize = z.coerce
+  .number()
+  .int()
+  .min(1)
+  .max(MOST_PER_PAGE)
+  .default(50)
+  .describe('At most so many.');
 
 export const problem = z
   .object({

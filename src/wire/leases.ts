@@ -1,23 +1,33 @@
 // Leases on the wire: never a secret among them.
 import { z } from 'zod';
-import { isLeaseId } from '../domain/ids.js';
+import { LEASE_ID, isLeaseId } from '../domain/ids.js';
 import { LEASE_STATES } from '../domain/lease.js';
 import { SELECTOR_KINDS } from '../domain/selector.js';
 import { grantedDetails } from './authorization-details.js';
 import { pageSize, taskId, timestamp } from './common.js';
 
-export const leaseId = z.string().refine(isLeaseId, 'must be a lease id');
+export const leaseId = z
+  .string()
+  .refine(isLeaseId, 'must be a lease id')
+  .meta({ pattern: LEASE_ID.source, examples: ['lease_01m80y37e00j9wav9djnzn0h182t'] });
 
 export const listLeasesQuery = z.strictObject({
-  agent: z.string().min(1).max(1200).optional(),
-  task: taskId.optional(),
+  agent: z.string().min(1).max(1200).optional().describe('Of this principal. Agents get their own alone.'),
+  task: taskId.optional().describe('Of this task and all below it.'),
   tool: z.string().min(1).max(64).optional(),
   state: z.enum(LEASE_STATES).optional(),
-  after: leaseId.optional(),
+  after: leaseId.optional().describe('`next` of the page before.'),
   limit: pageSize,
 });
 
-export const renewBody = z.strictObject({ requested_expiry: z.number().int().positive().optional() });
+export const renewBody = z.strictObject({
+  requested_expiry: z
+    .number()
+    .int()
+    .positive()
+    .optional()
+    .describe('Seconds. The answer may be less, never more.'),
+});
 
 export const revocationClass = z
   .enum(['immediate', 'pushed', 'eventual', 'expiry-only'])
@@ -39,6 +49,14 @@ export const leaseView = z
     authorization_details: grantedDetails.exactOptional(),
     issued_at: timestamp('When it was issued.'),
     expires_at: timestamp('When it runs out by itself.'),
+    cnf: z
+      .object({ jkt: z.string().describe('Thumbprint of the key (RFC 7638).') })
+      .exactOptional()
+      .describe('The key that the credential is bound to (RFC 9449).'),
+    instance: z
+      .string()
+      .exactOptional()
+      .describe('The one instance that may hold it, as `pod:` and its uid; where the task binds instances.'),
     state: z.enum(LEASE_STATES),
     ended: z
       .object({

@@ -6,12 +6,14 @@ import { quarantineView } from './revocations.js';
 export const recoverBody = z
   .strictObject({
     reason: z.string().min(1).max(500),
-    keep_tasks: z.boolean().default(false),
-    /** Of an earlier answer: goes on closing what was open at that moment, and kills nothing more. */
+    keep_tasks: z.boolean().default(false).describe('Kill, and leave tasks open.'),
     cutoff: z.iso
       .datetime({ offset: true })
       .transform((when) => Date.parse(when))
-      .optional(),
+      .optional()
+      .describe(
+        'Of an earlier answer: goes on closing what was open at that moment, and kills nothing more.',
+      ),
   })
   .refine(({ keep_tasks, cutoff }) => !keep_tasks || cutoff === undefined, {
     path: ['cutoff'],
@@ -19,7 +21,9 @@ export const recoverBody = z
   });
 export type RecoverBody = z.input<typeof recoverBody>;
 
-export const recoverQuery = z.strictObject({ preview: z.enum(['true', 'false']).optional() });
+export const recoverQuery = z.strictObject({
+  preview: z.enum(['true', 'false']).optional().describe('Change nothing, and tell what would end.'),
+});
 
 /** How many credentials a recovery ends. */
 const deaths = z.object({

@@ -37,7 +37,10 @@ export const revokeBody = z
   .strictObject({
     select: selector,
     reason: z.string().min(1).max(500),
-    quarantine: z.boolean().default(false),
+    quarantine: z
+      .boolean()
+      .default(false)
+      .describe('With `agent`: it gets nothing until the quarantine is lifted.'),
   })
   .refine(({ select, quarantine }) => !quarantine || 'agent' in select, {
     path: ['quarantine'],
@@ -46,7 +49,9 @@ export const revokeBody = z
 
 export type RevokeRequest = z.input<typeof revokeBody>;
 
-export const revokeQuery = z.strictObject({ preview: z.enum(['true', 'false']).optional() });
+export const revokeQuery = z.strictObject({
+  preview: z.enum(['true', 'false']).optional().describe('Kill nothing, and tell what would die.'),
+});
 
 export function selectorOf(view: SelectorView): Selector {
   const [kind, named] = Object.entries(view)[0] as [Selector['kind'], string | true];

@@ -1,6 +1,7 @@
 // Tasks on the wire.
 import { z } from 'zod';
 import { LEASE_STATES } from '../domain/lease.js';
+import { INSTANCE_KINDS } from '../domain/principal.js';
 import { NAMED_OUTCOMES, OUTCOMES } from '../domain/task.js';
 import { duration, pageSize, taskId, timestamp } from './common.js';
 
@@ -13,14 +14,25 @@ const glob = z
 const manifestTool = z.strictObject({
   tool: text(64),
   actions: z.array(text(128)).min(1).max(64),
-  resources: z.array(glob).min(1).max(64).optional(),
+  resources: z.array(glob).min(1).max(64).optional().describe('Names or globs. Absent: no bound.'),
+});
+
+/** Which of the many that bear an agent's name: a pod, a run of a workflow, the key of a proof. */
+const instance = z.strictObject({
+  kind: z.enum(INSTANCE_KINDS),
+  id: z
+    .string()
+    .regex(/^[\x21-\x7e]{1,256}$/, 'must be 1 to 256 printable ASCII characters without spaces')
+    .optional(),
 });
 
 export const openTaskBody = z.strictObject({
-  id: taskId.optional(),
-  parent: taskId.optional(),
-  purpose: text(2000),
-  agents: z.array(glob).min(1).max(64),
+  id: taskId
+    .optional()
+    .describe("Without it the broker makes one. A child's is its parent's, a dot and a name."),
+  parent: taskId.optional().describe('The task that it is a part of: ends with it, and never holds more.'),
+  purpose: text(2000).describe('For people: recorded and shown, never decisive.'),
+  agents: z.array(glob).min(1).max(64).describe('Names or globs of the principals that it is for.'),
   tools: z
     .array(manifestTool)
     .min(1)
@@ -28,8 +40,12 @@ export const openTaskBody = z.strictObject({
     .refine(
       (tools) => new Set(tools.map(({ tool }) => tool)).size === tools.length,
       'must name each tool once',
-    ),
-  ttl: duration,
+    )
+    .describe('The most that it may ever hold.'),
+  instance: instance
+    .optional()
+    .describe('Only this instance of an agent; without an id, the first that gets a credential.'),
+  ttl: duration.describe('How long it may stay open: seconds, or a duration as `15m`.'),
   labels: z
     .record(z.string().regex(/^[a-z0-9_.-]{1,64}$/), z.string().max(256))
     .refine((labels) => Object.keys(labels).length <= 32, 'must be at most 32 labels')
@@ -49,7 +65,7 @@ export type CompleteTaskRequest = z.input<typeof completeTaskBody>;
 /** Either a new deadline or how much longer from now. */
 export const extendTaskBody = z
   .strictObject({
-    ttl: duration.optional(),
+    ttl: duration.optional().describe('From now: seconds, or a duration as `30m`.'),
     deadline: z.iso
       .datetime({ offset: true })
       .transform((when) => Date.parse(when))
@@ -63,14 +79,16 @@ export const extendTaskBody = z
 
 export type ExtendTaskRequest = z.input<typeof extendTaskBody>;
 
-export const completeTaskQuery = z.strictObject({ wait: duration.optional() });
+export const completeTaskQuery = z.strictObject({
+  wait: duration.optional().describe('Answer when the task is `settled`, or after so long; 20 s at most.'),
+});
 
 const taskState = z.enum(['open', 'closed', 'settled']);
 
 export const listTasksQuery = z.strictObject({
   state: taskState.optional(),
-  tree: taskId.optional(),
-  after: taskId.optional(),
+  tree: taskId.optional().describe('This task and all below it.'),
+  after: taskId.optional().describe('`next` of the page before.'),
   limit: pageSize,
 });
 
@@ -97,6 +115,13 @@ export const taskView = z
       )
       .readonly()
       .describe('The most that it may ever hold.'),
+    instance: z
+      .object({ kind: z.enum(INSTANCE_KINDS), id: z.string().exactOptional() })
+      .readonly()
+      .exactOptional()
+      .describe(
+        'The one instance of an agent that it is for; without an id, the first that gets a credential.',
+      ),
     labels: z.record(z.string(), z.string()).readonly(),
     opened_at: timestamp('When it was opened.'),
     deadline: timestamp('When it is closed by itself.'),

@@ -10,6 +10,9 @@ export const toolView = z
     sensitivity: z.string(),
     max_ttl_seconds: z.number().describe('No credential of this tool lives longer.'),
     renewable: z.boolean(),
+    require_dpop: z
+      .boolean()
+      .describe('Whether its credentials are given out with a proof of a key only, and bound to it.'),
     kind: z.string().describe('The kind of credential, as `jwt`.'),
   })
   .describe('A tool of the catalogue.');
