@@ -86,7 +86,7 @@ export class MayflyClient {
     );
   }
 
-  readTask(id: string, call: CallOptions = {}): Promise<TaskView> {
+  async readTask(id: string, call: CallOptions = {}): Promise<TaskView> {
     return this.#read(get(`/v1/tasks/${segment(id)}`), call);
   }
 
@@ -95,7 +95,7 @@ export class MayflyClient {
    *
    * @param ending `waitMs`: waits so long at most, 20,000, until every target has let go (`settled`)
    */
-  completeTask(
+  async completeTask(
     id: string,
     { waitMs, ...ending }: CompleteTaskRequest & { readonly waitMs?: number } = {},
     call: CallOptions = {},
@@ -106,7 +106,7 @@ export class MayflyClient {
   }
 
   /** A later deadline. */
-  extendTask(id: string, later: ExtendTaskRequest, call: CallOptions = {}): Promise<TaskView> {
+  async extendTask(id: string, later: ExtendTaskRequest, call: CallOptions = {}): Promise<TaskView> {
     const repeatable = later.deadline !== undefined;
     return this.#read({ ...post(`/v1/tasks/${segment(id)}/extend`, later), repeatable }, call);
   }
@@ -132,18 +132,18 @@ export class MayflyClient {
     );
   }
 
-  readLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
+  async readLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
     return this.#read(get(`/v1/leases/${segment(id)}`), call);
   }
 
   /** Ends a lease before its time. Of one that has ended, its end is given again. */
-  releaseLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
+  async releaseLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
     const path = `/v1/leases/${segment(id)}`;
     return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: true }, call);
   }
 
   /** A new credential under the same lease, where the tool allows that. Never sent twice. */
-  renewLease(
+  async renewLease(
     id: string,
     asked: { readonly requested_expiry?: number } = {},
     call: CallOptions = {},
@@ -188,7 +188,7 @@ export class MayflyClient {
   }
 
   /** Lets an agent ask again. What was revoked stays revoked. */
-  liftQuarantine(agent: string, call: CallOptions = {}): Promise<QuarantineView> {
+  async liftQuarantine(agent: string, call: CallOptions = {}): Promise<QuarantineView> {
     const path = `/v1/quarantines/${segment(agent)}`;
     return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: false }, call);
   }
