@@ -35,6 +35,11 @@ export type NewTask = Pick<
 > & {
   /** From the store's now; a child's deadline is never past its parent's. */
   readonly ttlMs: number;
+  /**
+   * How many tasks may be open in the tree, this one included: counted by the transition itself, because a close walks
+   * all of them in one. Those that are past their deadline count until the sweeper has been there. Absent: any number.
+   */
+  readonly mostOpenInTree?: number;
 };
 
 export interface Closing {
@@ -73,6 +78,13 @@ export interface Kill {
   readonly reason?: string;
   /** With an `agent` selector: the agent gets nothing until the quarantine is lifted. */
   readonly quarantine?: boolean;
+}
+
+/** How many there are, as far as anybody had to count. */
+export interface Tally {
+  readonly count: number;
+  /** Counting stopped there: enough were found, or the time was over. */
+  readonly atLeast?: true;
 }
 
 export interface LeaseCount {
@@ -164,6 +176,8 @@ export interface TaskStore {
   listTasks(query: TaskQuery): Promise<Task[]>;
   /** Counts of the task's own leases by their standing now; those of ended ones stay when their records are purged. */
   countLeases(id: TaskId): Promise<LeaseCounts>;
+  /** How many tasks of the orchestrator are open now; counting stops at `most`. */
+  countOpenTasks(orchestrator: PrincipalName, most: number): Promise<Tally>;
   /** A later deadline; a child's is held to its parent's. */
   extendTask(
     id: TaskId,
@@ -189,6 +203,15 @@ export interface LeaseStore {
   /** With its standing now. */
   readLease(id: LeaseId): Promise<Lease | undefined>;
   listLeases(query: LeaseQuery): Promise<Lease[]>;
+  /**
+   * How many leases of the task itself, or of the agent, are alive now, reserved ones included. Counting stops at
+   * `most`, and where it takes longer than `withinMs`: somebody waits for the answer.
+   */
+  countLive(
+    of: { readonly task: TaskId } | { readonly agent: PrincipalName },
+    most: number,
+    withinMs: number,
+  ): Promise<Tally>;
 }
 
 export interface RevocationStore {

@@ -5,6 +5,7 @@ import { describeExternalLeases } from './store/external-leases.js';
 import type { StoreHarness, StoreTerms } from './store/harness.js';
 import { describeInstances } from './store/instances.js';
 import { describeLeases } from './store/leases.js';
+import { describeLimits } from './store/limits.js';
 import { describeRecords } from './store/records.js';
 import { describeRevocations } from './store/revocations.js';
 import { Scene } from './store/scene.js';
@@ -20,6 +21,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeLeases(begin);
     describeExternalLeases(begin);
     describeInstances(begin);
+    describeLimits(begin);
     describeRevocations(begin);
     describeUnion(begin);
     describeSweeping(begin, harness.stories);

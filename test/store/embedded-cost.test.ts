@@ -4,7 +4,7 @@ import { MINUTE_MS } from '../../src/domain/duration.js';
 import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
 
 import { UNSETTLED } from '../../src/store/embedded/ledger.js';
-import { AGENT, entry, PLENTY, Scene, select, taskId } from '../contract/store/scene.js';
+import { AGENT, entry, PLANNER, PLENTY, Scene, select, taskId } from '../contract/store/scene.js';
 import { embeddedHarness } from './embedded-harness.js';
 
 const harness = embeddedHarness();
@@ -63,6 +63,18 @@ const STORIES: [string, Story][] = [
   ['revoking everything', (scene) => scene.revoke(select('all'))],
   ['counting what a kill of an agent ends', (scene) => scene.store.countSelected(select('agent', AGENT))],
   ['counting what a kill of everything ends', (scene) => scene.store.countSelected(select('all'))],
+  [
+    'counting what is alive and open, for a limit',
+    async ({ store }) => {
+      await store.countLive({ agent: AGENT }, 100, 1000);
+      await store.countLive({ task: taskId('run-1') }, 100, 1000);
+      await store.countOpenTasks(PLANNER, 100);
+    },
+  ],
+  [
+    'opening a child in a tree that has a limit',
+    (scene) => scene.task('run-1.limited', { mostOpenInTree: 100 }),
+  ],
   ['counting the leases of a task', (scene) => scene.store.countLeases(taskId('run-1'))],
   [
     'sweeping, claiming, settling and purging',

@@ -94,6 +94,10 @@ describe('opening an embedded store', () => {
     await before.close();
     const old = openDatabase();
     old.sql('DROP TABLE instance_binding').run();
+    for (const index of ['task_open', 'task_open_of', 'lease_by_task', 'lease_by_agent'])
+      old.sql(`DROP INDEX ${index}`).run();
+    old.sql('CREATE INDEX lease_by_task ON lease (task_id)').run();
+    old.sql('CREATE INDEX lease_by_agent ON lease (agent)').run();
     old.sql('UPDATE meta SET schema_version = 1').run();
     old.close();
     const store = open();
@@ -104,7 +108,9 @@ describe('opening an embedded store', () => {
     expect(await ask('pod:2')).toMatchObject({ reason: 'instance_mismatch' });
     await store.close();
     const db = openDatabase();
-    expect(db.sql('SELECT schema_version AS version FROM meta').get()).toMatchObject({ version: SCHEMA_VERSION });
+    expect(db.sql('SELECT schema_version AS version FROM meta').get()).toMatchObject({
+      version: SCHEMA_VERSION,
+    });
   });
 
   it('refuses a file that is no database, in words that say so', () => {

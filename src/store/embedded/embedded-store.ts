@@ -46,6 +46,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     recallTask: (id) => tasks.recallTask(id),
     listTasks: (query) => tasks.listTasks(query),
     countLeases: (id) => tasks.countLeases(id),
+    countOpenTasks: (orchestrator, most) => tasks.countOpenTasks(orchestrator, most),
     extendTask: (id, bounds, entry) => tasks.extendTask(id, bounds, entry),
     closeTask: (id, closing, entry) => tasks.closeTask(id, closing, entry),
 
@@ -56,6 +57,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     renewLease: (id, renewal, entry) => leases.renewLease(id, renewal, entry),
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
+    countLive: (of, most) => leases.countLive(of, most),
 
     revoke: (kill, entry) => revocations.revoke(kill, entry),
     countSelected: (select, killed) => revocations.countSelected(select, killed),

@@ -2,19 +2,19 @@
 import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion } from '../../audit/event.js';
 import { SECOND_MS } from '../../domain/duration.js';
-import type { LeaseId } from '../../domain/ids.js';
+import type { LeaseId, PrincipalName, TaskId } from '../../domain/ids.js';
 import { chance, leaseId, rootOf } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseEnding, ReservedLease } from '../../domain/lease.js';
 import { expiryOf, isExternal, LEASE_TRANSITIONS, standing } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Revocation } from '../../domain/revocation.js';
 import type { Task } from '../../domain/task.js';
-import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal } from '../store.js';
+import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal, Tally } from '../store.js';
 import type { Row, Value } from './database.js';
 import { inTree, treeBounds, type Ledger } from './ledger.js';
 import { insertSql, leaseFromRow, leaseOf, leaseTerms } from './rows.js';
-import { STANDING_SQL } from './standing.js';
-import { isOpen } from './tasks.js';
+import { ALIVE_SQL, STANDING_SQL } from './standing.js';
+import { isOpen, tally } from './tasks.js';
 
 const INSERT_LEASE = insertSql('lease', [
   'id',
@@ -253,6 +253,17 @@ export class Leases implements LeaseStore {
         .sql(sql)
         .all(now, ...values, limit)
         .map((row) => this.seen(row, now));
+    });
+  }
+
+  /** In the order of their expiry, and from now on: what has run out is not looked at, however much there is of it. */
+  countLive(of: { readonly task: TaskId } | { readonly agent: PrincipalName }, most: number): Promise<Tally> {
+    const [column, name] = 'task' in of ? ['task_id', of.task] : ['agent', of.agent];
+    const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM lease l JOIN task t ON t.id = l.task_id
+      WHERE l.${column} = ?2 AND ${ALIVE_SQL} LIMIT ?3)`;
+    return this.#ledger.db.read(() => {
+      const counted = this.#ledger.db.sql(sql).get(this.#ledger.now(), name, most)!;
+      return tally(Number(counted['n']), most);
     });
   }
 

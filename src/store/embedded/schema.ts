@@ -13,6 +13,14 @@ CREATE TABLE instance_binding (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** Since version 2. How many are alive or open is counted along these, past all that is over. */
+const COUNTING = `
+CREATE INDEX task_open ON task (id) WHERE state = 'open';
+CREATE INDEX task_open_of ON task (orchestrator, deadline) WHERE state = 'open';
+CREATE INDEX lease_by_task ON lease (task_id, expires_at);
+CREATE INDEX lease_by_agent ON lease (agent, expires_at);
+`;
+
 /*
  * Lease rows of tokens are written once and deleted once: how they stand is derived from the row, its task and
  * the wide selectors, so that closing a task touches no lease. Only leases of external credentials change state.
@@ -70,9 +78,7 @@ CREATE TABLE lease (
   claim         TEXT,
   sealed_secret TEXT
 ) STRICT;
-CREATE INDEX lease_by_task ON lease (task_id);
-CREATE INDEX lease_by_agent ON lease (agent);
-CREATE INDEX lease_by_expiry ON lease (expires_at);
+${COUNTING}CREATE INDEX lease_by_expiry ON lease (expires_at);
 CREATE INDEX lease_unsettled ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active', 'revoking');
 CREATE INDEX lease_live ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active');
 CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state IN ('reserved', 'active');
@@ -138,4 +144,6 @@ CREATE INDEX audit_by_principal ON audit (principal) WHERE principal IS NOT NULL
 `;
 
 /** From a version to the next. */
-export const MIGRATIONS: Readonly<Record<number, string>> = { 1: INSTANCE_BINDING };
+export const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: `${INSTANCE_BINDING} DROP INDEX lease_by_task; DROP INDEX lease_by_agent; ${COUNTING}`,
+};

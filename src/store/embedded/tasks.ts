@@ -1,7 +1,7 @@
 // Tasks in the embedded store: open, extend, close. Closing writes the task's rows and one selector, never a lease.
 import type { AuditEntry } from '../../audit/entry.js';
-import type { TaskId } from '../../domain/ids.js';
-import { lineageOf, parentOf } from '../../domain/ids.js';
+import type { PrincipalName, TaskId } from '../../domain/ids.js';
+import { lineageOf, parentOf, rootOf } from '../../domain/ids.js';
 import type { LeaseState } from '../../domain/lease.js';
 import { LEASE_STATES } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
@@ -9,7 +9,7 @@ import type { Revocation } from '../../domain/revocation.js';
 import { taskSelector } from '../../domain/selector.js';
 import type { Task, TaskClosing } from '../../domain/task.js';
 import { outcomeForChild } from '../../domain/task.js';
-import type { Closing, LeaseCounts, NewTask, TaskQuery, TaskStore } from '../store.js';
+import type { Closing, LeaseCounts, NewTask, Tally, TaskQuery, TaskStore } from '../store.js';
 import type { Value } from './database.js';
 import { inTree, treeBounds, UNSETTLED, type Ledger } from './ledger.js';
 import { insertSql, taskFromRow, taskTerms } from './rows.js';
@@ -66,6 +66,8 @@ export class Tasks implements TaskStore {
     }
     // A kill may name a task before it is there, and a store that lost the task may have been told of its kill.
     if (this.#isRevoked(asked.id, now)) return new Refusal('task_closed', `${asked.id} was revoked`);
+    const full = this.#fullTree(asked);
+    if (full) return full;
     this.#ledger.db
       .sql(INSERT_TASK)
       .run(asked.id, asked.orchestrator, 'open', now, deadline, asked.bodyDigest, taskTerms(asked));
@@ -75,6 +77,23 @@ export class Tasks implements TaskStore {
   #isRevoked(id: TaskId, now: number): boolean {
     const inForce = "SELECT 1 FROM revocation WHERE kind = 'task' AND name = ? AND moot_at > ?";
     return this.#ledger.db.sql(inForce).get(id, now) !== undefined;
+  }
+
+  #fullTree({ id, mostOpenInTree = Infinity }: NewTask): Refusal | undefined {
+    const root = rootOf(id);
+    // A root is the first of its tree: there is nothing to count.
+    if (root === id) return undefined;
+    const open = Number(this.#ledger.db.sql(COUNT_OPEN_IN_TREE).get(...treeBounds(root))!['n']);
+    return open < mostOpenInTree
+      ? undefined
+      : new Refusal('too_many_children', `${open} tasks are open in the tree of ${root}`);
+  }
+
+  countOpenTasks(orchestrator: PrincipalName, most: number): Promise<Tally> {
+    return this.#ledger.db.read(() => {
+      const counted = this.#ledger.db.sql(COUNT_OPEN_OF).get(orchestrator, this.#ledger.now(), most)!;
+      return tally(Number(counted['n']), most);
+    });
   }
 
   readTask(id: TaskId): Promise<Task | undefined> {
@@ -212,6 +231,10 @@ export class Tasks implements TaskStore {
   }
 }
 
+/** Where as many were found as were looked for there may be more. */
+export const tally = (count: number, most: number): Tally =>
+  count < most ? { count } : { count, atLeast: true };
+
 /** Open, and not past its deadline either, whether or not the sweeper has been there. */
 export const isOpen = (task: Task, now: number): boolean => task.state === 'open' && now < task.deadline;
 
@@ -228,6 +251,11 @@ export const revocationOf = ({ id, deadline, closed }: Task, skewMs: number): Re
     ...(requestId !== undefined && { requestId }),
   };
 };
+
+const COUNT_OPEN_IN_TREE = `SELECT count(*) AS n FROM task WHERE state = 'open' AND ${inTree('id')}`;
+
+const COUNT_OPEN_OF = `SELECT count(*) AS n FROM (
+  SELECT 1 FROM task WHERE state = 'open' AND orchestrator = ? AND deadline > ? LIMIT ?)`;
 
 const COUNT_STANDING = `SELECT ${STANDING_SQL} AS standing, count(*) AS n
   FROM lease l JOIN task t ON t.id = l.task_id WHERE l.task_id = ?2 GROUP BY 1`;

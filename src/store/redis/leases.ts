@@ -1,11 +1,11 @@
 // Leases in Redis: issue, reserve, activate, abandon, renew, read; one script each.
 import type { AuditEntry } from '../../audit/entry.js';
 import { SECOND_MS } from '../../domain/duration.js';
-import type { LeaseId, TaskId } from '../../domain/ids.js';
+import type { LeaseId, PrincipalName, TaskId } from '../../domain/ids.js';
 import { chance, isLeaseId, leaseId, leaseSlot, leaseTime } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal } from '../store.js';
+import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal, Tally } from '../store.js';
 import { StoreUnavailable } from '../store.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
@@ -163,6 +163,28 @@ export class Leases implements LeaseStore {
       .flat()
       .toSorted((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit);
+  }
+
+  async countLive(
+    of: { readonly task: TaskId } | { readonly agent: PrincipalName },
+    most: number,
+    withinMs: number,
+  ): Promise<Tally> {
+    const until = performance.now() + withinMs;
+    let count = 0;
+    let cut = false;
+    const countIn = async (slot: number, list: ListName, name: string): Promise<void> => {
+      for await (const { lease } of this.#lists.newest(slot, list, name)) {
+        // In the list of an agent are those, too, that somebody else has in its name.
+        const own = 'task' in of || lease.agent === of.agent;
+        if (own && (lease.state === 'active' || lease.state === 'reserved')) count++;
+        if ((cut ||= count >= most || performance.now() > until)) return;
+      }
+    };
+    await ('task' in of
+      ? countIn(this.#tasks.slotOf(of.task), 'of', of.task)
+      : Promise.all(ALL_SLOTS.map((slot) => countIn(slot, 'by', of.agent))));
+    return cut ? { count, atLeast: true } : { count };
   }
 
   async #listsFor({ agent, task }: LeaseQuery): Promise<[slot: number, list: ListName, of: string][]> {

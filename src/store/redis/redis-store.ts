@@ -120,6 +120,7 @@ function assemble({
     recallTask: (id) => tasks.recallTask(id),
     listTasks: (query) => tasks.listTasks(query),
     countLeases: (id) => tasks.countLeases(id),
+    countOpenTasks: (orchestrator, most) => tasks.countOpenTasks(orchestrator, most),
     extendTask: (id, bounds, entry) => tasks.extendTask(id, bounds, entry),
     async closeTask(id, closing, entry) {
       const closed = await tasks.close(id, closing, entry, '');
@@ -137,6 +138,7 @@ function assemble({
     renewLease: (id, renewal, entry) => leases.renewLease(id, renewal, entry),
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
+    countLive: (of, most, withinMs) => leases.countLive(of, most, withinMs),
 
     revoke: (kill, entry) => revocations.revoke(kill, entry),
     countSelected: (select, killed, withinMs) => revocations.countSelected(select, killed, withinMs),

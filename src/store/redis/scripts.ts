@@ -20,6 +20,7 @@ const SCRIPTS = {
   'read-hash': ['read', ['clock']],
 
   'open-task': ['write', ['clock', 'audit', 'tasks']],
+  'count-open-tasks': ['read', ['clock', 'tasks']],
   'extend-task': ['write', ['clock', 'audit', 'tasks']],
   'close-task': ['kill', ['clock', 'audit', 'tasks', 'kills']],
   'read-task': ['read', ['clock']],

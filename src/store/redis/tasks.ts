@@ -1,13 +1,14 @@
 // Tasks in Redis: open, extend, close, and the memory of those that were seen.
 import type { AuditEntry } from '../../audit/entry.js';
-import type { TaskId } from '../../domain/ids.js';
+import type { PrincipalName, TaskId } from '../../domain/ids.js';
 import { parentOf, rootOf, slotOf } from '../../domain/ids.js';
 import { anyMatches } from '../../domain/glob.js';
 import type { LeaseState } from '../../domain/lease.js';
 import { LEASE_STATES } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Task } from '../../domain/task.js';
-import type { Closing, LeaseCounts, NewTask, TaskQuery, TaskStore } from '../store.js';
+import type { Closing, LeaseCounts, NewTask, Tally, TaskQuery, TaskStore } from '../store.js';
+import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists } from './lease-lists.js';
 import { factsOf, pastCounts, taskFromRecord, taskTerms } from './records.js';
 import type { Slots } from './slots.js';
@@ -15,6 +16,8 @@ import { newestFirst, newestTasks, treeOf } from './task-lists.js';
 import { TaskMemory } from './task-memory.js';
 
 const MOST_ROOTS = 10_000;
+/** So many open tasks are looked at in one script. */
+const OPEN_PAGE = 100;
 
 export class Tasks implements Omit<TaskStore, 'closeTask'> {
   readonly #slots: Slots;
@@ -42,7 +45,7 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
   }
 
   async openTask(asked: NewTask, entry: AuditEntry): Promise<{ task: Task; created: boolean } | Refusal> {
-    const { id, parent, orchestrator, bodyDigest, ttlMs } = asked;
+    const { id, parent, orchestrator, bodyDigest, ttlMs, mostOpenInTree } = asked;
     const misplaced = parent === parentOf(id) ? '' : "a child's id is its parent's id, a dot and a name";
     const answer = await this.#slots.call('open-task', this.slotOf(id), [
       id,
@@ -54,6 +57,7 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
       entry.requestId,
       factsOf(entry),
       misplaced,
+      mostOpenInTree ?? '',
     ]);
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
@@ -102,6 +106,22 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
       return tasks.filter(fits).toSorted(newestFirst).slice(0, limit);
     }
     return newestTasks(this.#slots, { ...(query.state && { state: query.state }), fits, limit });
+  }
+
+  /** Slot by slot at the same time; of each, page by page. */
+  async countOpenTasks(orchestrator: PrincipalName, most: number): Promise<Tally> {
+    let count = 0;
+    const countIn = async (slot: number): Promise<void> => {
+      let behind = '';
+      do {
+        const page = await this.#slots.ask('count-open-tasks', slot, [orchestrator, behind, OPEN_PAGE]);
+        const [found, next] = page as [number, string];
+        count += found;
+        behind = next;
+      } while (behind !== '' && count < most);
+    };
+    await Promise.all(ALL_SLOTS.map(countIn));
+    return count < most ? { count } : { count, atLeast: true };
   }
 
   /** The task and all below it. */
