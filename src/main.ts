@@ -13,6 +13,8 @@ import { trustedProxies } from './http/proxies.js';
 import { securityHeaders } from './http/security-headers.js';
 import { listen } from './http/server.js';
 import { Authenticator } from './identity/authenticate.js';
+import { Nonces } from './identity/dpop/nonces.js';
+import { Proofs } from './identity/dpop/proofs.js';
 import { KeySources } from './identity/key-source.js';
 import { KeyRing } from './keys/key-ring.js';
 import { developmentSealKeys } from './keys/development-seal-key.js';
@@ -121,11 +123,14 @@ export async function startBroker(
       wake: () => sweeper.wake(),
       report: (error, what) => log.error({ err: error }, what),
     };
+    const nonces = new Nonces(seal.derived(`dpop nonces of ${settings.issuer}`));
+    const proofs = new Proofs({ terms: settings.dpop, nonces, clock, store });
     let draining = false;
     const edge = {
       broker,
       authenticate: (token: string) => force.authenticator.authenticate(token),
       trust: () => force.authenticator,
+      proofs,
       log,
       metrics,
       metricsPage: () => metrics.page(),

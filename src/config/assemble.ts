@@ -50,6 +50,11 @@ export function assemble(
       publishAheadMs: keys.publish_ahead,
       clockSkewMs: keys.clock_skew,
     },
+    dpop: {
+      nonces: configuration.dpop.nonces,
+      maxAgeMs: configuration.dpop.proof_max_age,
+      clockToleranceMs: configuration.dpop.clock_tolerance,
+    },
     tasks: { maxTtlMs: configuration.tasks.max_ttl },
     retention: {
       taskMs: configuration.task_retention,
@@ -92,6 +97,7 @@ const toolsOf = ({ tools }: Configuration): Tool[] =>
     sensitivity: tool.sensitivity,
     maxTtlMs: tool.max_ttl,
     renewable: tool.renewable,
+    ...(tool.require_dpop && { requireDpop: true as const }),
     credential: tool.credential,
   }));
 

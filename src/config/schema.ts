@@ -1,6 +1,7 @@
 // The one schema of the configuration file.
 import { z } from 'zod';
 import { httpSchema, metricsSchema, trustedProxiesSchema } from './http-schema.js';
+import { dpopSchema } from './dpop-schema.js';
 import { storeSchema } from './store-schema.js';
 import { tlsSchema } from './tls-schema.js';
 import { toolName, toolSchema } from './tool-schema.js';
@@ -53,6 +54,7 @@ export const configurationShape = {
     .optional()
     .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
+  dpop: dpopSchema.prefault({}).describe('how proofs of keys are taken (RFC 9449)'),
   http: httpSchema.prefault({}).describe('limits of the HTTP server'),
   log_level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])

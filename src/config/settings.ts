@@ -18,6 +18,7 @@ export interface FixedSettings {
   readonly metrics?: { readonly host: string; readonly port: number };
   readonly store: StoreSettings;
   readonly keys: KeySettings;
+  readonly dpop: DpopSettings;
   readonly tasks: {
     /** The longest that a task may last, extensions included. */
     readonly maxTtlMs: number;
@@ -29,6 +30,13 @@ export interface FixedSettings {
 
 export type StoreSettings =
   { readonly kind: 'embedded'; readonly path: string } | ({ readonly kind: 'redis' } & RedisOptions);
+
+/** How proofs of possession are taken (RFC 9449). */
+export interface DpopSettings {
+  readonly nonces: 'optional' | 'required';
+  readonly maxAgeMs: number;
+  readonly clockToleranceMs: number;
+}
 
 export interface KeySettings {
   readonly algorithm: Extract<SignatureAlgorithm, 'ES256' | 'Ed25519' | 'RS256'>;

@@ -32,6 +32,10 @@ export const toolShape = {
     .prefault('5m')
     .describe("the longest that one of the tool's credentials may live"),
   renewable: z.boolean().prefault(false).describe('whether a live credential may be renewed'),
+  require_dpop: z
+    .boolean()
+    .prefault(false)
+    .describe('whether a credential is given out only with a proof of a key, and bound to it (RFC 9449)'),
   credential: z
     .strictObject({ kind: z.enum(CREDENTIAL_KINDS).describe('the kind of credential: jwt') })
     .describe('how the credential is made, such as { kind: jwt }'),

@@ -20,6 +20,11 @@ export interface RoleGrant {
 export const INSTANCE_KINDS = ['pod', 'run', 'key'] as const;
 export type InstanceKind = (typeof INSTANCE_KINDS)[number];
 
+declare const proven: unique symbol;
+
+/** Thumbprint (RFC 7638) of a key whose possession was proven in this very request. Made by `identity/dpop` alone. */
+export type ProvenKey = string & { readonly [proven]: true };
+
 declare const verified: unique symbol;
 
 /** A principal whose token was checked. Made by `identity/` and nowhere else. */

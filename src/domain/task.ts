@@ -1,6 +1,7 @@
 // A task: the unit of authority, what it may ever hold, and how it ends.
 import type { PrincipalName, RequestId, TaskId } from './ids.js';
 import { anyMatches, globCovers } from './glob.js';
+import type { InstanceKind } from './principal.js';
 import { Refusal } from './refusal.js';
 
 export const OUTCOMES = ['completed', 'failed', 'cancelled', 'expired', 'revoked'] as const;
@@ -16,11 +17,19 @@ export interface ManifestTool {
   readonly resources?: readonly string[];
 }
 
+/** The one instance of an agent that the task's credentials are for; without an id, the first that gets one. */
+export interface InstanceBinding {
+  readonly kind: InstanceKind;
+  readonly id?: string;
+}
+
 /** The most that a task may ever hold. Fixed when the task is opened. */
 export interface Manifest {
   /** Globs of principal names. */
   readonly agents: readonly string[];
   readonly tools: readonly ManifestTool[];
+  /** Absent: any instance of the agents. */
+  readonly instance?: InstanceBinding;
 }
 
 export interface Task {
@@ -70,6 +79,9 @@ export function withinParent(child: Manifest, parent: Manifest): Refusal | undef
   const agent = child.agents.find((name) => !parent.agents.some((pattern) => globCovers(pattern, name)));
   if (agent !== undefined)
     return new Refusal('exceeds_parent', `agent ${agent} is not within the parent's agents`);
+  const { instance } = parent;
+  if (instance && (child.instance?.kind !== instance.kind || child.instance.id !== instance.id))
+    return new Refusal('exceeds_parent', 'the parent binds the instance: name the same `instance`');
   for (const entry of child.tools) {
     const allowed = manifestTool(parent, entry.tool);
     if (!allowed) return new Refusal('exceeds_parent', `the parent has no tool ${entry.tool}`);

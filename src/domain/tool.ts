@@ -24,6 +24,8 @@ export interface Tool {
   readonly maxTtlMs: number;
   /** Whether a live lease of this tool may be renewed. */
   readonly renewable: boolean;
+  /** Given out only to who proves a key, and bound to it (RFC 9449). */
+  readonly requireDpop?: true;
   readonly credential: { readonly kind: CredentialKind };
 }
 

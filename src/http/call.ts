@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import { AuditEntry } from '../audit/entry.js';
 import type { AuditAction, AuditOutcome } from '../audit/event.js';
 import type { Broker } from '../broker.js';
-import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
 import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
@@ -12,6 +11,9 @@ import type { Log } from '../telemetry/log.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Access } from './access.js';
 import type { Answer } from './answer.js';
+import type { Caller, Door } from './caller.js';
+import { callerOf } from './caller.js';
+import { withNonce } from './proof.js';
 import type { Arrival } from './arrival.js';
 import { arrivalOf } from './arrival.js';
 import type { Dialect } from './errors.js';
@@ -20,10 +22,8 @@ import type { HeaderLines } from './security-headers.js';
 import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
 import { routeName, tell } from './told.js';
 
-export interface Edge {
+export interface Edge extends Door {
   readonly broker: Broker;
-  /** By the trust in force now. */
-  authenticate(token: string): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
   /** What that trust is: another object once the configuration was swapped. */
   trust(): unknown;
   readonly log: Log;
@@ -37,8 +37,7 @@ export interface Edge {
   draining(): boolean;
 }
 
-export interface Call {
-  readonly principal: VerifiedPrincipal;
+export interface Call extends Caller {
   readonly entry: AuditEntry;
   readonly params: Readonly<Record<string, string>>;
   readonly query: Readonly<Record<string, unknown>>;
@@ -152,17 +151,16 @@ export async function answerCall(
   const entry = newEntry(access.action, arrivalOf(request, edge.proxies));
   const dialect = access.body === 'form' ? 'oauth' : 'problem';
   let letIn = false;
+  let nonce: string | undefined;
   const callerRefused = (refusal: Refusal): Answer | undefined =>
     !letIn && dialect === 'oauth' ? callerAnswer(refusal) : undefined;
 
   const route = routeName(access.method, access.path);
   const answer = await settle(edge, { entry, dialect, route, refused: callerRefused }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
-    const token = bearerToken(request);
-    if (token === undefined) return new Refusal('token_missing');
-    const principal = await edge.authenticate(token);
-    if (principal instanceof Refusal) return principal;
-    entry.facts.principal = principal.name;
+    const caller = await callerOf(edge, access, request, entry, (next) => (nonce = next));
+    if (caller instanceof Refusal) return caller;
+    const { principal } = caller;
     if (!hasRole(principal, ...access.roles)) {
       return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
     }
@@ -171,12 +169,7 @@ export async function answerCall(
     const given = await read();
     // A body may come slowly: what the trust said before it came may hold no more.
     if (edge.trust() !== trust) return new Refusal('issuer_unknown', 'the trust changed while the body came');
-    return given instanceof Refusal ? given : respond({ principal, entry, ...given });
+    return given instanceof Refusal ? given : respond({ ...caller, entry, ...given });
   });
-  return { answer, requestId: entry.requestId };
-}
-
-/** RFC 6750 §2.1. The scheme's name is case-insensitive (RFC 9110 §11.1). */
-function bearerToken(request: IncomingMessage): string | undefined {
-  return /^bearer +([^\s]+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  return { answer: withNonce(answer, nonce), requestId: entry.requestId };
 }

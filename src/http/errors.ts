@@ -2,33 +2,9 @@
 import type { Refusal, RefusalReason } from '../domain/refusal.js';
 import type { OAuthError, Problem } from '../wire/common.js';
 import type { Answer } from './answer.js';
-
-interface WireError {
-  /** Where problem details are spoken. */
-  readonly status: number;
-  readonly type: string;
-  /** At OAuth endpoints: the error, answered with 400 unless `oauthStatus` says otherwise. */
-  readonly oauth: string;
-  readonly oauthStatus?: number;
-  readonly say: string;
-  /** The detail is about the caller's own input, and may be told. */
-  readonly tellsDetail?: true;
-  readonly retryAfterSeconds?: number;
-}
-
-const error = (
-  status: number,
-  type: string,
-  oauth: string,
-  say: string,
-  more: Partial<WireError> = {},
-): WireError => ({
-  status,
-  type,
-  oauth,
-  say,
-  ...more,
-});
+import { isProofReason, PROOF_ERRORS, proofChallenge } from './proof-errors.js';
+import type { WireError } from './wire-error.js';
+import { error } from './wire-error.js';
 
 const UNAUTHENTICATED = error(
   401,
@@ -104,6 +80,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   token_replayed: UNAUTHENTICATED,
   own_credential: UNAUTHENTICATED,
   role_missing: FORBIDDEN,
+  ...PROOF_ERRORS,
 
   task_unknown: NO_TARGET,
   task_not_yours: NO_TARGET,
@@ -304,19 +281,22 @@ const PROTOCOL_SAYS: Readonly<Record<number, string>> = {
 };
 
 /** RFC 6750 §3: no error code where no token was sent. */
-const challenge = (refusal: Refusal | undefined): string =>
-  refusal?.reason === 'token_missing'
+function challenge(refusal: Refusal | undefined): string {
+  if (refusal && isProofReason(refusal.reason)) return proofChallenge(refusal.reason);
+  return refusal?.reason === 'token_missing'
     ? 'Bearer realm="mayfly"'
     : 'Bearer realm="mayfly", error="invalid_token"';
+}
 
 /**
  * At an OAuth endpoint that asks for a caller: not known is 401, as at every other route (RFC 7662 §2.3); known but
  * without the role is 403. Undefined: as the table says.
  */
 export function callerAnswer(refusal: Refusal): Answer | undefined {
-  const { status, say } = WIRE[refusal.reason];
+  const { status, say, oauth } = WIRE[refusal.reason];
   if (status !== 401 && refusal.reason !== 'role_missing') return undefined;
-  const code = status === 401 ? 'invalid_client' : 'unauthorized_client';
+  const known = status === 401 ? 'invalid_client' : 'unauthorized_client';
+  const code = isProofReason(refusal.reason) ? oauth : known;
   const body: OAuthError = { error: code, error_description: say };
   const headers = {
     'cache-control': 'no-store',

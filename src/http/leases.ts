@@ -43,7 +43,7 @@ export const leaseRoutes = (broker: Broker) => {
       return released instanceof Refusal ? released : ok(view(released));
     },
 
-    renewLease: async ({ principal, params, body, entry }) => {
+    renewLease: async ({ principal, provenKey, params, body, entry }) => {
       const id = idIn(params);
       if (id instanceof Refusal) return id;
       const asked = parse(renewBody, body ?? {});
@@ -53,7 +53,10 @@ export const leaseRoutes = (broker: Broker) => {
         broker,
         principal,
         id,
-        expiry === undefined ? {} : { ttlMs: expiry * 1000 },
+        {
+          ...(expiry !== undefined && { ttlMs: expiry * 1000 }),
+          ...(provenKey !== undefined && { provenKey }),
+        },
         entry,
       );
       return renewed instanceof Refusal ? renewed : ok(tokenResponse(renewed, await broker.store.now()));

@@ -2,6 +2,7 @@
 import type { Broker } from '../broker.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
 import { Refusal } from '../domain/refusal.js';
+import { DPOP_ALGORITHMS } from '../identity/dpop/proof.js';
 import { introspect } from '../revocation/introspect.js';
 import { revokeToken } from '../revocation/revoke-token.js';
 import { TOKEN_EXCHANGE } from '../wire/token.js';
@@ -68,6 +69,8 @@ export function metadataAnswer(broker: Broker): Answer {
     introspection_endpoint_auth_methods_supported: ['Bearer'],
     revocation_endpoint_auth_methods_supported: ['Bearer'],
     authorization_details_types_supported: [AUTHORIZATION_DETAIL_TYPE],
+    // RFC 9449 §5.1.
+    dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
     // Asked for by OpenID Connect Discovery §3.
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [keys.current().algorithm],

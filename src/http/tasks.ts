@@ -28,8 +28,12 @@ export const taskRoutes = (broker: Broker) =>
     openTask: async ({ principal, body, entry }) => {
       const asked = parse(openTaskBody, body);
       if (asked instanceof Refusal) return asked;
-      const { agents, tools, ttl, labels = {}, id, parent, purpose } = asked;
-      const manifest = { agents, tools: tools.map(present) };
+      const { agents, tools, instance, ttl, labels = {}, id, parent, purpose } = asked;
+      const manifest = {
+        agents,
+        tools: tools.map(present),
+        ...(instance && { instance: present(instance) }),
+      };
       const opened = await openTask(
         broker,
         principal,

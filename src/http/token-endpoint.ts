@@ -17,6 +17,7 @@ import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { readForm } from './form.js';
 import { flawsOf } from './parse.js';
+import { bringsProof, prove, readProof, withNonce } from './proof.js';
 import { tokenResponse } from './views.js';
 
 const ACCEPTED_TYPES: readonly string[] = Object.values(TOKEN_TYPE);
@@ -36,6 +37,7 @@ async function exchangeToken(
   request: IncomingMessage,
 ): Promise<{ answer: Answer; requestId: string }> {
   const entry = newEntry('token.exchange', arrivalOf(request, edge.proxies));
+  let nonce: string | undefined;
   const answer = await settle(edge, { entry, dialect: 'oauth', route: 'POST /token' }, async () => {
     if (edge.draining()) return new Refusal('shutting_down');
     const form = await readForm(request, edge.bodyLimitBytes);
@@ -45,6 +47,10 @@ async function exchangeToken(
     if (unsupported) return unsupported;
 
     const token = parameters.subject_token!;
+    // Before the token is looked at: a nonce that is missing must not cost a one-time token.
+    const reading = bringsProof(request) ? readProof(edge, request) : undefined;
+    nonce = reading?.nonce;
+    if (reading?.proof instanceof Refusal) return reading.proof;
     const principal = await edge.authenticate(token);
     if (principal instanceof Refusal) {
       entry.learn({ token: sha256(token) });
@@ -55,11 +61,20 @@ async function exchangeToken(
 
     const asked = askedFor(parameters);
     if (asked instanceof Refusal) return asked;
+    const bound = reading !== undefined || principal.confirmedKey !== undefined;
+    const provenKey = bound ? await prove(edge, reading, principal) : undefined;
+    if (provenKey instanceof Refusal) return provenKey;
+    if (provenKey !== undefined) entry.learn({ proof: provenKey });
     entry.facts.taskId = asked.taskId;
-    const issued = await issueCredential(edge.broker, principal, asked, entry);
+    const issued = await issueCredential(
+      edge.broker,
+      principal,
+      provenKey === undefined ? asked : { ...asked, provenKey },
+      entry,
+    );
     return issued instanceof Refusal ? issued : ok(tokenResponse(issued, issued.lease.issuedAt));
   });
-  return { answer, requestId: entry.requestId };
+  return { answer: withNonce(answer, nonce), requestId: entry.requestId };
 }
 
 function unsupportedParameter(given: TokenParameters): Refusal | undefined {

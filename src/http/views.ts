@@ -29,6 +29,7 @@ export function taskView({ task, counts }: Pick<TaskWithCounts, 'task'> & Partia
     orchestrator: task.orchestrator,
     agents: task.manifest.agents,
     tools: task.manifest.tools,
+    ...(task.manifest.instance && { instance: task.manifest.instance }),
     labels: task.labels,
     opened_at: wireTime(task.openedAt),
     deadline: wireTime(task.deadline),
@@ -54,6 +55,8 @@ export function leaseView(lease: Lease, revocation: RevocationClass): LeaseView 
     ...(lease.details && { authorization_details: lease.details }),
     issued_at: wireTime(lease.issuedAt),
     expires_at: wireTime(lease.expiresAt),
+    ...(lease.jkt !== undefined && { cnf: { jkt: lease.jkt } }),
+    ...(lease.instance !== undefined && { instance: lease.instance }),
     state: lease.state,
     ...(ended && {
       ended: {
@@ -160,5 +163,6 @@ export const toolView = (tool: Tool): ToolView => ({
   sensitivity: tool.sensitivity,
   max_ttl_seconds: tool.maxTtlMs / 1000,
   renewable: tool.renewable,
+  require_dpop: tool.requireDpop ?? false,
   kind: tool.credential.kind,
 });

@@ -4,14 +4,16 @@ import type { Broker, Rules } from '../broker.js';
 import type { Asked, Grant } from '../domain/grant.js';
 import { claim, narrow } from '../domain/grant.js';
 import type { TaskId } from '../domain/ids.js';
-import type { VerifiedPrincipal } from '../domain/principal.js';
+import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
 import type { DecisionInput } from '../policy/policy.js';
+import { bindingOf } from './binding.js';
 import type { IssuedCredential } from './issued.js';
+import { leaseRequest } from './issued.js';
 import { mintExternal } from './mint-external.js';
 import { mintSigned } from './mint-signed.js';
 
@@ -19,6 +21,8 @@ export interface CredentialAsked extends Asked {
   readonly taskId: TaskId;
   /** A tool's name, its audience, or both of the same tool. */
   readonly target: { readonly name?: string; readonly audience?: string };
+  /** The credential is bound to it (RFC 9449 §5). */
+  readonly provenKey?: ProvenKey;
 }
 
 /**
@@ -41,14 +45,18 @@ export async function issueCredential(
   if (tool instanceof Refusal) return tool;
   entry.facts.tool = tool.name;
 
-  const grant = decide(broker, rules, 'exchange', { agent, task, tool, asked }, entry);
+  const binding = bindingOf(task, agent, asked.provenKey);
+  if (binding instanceof Refusal) return binding;
+  const { jkt } = binding;
+  const grant = decide(broker, rules, 'exchange', { agent, task, tool, asked, jkt }, entry);
   if (grant instanceof Refusal) return grant;
 
   const minter = broker.minters.get(tool.credential.kind);
   if (!minter) throw new Error(`no minter for ${tool.credential.kind}`);
+  const request = leaseRequest(agent, task, grant, binding);
   return minter.external
-    ? mintExternal(broker, minter, agent, task, grant, entry)
-    : mintSigned(broker, minter, agent, task, grant, entry);
+    ? mintExternal(broker, minter, request, grant, entry)
+    : mintSigned(broker, minter, request, grant, entry);
 }
 
 /** The task, if it names this agent. A task that does not looks like one that is not there (invariant 8). */
@@ -78,12 +86,21 @@ function targetTool({ catalogue }: Rules, { name, audience }: CredentialAsked['t
   return tool;
 }
 
+interface DecisionSubject {
+  readonly agent: VerifiedPrincipal;
+  readonly task: Task;
+  readonly tool: Tool;
+  readonly asked: Asked;
+  /** The key that the lease is bound to, if it is. */
+  readonly jkt: string | undefined;
+}
+
 /** Asked ∩ manifest, then policy on all of it at once, then every bound on time (invariants 4 and 5). */
 export function decide(
   broker: Broker,
   { policy }: Rules,
   action: 'exchange' | 'renew',
-  { agent, task, tool, asked }: { agent: VerifiedPrincipal; task: Task; tool: Tool; asked: Asked },
+  { agent, task, tool, asked, jkt }: DecisionSubject,
   entry: AuditEntry,
 ): Grant | Refusal {
   const claimed = claim(asked, tool, task.manifest);
@@ -107,5 +124,7 @@ export function decide(
     determining: decision.determining,
   });
   if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
+  if ((tool.requireDpop || decision.requireDpop) && jkt === undefined)
+    return new Refusal('proof_missing', `${tool.name} is given out with a proof of a key only`);
   return narrow(asked, claimed, tool, decision);
 }

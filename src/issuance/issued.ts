@@ -5,6 +5,7 @@ import type { VerifiedPrincipal } from '../domain/principal.js';
 import type { Task } from '../domain/task.js';
 import type { Minted } from '../minters/minter.js';
 import type { LeaseRequest } from '../store/store.js';
+import type { Binding } from './binding.js';
 
 export interface IssuedCredential {
   readonly lease: Lease;
@@ -14,7 +15,12 @@ export interface IssuedCredential {
   readonly expiresAt: number;
 }
 
-export const leaseRequest = (agent: VerifiedPrincipal, task: Task, grant: Grant): LeaseRequest => ({
+export const leaseRequest = (
+  agent: VerifiedPrincipal,
+  task: Task,
+  grant: Grant,
+  binding: Binding,
+): LeaseRequest => ({
   taskId: task.id,
   agent: agent.name,
   actors: [],
@@ -26,5 +32,6 @@ export const leaseRequest = (agent: VerifiedPrincipal, task: Task, grant: Grant)
   actions: grant.actions,
   ...(grant.details && { details: grant.details }),
   policyDigest: grant.policyDigest,
+  ...binding,
   ttlMs: grant.ttlMs,
 });

@@ -2,22 +2,19 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { Grant } from '../domain/grant.js';
-import type { VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
-import type { Task } from '../domain/task.js';
 import type { ExternalMinter, Minted } from '../minters/minter.js';
+import type { LeaseRequest } from '../store/store.js';
 import type { IssuedCredential } from './issued.js';
-import { leaseRequest } from './issued.js';
 
 export async function mintExternal(
   broker: Broker,
   minter: ExternalMinter,
-  agent: VerifiedPrincipal,
-  task: Task,
+  asked: LeaseRequest,
   grant: Grant,
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
-  const request = { ...leaseRequest(agent, task, grant), mintDeadlineMs: minter.mintDeadlineMs };
+  const request = { ...asked, mintDeadlineMs: minter.mintDeadlineMs };
   const reserved = await broker.store.reserveLease(request, entry);
   if (reserved instanceof Refusal) return reserved;
 

@@ -2,29 +2,25 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { Grant } from '../domain/grant.js';
-import type { VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
-import type { Task } from '../domain/task.js';
 import type { SigningMinter } from '../minters/minter.js';
+import type { LeaseRequest } from '../store/store.js';
 import type { IssuedCredential } from './issued.js';
-import { leaseRequest } from './issued.js';
 
 export async function mintSigned(
   broker: Broker,
   minter: SigningMinter,
-  agent: VerifiedPrincipal,
-  task: Task,
+  asked: LeaseRequest,
   grant: Grant,
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
-  const request = leaseRequest(agent, task, grant);
   let keyId = minter.keyId();
-  let lease = await broker.store.issueLease({ ...request, keyId }, entry);
+  let lease = await broker.store.issueLease({ ...asked, keyId }, entry);
   if (lease instanceof Refusal && lease.reason === 'key_revoked') {
     // Killed, perhaps at another broker a moment ago: its successor signs.
     await broker.keys.drop(keyId);
     keyId = minter.keyId();
-    lease = await broker.store.issueLease({ ...request, keyId }, entry);
+    lease = await broker.store.issueLease({ ...asked, keyId }, entry);
   }
   if (lease instanceof Refusal) return lease;
   const minted = minter.mint(lease, grant, lease.issuedAt);

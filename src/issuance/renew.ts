@@ -2,10 +2,11 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { LeaseId } from '../domain/ids.js';
-import type { VerifiedPrincipal } from '../domain/principal.js';
+import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { expiryOf } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import { sameInstance } from './binding.js';
 import { admittedTask, decide } from './issue-credential.js';
 import type { IssuedCredential } from './issued.js';
 
@@ -14,7 +15,7 @@ export async function renewLease(
   broker: Broker,
   agent: VerifiedPrincipal,
   id: LeaseId,
-  asked: { readonly ttlMs?: number },
+  asked: { readonly ttlMs?: number; readonly provenKey?: ProvenKey },
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
   entry.facts.leaseId = id;
@@ -24,6 +25,16 @@ export async function renewLease(
   entry.facts.tool = lease.tool;
   if (lease.agent !== agent.name) return new Refusal('lease_not_yours', `it belongs to ${lease.agent}`);
   if (!hasRole(agent, 'agent')) return new Refusal('role_missing', `${agent.name} is no agent any more`);
+
+  const { provenKey, ...wanted } = asked;
+  // Whoever stole the workload token has not got the key: it renews nothing (RFC 9449 §5).
+  if (lease.jkt !== undefined && provenKey !== lease.jkt) {
+    return provenKey === undefined
+      ? new Refusal('proof_missing', 'the lease is bound to a key')
+      : new Refusal('proof_key_mismatch', 'the lease is bound to another key');
+  }
+  const other = lease.instance === undefined ? undefined : sameInstance(lease.instance, agent, provenKey);
+  if (other) return other;
 
   const rules = broker.rules();
   const tool = rules.catalogue.byName(lease.tool);
@@ -37,8 +48,8 @@ export async function renewLease(
 
   const task = await admittedTask(broker, agent, lease.taskId);
   if (task instanceof Refusal) return task;
-  const again = { ...asked, actions: lease.actions, ...(lease.details && { details: lease.details }) };
-  const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: again }, entry);
+  const again = { ...wanted, actions: lease.actions, ...(lease.details && { details: lease.details }) };
+  const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: again, jkt: lease.jkt }, entry);
   if (grant instanceof Refusal) return grant;
 
   const { ttlMs, policyDigest } = grant;

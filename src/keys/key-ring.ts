@@ -3,9 +3,9 @@ import type { JsonWebKey, KeyObject } from 'node:crypto';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { AuditEntry } from '../audit/entry.js';
 import type { Clock } from '../domain/clock.js';
-import { sha256 } from '../domain/digest.js';
 import { requestId } from '../domain/ids.js';
 import { MAX_TTL_MS } from '../domain/tool.js';
+import { thumbprint } from '../jws/thumbprint.js';
 import type { KeyStore, AuditStore, KeyUse, SigningKeyRecord } from '../store/store.js';
 import type { Seal } from './seal.js';
 
@@ -169,13 +169,4 @@ function generate(algorithm: SigningAlgorithm): { privateKey: KeyObject; publicK
     case 'RS256':
       return generateKeyPairSync('rsa', { modulusLength: 2048 });
   }
-}
-
-/** RFC 7638: the required members in alphabetical order. */
-function thumbprint(jwk: JsonWebKey): string {
-  const { crv, e, kty, n, x, y } = jwk;
-  const members = { crv, e, kty, n, x, y };
-  return sha256(
-    JSON.stringify(Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))),
-  );
 }

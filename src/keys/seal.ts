@@ -1,5 +1,5 @@
 // Sealing: AES-256-GCM under keys that are not in the store, bound to what the sealed thing is for (invariant 6).
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes } from 'node:crypto';
 import type { Secret } from '../domain/secret.js';
 
 export const SEAL_KEY_BYTES = 32;
@@ -25,6 +25,13 @@ export class Seal {
     }
     this.#keys = new Map(keys.map((key) => [keyName(key), key]));
     this.#first = keyName(keys[0]!);
+  }
+
+  /** Keys for something else, one for each seal key in the order given: whoever has one learns nothing of the others. */
+  derived(purpose: string): Buffer[] {
+    return [...this.#keys.values()].map((key) =>
+      createHmac('sha256', key).update(`mayfly ${purpose}`).digest(),
+    );
   }
 
   /** `context` says what this is and whose (`signing-key:<kid>`): opened under another context, it does not open. */

@@ -38,6 +38,8 @@ export interface Decision {
   readonly determining: readonly string[];
   /** What a permit limits the credential's life to. */
   readonly maxTtlMs?: number;
+  /** A permit that holds only for a credential bound to a key that was proven (RFC 9449). */
+  readonly requireDpop?: true;
 }
 
 export interface Policy {

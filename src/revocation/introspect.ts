@@ -37,7 +37,7 @@ export async function introspect(
   if (lease.state !== 'active') return inactive(`the lease is ${lease.state}`);
   if (claims.exp * 1000 <= now) return inactive('this credential of the lease has expired');
   entry.learn({ active: true });
-  return { active: true, token_type: 'Bearer', ...claims };
+  return { active: true, token_type: lease.jkt === undefined ? 'Bearer' : 'DPoP', ...claims };
 }
 
 /** Whoever got hold of a key of ours could sign anything: what is not on record is not alive. */
@@ -47,4 +47,5 @@ const says = (claims: CredentialClaims, lease: Lease): boolean =>
   claims.tool === lease.tool &&
   claims.plane === lease.plane &&
   claims.aud === lease.audience &&
+  claims.cnf?.jkt === lease.jkt &&
   claims.scope === lease.actions.join(' ');

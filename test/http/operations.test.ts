@@ -283,6 +283,7 @@ describe('open to everybody', () => {
         sensitivity: 'confidential',
         max_ttl_seconds: 300,
         renewable: true,
+        require_dpop: false,
         kind: 'jwt',
       },
       expect.objectContaining({ name: 'search', plane: 'tool', renewable: false }),

@@ -24,6 +24,8 @@ export interface CredentialClaims {
   readonly tool: string;
   readonly plane: string;
   readonly authorization_details?: readonly object[];
+  /** The key without which it is worth nothing (RFC 9449 §6). */
+  readonly cnf?: { readonly jkt: string };
 }
 
 export class JwtMinter implements SigningMinter {
@@ -60,6 +62,7 @@ export class JwtMinter implements SigningMinter {
       tool: lease.tool,
       plane: lease.plane,
       ...(grant.details && { authorization_details: grant.details }),
+      ...(lease.jkt !== undefined && { cnf: { jkt: lease.jkt } }),
     };
     checkOutput(claims, lease, grant);
     const header = { alg: key.algorithm, typ: ACCESS_TOKEN_TYPE, kid: key.kid };
@@ -67,7 +70,7 @@ export class JwtMinter implements SigningMinter {
     return {
       secret: new Secret(token),
       issuedTokenType: 'urn:ietf:params:oauth:token-type:access_token',
-      tokenType: 'Bearer',
+      tokenType: lease.jkt === undefined ? 'Bearer' : 'DPoP',
     };
   }
 }

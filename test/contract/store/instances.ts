@@ -12,6 +12,9 @@ const first = (instance: string, more: Partial<LeaseRequest> = {}): Partial<Leas
   ...more,
 });
 
+const ask = async (scene: Scene, task: string, request: Partial<LeaseRequest>): Promise<string> =>
+  reasonOf(await scene.store.issueLease(tokenRequest(task, request), entry()));
+
 export function describeInstances(begin: () => Promise<Scene>): void {
   describe('a lease that is bound', () => {
     const bindings: [string, Partial<LeaseRequest>][] = [
@@ -46,9 +49,6 @@ export function describeInstances(begin: () => Promise<Scene>): void {
   });
 
   describe('where the first instance is the only one', () => {
-    const ask = async (scene: Scene, task: string, request: Partial<LeaseRequest>): Promise<string> =>
-      reasonOf(await scene.store.issueLease(tokenRequest(task, request), entry()));
-
     it('refuses any other in the whole tree, also after a crash, and goes on serving the first', async () => {
       const scene = await begin();
       await scene.task('run-1');

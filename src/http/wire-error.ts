@@ -1,0 +1,21 @@
+// What a refusal looks like from outside: one row of the tables that map reasons to the wire.
+export interface WireError {
+  /** Where problem details are spoken. */
+  readonly status: number;
+  readonly type: string;
+  /** At OAuth endpoints: the error, answered with 400 unless `oauthStatus` says otherwise. */
+  readonly oauth: string;
+  readonly oauthStatus?: number;
+  readonly say: string;
+  /** The detail is about the caller's own input, and may be told. */
+  readonly tellsDetail?: true;
+  readonly retryAfterSeconds?: number;
+}
+
+export const error = (
+  status: number,
+  type: string,
+  oauth: string,
+  say: string,
+  more: Partial<WireError> = {},
+): WireError => ({ status, type, oauth, say, ...more });
