@@ -14,6 +14,8 @@ export interface Access {
   readonly body: 'none' | 'json' | 'form';
   /** Whether the query says anything. Where it does not, what stands there is refused, as it was meant to say something. */
   readonly query: boolean;
+  /** Whether it ends something. No limit is asked before it (invariant 7). */
+  readonly kills: boolean;
 }
 
 const TASK = '/v1/tasks/:id';
@@ -21,29 +23,40 @@ const LEASE = '/v1/leases/:id';
 
 export const ACCESS = {
   introspect: on('post', '/introspect', 'token.introspect', ['verifier', 'operator'], 'form'),
-  revokeToken: on('post', '/revoke', 'token.revoke', ['agent', 'operator'], 'form'),
+  revokeToken: kill('post', '/revoke', 'token.revoke', ['agent', 'operator'], 'form'),
 
   openTask: on('post', '/v1/tasks', 'task.open', ['orchestrator'], 'json'),
   listTasks: on('get', '/v1/tasks', 'task.list', ['orchestrator', 'operator', 'auditor'], 'none', true),
   readTask: on('get', TASK, 'task.read', ['orchestrator', 'operator', 'auditor']),
-  completeTask: on('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
+  completeTask: kill('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
   extendTask: on('post', `${TASK}/extend`, 'task.extend', ['orchestrator'], 'json'),
 
   listTools: on('get', '/v1/tools', 'tool.list', ROLES),
 
   listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator', 'auditor'], 'none', true),
   readLease: on('get', LEASE, 'lease.read', ['agent', 'operator', 'auditor']),
-  releaseLease: on('delete', LEASE, 'lease.release', ['agent', 'operator']),
+  releaseLease: kill('delete', LEASE, 'lease.release', ['agent', 'operator']),
   renewLease: on('post', `${LEASE}/renew`, 'lease.renew', ['agent'], 'json'),
 
-  revoke: on('post', '/v1/revocations', 'revocation.create', ['operator'], 'json', true),
-  recover: on('post', '/v1/recovery', 'store.recover', ['operator'], 'json', true),
+  revoke: kill('post', '/v1/revocations', 'revocation.create', ['operator'], 'json', true),
+  recover: kill('post', '/v1/recovery', 'store.recover', ['operator'], 'json', true),
   listQuarantines: on('get', '/v1/quarantines', 'quarantine.list', ['operator']),
   liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
 
   readAudit: on('get', '/v1/audit', 'audit.read', ['operator', 'auditor'], 'none', true),
   readMetrics: on('get', '/metrics', 'metrics.read', ['operator', 'auditor']),
 } as const satisfies Record<string, Access>;
+
+/** Open to everybody, GET alone. */
+export const PUBLIC_PATHS = [
+  '/.well-known/oauth-authorization-server',
+  '/.well-known/openid-configuration',
+  '/jwks',
+  '/healthz',
+  '/readyz',
+  '/openapi.json',
+] as const;
+export type PublicPath = (typeof PUBLIC_PATHS)[number];
 
 export type RouteName = keyof typeof ACCESS;
 
@@ -55,5 +68,9 @@ function on(
   body: Access['body'] = 'none',
   query = false,
 ): Access {
-  return { method, path, action, roles, body, query };
+  return { method, path, action, roles, body, query, kills: false };
+}
+
+function kill(...route: Parameters<typeof on>): Access {
+  return { ...on(...route), kills: true };
 }

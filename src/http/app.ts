@@ -6,7 +6,7 @@ import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
 import { parseStrictObject } from '../jws/strict-json.js';
 import { noQuery } from '../wire/common.js';
-import type { Access, RouteName } from './access.js';
+import type { Access, PublicPath, RouteName } from './access.js';
 import { ACCESS } from './access.js';
 import type { Answer } from './answer.js';
 import { send } from './answer.js';
@@ -18,6 +18,7 @@ import { readBody, readForm } from './form.js';
 import { healthAnswer, metricsAnswer, readinessAnswer } from './health.js';
 import { leaseRoutes } from './leases.js';
 import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
+import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
 import { taskRoutes } from './tasks.js';
@@ -49,12 +50,13 @@ export function createApp(edge: Edge): express.Express {
   }
   // The server answers the plain spelling before it comes here; this is for what else means the same.
   app.post('/token', (request, response) => answerExchange(edge, request, response));
-  const published: Record<string, () => Answer | Promise<Answer>> = {
+  const published: Record<PublicPath, () => Answer | Promise<Answer>> = {
     '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
     '/.well-known/openid-configuration': () => metadataAnswer(broker),
     '/jwks': () => jwksAnswer(broker),
     '/healthz': healthAnswer,
     '/readyz': () => readinessAnswer(edge),
+    '/openapi.json': openApiAnswer(broker.issuer),
   };
   for (const [path, answer] of Object.entries(published))
     app.get(path, async (_request, response) => send(response, await answer(), requestId(), securityHeaders));

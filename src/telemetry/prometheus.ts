@@ -50,7 +50,7 @@ export class PrometheusMetrics implements Metrics {
         buckets: BUCKETS_SECONDS,
         registers: [this.#registry],
       });
-      this.#histograms.set(name, histogram as Histogram);
+      this.#histograms.set(name, histogram);
     }
   }
 

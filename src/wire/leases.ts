@@ -68,7 +68,8 @@ export const leaseView = z
         reason: z.string().exactOptional(),
         request_id: z.string().exactOptional().describe('The request that ended it.'),
       })
-      .exactOptional(),
+      .exactOptional()
+      .describe('How it ended; absent while it lives.'),
     confirmed_at: timestamp('When the target was known to have let go of it.').exactOptional(),
     policy_digest: z.string().describe('The SHA-256 of the policies that permitted it.'),
     request_id: z.string().describe('The request that it was issued by.'),

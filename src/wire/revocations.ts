@@ -76,7 +76,7 @@ export const revocationView = z
       'Kills what was issued up to here. Absent where there is no end to it.',
     ).exactOptional(),
     reason: z.string().exactOptional(),
-    quarantined: z.boolean().exactOptional(),
+    quarantined: z.boolean().exactOptional().describe('Whether the agent gets nothing from here on.'),
   })
   .describe('A kill, or what one would end.');
 export type RevocationView = z.infer<typeof revocationView>;

@@ -95,7 +95,7 @@ export const listTasksQuery = z.strictObject({
 export const taskView = z
   .object({
     id: z.string(),
-    parent: z.string().exactOptional(),
+    parent: z.string().exactOptional().describe('The task that it is a part of.'),
     state: taskState.describe('`settled`: closed, and no credential is left to be killed at a target.'),
     outcome: z.enum(OUTCOMES).exactOptional().describe('How it ended.'),
     purpose: z.string().describe('Untrusted text: recorded and shown, never decisive.'),

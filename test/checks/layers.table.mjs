@@ -12,6 +12,7 @@ const useCase = [
   'keys',
   'jws',
   'telemetry',
+  'limits',
 ];
 const useCases = ['tasks', 'issuance', 'revocation'];
 
@@ -22,20 +23,21 @@ export const layers = {
   jws: ['domain'],
   telemetry: ['domain'],
   audit: ['domain'],
-  config: ['domain', 'jws', 'types:identity', 'types:store/redis'],
+  config: ['domain', 'jws', 'types:identity', 'types:limits', 'types:store/redis'],
   store: ['domain', 'audit', 'types:telemetry'],
   'store/embedded': ['store', 'domain', 'audit'],
   'store/redis': ['store', 'domain', 'audit'],
   keys: ['domain', 'store', 'audit', 'jws'],
   identity: ['domain', 'store', 'jws'],
   policy: ['domain', 'types:telemetry'],
+  limits: ['domain', 'audit', 'types:store'],
   minters: ['domain', 'keys', 'jws', 'types:store'],
   tasks: [...useCase, 'types:config'],
   issuance: [...useCase, 'types:config'],
   revocation: [...useCase, 'types:config'],
   // What use cases are handed: types of the ports, and nothing that does anything.
-  'broker.ts': ['domain', 'types:store', 'types:policy', 'types:minters', 'types:keys'],
-  http: [...useCase, ...useCases, 'config', 'wire'],
+  'broker.ts': ['domain', 'types:store', 'types:policy', 'types:minters', 'types:keys', 'types:limits'],
+  http: [...useCase, ...useCases, 'config', 'wire', 'version.ts'],
   // Whoever uses it gets nothing of the server, and no schemas either.
   sdk: ['types:wire'],
   cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts'],

@@ -1,0 +1,42 @@
+// What the broker publishes to everybody: metadata (RFC 8414), keys (RFC 7517), and how it is.
+import { z } from 'zod';
+
+const texts = z.array(z.string());
+
+export const metadata = z
+  .object({
+    issuer: z.string(),
+    token_endpoint: z.string(),
+    jwks_uri: z.string(),
+    introspection_endpoint: z.string(),
+    revocation_endpoint: z.string(),
+    grant_types_supported: texts,
+    response_types_supported: texts,
+    token_endpoint_auth_methods_supported: texts.describe('`none`: the subject token is the proof.'),
+    introspection_endpoint_auth_methods_supported: texts,
+    revocation_endpoint_auth_methods_supported: texts,
+    authorization_details_types_supported: texts,
+    dpop_signing_alg_values_supported: texts.exactOptional().describe('RFC 9449 §5.1.'),
+    subject_types_supported: texts,
+    id_token_signing_alg_values_supported: texts,
+    scopes_supported: texts,
+  })
+  .describe('What this broker is, for clients that ask (RFC 8414).');
+
+export const jwks = z
+  .object({
+    keys: z.array(
+      z
+        .object({ kty: z.string(), kid: z.string(), alg: z.string(), use: z.literal('sig') })
+        .catchall(z.unknown())
+        .describe('A public key (RFC 7517).'),
+    ),
+  })
+  .describe('The keys that credentials are signed with.');
+
+export const health = z.object({ status: z.literal('alive') });
+export const ready = z.object({ status: z.literal('ready') });
+export const notReady = z.object({
+  status: z.literal('not ready'),
+  why: z.string().describe('For whoever runs it.'),
+});

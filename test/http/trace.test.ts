@@ -1,0 +1,34 @@
+// A caller's trace goes through: into the record, with every outcome, and into no answer.
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { TestBroker } from '../fixtures/broker.js';
+
+const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
+const headers = { traceparent: `00-${TRACE}-00f067aa0ba902b7-01`, tracestate: 'rojo=1' };
+
+let broker: TestBroker;
+beforeAll(async () => {
+  broker = await TestBroker.start();
+});
+afterAll(() => broker.stop());
+
+test.each([
+  ['an exchange that is refused', 'POST', '/token', { form: { grant_type: 'none' } }],
+  ['a listing that is permitted', 'GET', '/v1/tasks', { as: 'planner' }],
+  ['an address where nothing is', 'GET', '/v1/none', {}],
+] as const)('%s is on record with its trace', async (_name, method, path, asked) => {
+  const reply = await broker.call(method, path, { ...asked, headers });
+  const [event] = await broker.auditOf(reply);
+  expect(event?.detail['trace_id']).toBe(TRACE);
+  expect([reply.headers.get('traceparent'), reply.headers.get('tracestate')]).toEqual([null, null]);
+});
+
+test('what cannot be read is not on record: a new trace is', async () => {
+  const traceparent = `00-${'x'.repeat(32)}-00f067aa0ba902b7-01`;
+  const [event] = await broker.auditOf(await broker.call('GET', '/v1/none', { headers: { traceparent } }));
+  expect(event?.detail['trace_id']).toMatch(/^[0-9a-f]{32}$/);
+});
+
+test('who names no trace has none', async () => {
+  const [event] = await broker.auditOf(await broker.get('/v1/tasks', 'planner'));
+  expect(event?.detail).not.toHaveProperty('trace_id');
+});
