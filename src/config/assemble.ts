@@ -1,18 +1,17 @@
 // From a configuration without mistakes to the settings that the broker runs by.
 import { digestOf, sha256 } from '../domain/digest.js';
 import { DAY_MS, HOUR_MS } from '../domain/duration.js';
-import { ROLES } from '../domain/principal.js';
 import { Catalogue, type Tool } from '../domain/tool.js';
-import type { RoleRule, TrustedIssuer } from '../identity/trust.js';
 import { certificateFiles } from './certificate-files.js';
 import type { KeySet } from './jwks-file.js';
+import { limitSettings } from './limits-schema.js';
 import type { LoadOptions } from './load-options.js';
 import type { PolicyFile } from './policy-files.js';
 import type { RedisFiles } from './redis-files.js';
 import type { Configuration } from './schema.js';
 import type { Settings, StoreSettings } from './settings.js';
 import { storeSettings } from './store-settings.js';
-import { claimsOf } from './trust-schema.js';
+import { trustedIssuer } from './trust/settings.js';
 
 /** What was read from the files that the configuration names. */
 export interface NamedFiles {
@@ -74,10 +73,11 @@ export function assemble(
     },
     logLevel: configuration.log_level,
     trust: [
-      ...configuration.trust.map((entry, index) => trustedIssuer(entry, keySets.get(index))),
+      ...configuration.trust.map((entry, index) => trustedIssuer(entry, folder, keySets.get(index))),
       ...extraTrust,
     ],
     catalogue,
+    limits: limitSettings(configuration.limits),
     ...(policies && { policies }),
     policyDigest: policyDigest(catalogue, policies),
   };
@@ -100,30 +100,6 @@ const toolsOf = ({ tools }: Configuration): Tool[] =>
     ...(tool.require_dpop && { requireDpop: true as const }),
     credential: tool.credential,
   }));
-
-function trustedIssuer(entry: Configuration['trust'][number], jwks: KeySet | undefined): TrustedIssuer {
-  return {
-    name: entry.name,
-    kind: entry.kind,
-    issuer: entry.issuer,
-    audiences: entry.audience,
-    algorithms: entry.algorithms,
-    ...(entry.jwks_uri !== undefined && { jwksUri: entry.jwks_uri }),
-    ...(jwks && { jwks }),
-    clockToleranceMs: entry.clock_tolerance,
-    maxTokenAgeMs: entry.max_token_age,
-    oneTime: entry.one_time,
-    roles: roleRules(entry.roles),
-  };
-}
-
-const roleRules = (roles: Configuration['trust'][number]['roles']): RoleRule[] =>
-  ROLES.flatMap((role) =>
-    [roles[role] ?? []].flat().map((rule) => ({
-      grant: { role, ...(rule.tasks && { tasks: rule.tasks }), ...(rule.tools && { tools: rule.tools }) },
-      claims: Object.entries(claimsOf(rule)).map(([claim, value]) => ({ claim, anyOf: [value].flat() })),
-    })),
-  );
 
 /** The order of entries in a file decides nothing, so it is not in the digest either. */
 const policyDigest = (catalogue: Catalogue, policies: readonly PolicyFile[] = []): string =>

@@ -4,7 +4,9 @@ import type { TrustedIssuer } from '../identity/trust.js';
 import type { Draft } from './draft.js';
 import type { Mistake, Path } from './mistakes.js';
 import type { YamlSource } from './source.js';
+import { sameUri } from './same-uri.js';
 import { storeContradictions } from './store-contradictions.js';
+import { trustContradictions } from './trust/contradictions.js';
 
 type Say = (path: Path, message: string) => void;
 
@@ -17,40 +19,11 @@ export function contradictionsIn(
   const mistakes: Mistake[] = [];
   const say: Say = (path, message) => void mistakes.push(source.mistake(path, message));
   storeContradictions(draft.store, (path) => source.has(path), say);
-  trustContradictions(draft, extraTrust, say);
+  trustContradictions(draft, (path) => source.has(path), extraTrust, say);
   toolContradictions(draft, say);
   roleContradictions(draft, say);
   timeContradictions(draft, say);
   return mistakes;
-}
-
-function trustContradictions(
-  draft: Draft,
-  extra: readonly Pick<TrustedIssuer, 'name' | 'issuer'>[],
-  say: Say,
-): void {
-  if (draft.trust.length === 0 && extra.length === 0)
-    say(['trust'], 'must name at least one issuer, or nobody can call');
-  const names = new Set(extra.map((one) => one.name));
-  const issuers = new Map(extra.map((one) => [one.issuer, one.name]));
-  draft.trust.forEach(({ name, issuer, jwks_uri: uri, jwks_file: file }, index) => {
-    if (uri !== undefined && file !== undefined) {
-      say(['trust', index, 'jwks_file'], 'cannot be given together with jwks_uri: keep one');
-    }
-    if (name !== undefined) {
-      if (names.has(name))
-        say(['trust', index, 'name'], `${name} is taken: give each trusted issuer its own name`);
-      names.add(name);
-    }
-    if (issuer === undefined) return;
-    const at = ['trust', index, 'issuer'];
-    const holder = issuers.get(issuer);
-    if (issuers.has(issuer))
-      say(at, `is the issuer of ${holder} as well: put the roles of both in one entry`);
-    else issuers.set(issuer, name ?? `trust[${index}]`);
-    if (sameUri(issuer, draft.issuer))
-      say(at, 'is this broker itself, whose credentials are never workload tokens');
-  });
 }
 
 function toolContradictions(draft: Draft, say: Say): void {
@@ -105,9 +78,3 @@ function timeContradictions(draft: Draft, say: Say): void {
     );
   }
 }
-
-/** The same URI, whether or not somebody put the slash of an empty path. */
-export const sameUri = (one: string, other: string | undefined): boolean =>
-  other !== undefined &&
-  URL.canParse(one) &&
-  new URL(one).href.replace(/\/$/, '') === new URL(other).href.replace(/\/$/, '');

@@ -4,14 +4,10 @@ import type { z } from 'zod';
 import { configurationShape } from './schema.js';
 import { type StoreConfiguration, redisMembers } from './store-schema.js';
 import { toolShape } from './tool-schema.js';
-import { rolesShape, trustShape } from './trust-schema.js';
+import { type TrustDraft, trustDraft } from './trust/draft.js';
 
 type Shape = Readonly<Record<string, z.ZodType>>;
 type Readable<S extends Shape> = { readonly [Key in keyof S]?: Exclude<z.output<S[Key]>, undefined> };
-
-export type TrustDraft = Readable<Omit<typeof trustShape, 'roles'>> & {
-  readonly roles: Readable<typeof rolesShape>;
-};
 
 /** All that a store of any kind may say: what is meant for another kind is a mistake by itself. */
 export type StoreDraft = Readable<typeof redisMembers> & { readonly kind?: StoreConfiguration['kind'] };
@@ -28,7 +24,7 @@ export function draftOf(raw: unknown): Draft {
   return {
     ...readable(shape, rest),
     store: storeDraft(store),
-    trust: (Array.isArray(trust) ? trust : []).map(trustDraft),
+    trust: (Array.isArray(trust) ? trust : []).map((entry) => trustDraft(entry, readable)),
     tools: Object.entries(membersOf(tools)).map(([name, tool]) => ({ ...readable(toolShape, tool), name })),
   };
 }
@@ -36,12 +32,6 @@ export function draftOf(raw: unknown): Draft {
 function storeDraft(raw: unknown): StoreDraft {
   const { kind } = membersOf(raw);
   return { ...readable(redisMembers, raw), ...((kind === 'embedded' || kind === 'redis') && { kind }) };
-}
-
-function trustDraft(raw: unknown): TrustDraft {
-  const { roles, ...rest } = membersOf(raw);
-  const { roles: _roles, ...shape } = trustShape;
-  return { ...readable(shape, rest), roles: readable(rolesShape, roles) };
 }
 
 function readable<S extends Shape>(shape: S, raw: unknown): Readable<S> {

@@ -74,8 +74,10 @@ function mistakesOf(issue: z.core.$ZodIssue, before: Path, schema: z.ZodType, so
     const mistakes = issue.issues.map(({ message }) => source.keyMistake(path, message));
     return [...mistakes, ...within(parsed?.error?.issues ?? [])];
   }
-  if (issue.code === 'invalid_union' && kindIssue(issue)) {
-    return [source.mistake(path, wrongOrMissing()), ...membersOfNoKind(path.slice(0, -1), schema, source)];
+  const kind = issue.code === 'invalid_union' ? kindIssue(issue) : undefined;
+  if (kind) {
+    const beside = membersOfNoKind(path.slice(0, -1), kind.key, schema, source);
+    return [source.mistake(path, wrongOrMissing()), ...beside];
   }
   if (issue.code === 'invalid_union') {
     const branch = meantBranch(issue.errors);
@@ -85,17 +87,18 @@ function mistakesOf(issue: z.core.$ZodIssue, before: Path, schema: z.ZodType, so
 }
 
 /** The schema stops where it cannot tell the form of a mapping; what stands beside the kind may be wrong as well. */
-function membersOfNoKind(path: Path, schema: z.ZodType, source: YamlSource): Mistake[] {
+function membersOfNoKind(path: Path, kind: string, schema: z.ZodType, source: YamlSource): Mistake[] {
   const mapping = source.read(path) as Record<string, unknown>;
   const members = membersAt(schema, path, mapping);
   return Object.entries(mapping).flatMap(([key, value]) => {
     const forms = members.get(key);
     const at = [...path, key];
     if (!forms) return [source.keyMistake(at, unknownKey(key, members))];
-    // What several forms have, the kind among them, may be good in the one that was meant.
-    const parsed = forms.length === 1 && z.safeParse(forms[0]!, value, { error: messageOf });
-    return parsed && parsed.error
-      ? parsed.error.issues.flatMap((issue) => mistakesOf(issue, at, schema, source))
+    if (key === kind) return [];
+    // What is good in any form may be that of the one that was meant.
+    const [first, ...others] = forms.map((form) => z.safeParse(form, value, { error: messageOf }).error);
+    return first && others.every((error) => error !== undefined)
+      ? first.issues.flatMap((issue) => mistakesOf(issue, at, schema, source))
       : [];
   });
 }

@@ -6,7 +6,6 @@ import { certificateFiles, readCertificate } from './certificate-files.js';
 import { contradictionsIn } from './contradictions.js';
 import { type Draft, draftOf } from './draft.js';
 import { checkAgainst } from './issues.js';
-import { type KeySet, readKeySet } from './jwks-file.js';
 import type { LoadOptions } from './load-options.js';
 import { ConfigurationError, type Mistake, type Path } from './mistakes.js';
 import { readPolicies } from './policy-files.js';
@@ -14,6 +13,7 @@ import { configurationSchema } from './schema.js';
 import { readRedisFiles } from './redis-files.js';
 import type { Settings } from './settings.js';
 import { YamlSource } from './source.js';
+import { readTrustFiles } from './trust/files.js';
 
 /**
  * Reads the file, and the files that it names.
@@ -62,13 +62,7 @@ async function readNamedFiles(
   const { instead, environment, keepsCertificate = false } = options;
   const mistakes: Mistake[] = [];
   const say = (path: Path, message: string): void => void mistakes.push(source.mistake(path, message));
-  const keySets = new Map<number, KeySet>();
-  for (const [index, { jwks_file: file, algorithms }] of draft.trust.entries()) {
-    if (file === undefined) continue;
-    const read = await readKeySet(resolve(folder, file), algorithms);
-    if ('keySet' in read) keySets.set(index, read.keySet);
-    else for (const flaw of read.flaws) say(['trust', index, 'jwks_file'], `${file}: ${flaw}`);
-  }
+  const keySets = await readTrustFiles(draft.trust, folder, say);
   if (!keepsCertificate && instead?.listen === undefined) await checkCertificate(draft.tls, folder, say);
   // A developer who does without the file's store needs nothing that opens it.
   const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;

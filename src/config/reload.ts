@@ -1,10 +1,10 @@
-// The settings of a running broker: swaps trust, tools and policies as a whole, or keeps what it has and says why.
+// The settings of a running broker: swaps trust, tools, policies and limits as a whole, or keeps what it has and says why.
 import { canonicalJson, sha256 } from '../domain/digest.js';
 import { Secret } from '../domain/secret.js';
-import { sameUri } from './contradictions.js';
 import { loadSettings } from './load.js';
 import type { LoadOptions } from './load-options.js';
 import { ConfigurationError, type Mistake } from './mistakes.js';
+import { sameUri } from './same-uri.js';
 import type { FixedSettings, Settings, SwappableSettings } from './settings.js';
 
 /** With a digest for each secret, so that one that was replaced is seen. */
@@ -38,9 +38,10 @@ const SWAPPABLE: Readonly<Record<Swappable, (settings: SwappableSettings) => unk
   trust: ({ trust }) => trust,
   tools: byName,
   policies: ({ policies }) => policies,
+  limits: ({ limits }) => limits,
 };
 
-export type Swappable = 'trust' | 'tools' | 'policies';
+export type Swappable = 'trust' | 'tools' | 'policies' | 'limits';
 
 /** `waiting`: what else the file changes, as `needs a restart: listen, keys`; absent where there is nothing. */
 export type Reloaded =
@@ -120,7 +121,9 @@ export class LiveSettings {
     const changed = differing(SWAPPABLE, this.#current, next);
     if (changed.length === 0)
       return { swapped: false, why: waiting.waiting ?? 'nothing changed', ...waiting };
-    this.#current = swappableOf(next);
+    // The same object where it says the same: nothing that was derived from it has to be derived anew.
+    const trust = changed.includes('trust') ? next.trust : this.#current.trust;
+    this.#current = swappableOf({ ...next, trust });
     this.#generation += 1;
     this.#announce();
     return { swapped: true, changed, generation: this.#generation, ...waiting };
@@ -141,8 +144,8 @@ export class LiveSettings {
   }
 }
 
-const swappableOf = ({ trust, catalogue, policies, policyDigest }: Settings): SwappableSettings =>
-  Object.freeze({ trust, catalogue, ...(policies && { policies }), policyDigest });
+const swappableOf = ({ trust, catalogue, limits, policies, policyDigest }: Settings): SwappableSettings =>
+  Object.freeze({ trust, catalogue, limits, ...(policies && { policies }), policyDigest });
 
 function differing<Name extends string, From>(
   parts: Readonly<Record<Name, (settings: From) => unknown>>,

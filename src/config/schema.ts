@@ -2,10 +2,11 @@
 import { z } from 'zod';
 import { httpSchema, metricsSchema, trustedProxiesSchema } from './http-schema.js';
 import { dpopSchema } from './dpop-schema.js';
+import { limitsSchema } from './limits-schema.js';
 import { storeSchema } from './store-schema.js';
 import { tlsSchema } from './tls-schema.js';
 import { toolName, toolSchema } from './tool-schema.js';
-import { trustSchema } from './trust-schema.js';
+import { trustSchema } from './trust/schema.js';
 import { brokerUrl, duration, listenAddress, text } from './values.js';
 
 const keys = z.strictObject({
@@ -55,6 +56,7 @@ export const configurationShape = {
     .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
   dpop: dpopSchema.prefault({}).describe('how proofs of keys are taken (RFC 9449)'),
+  limits: limitsSchema.prefault({}).describe('how much anybody may ask for'),
   http: httpSchema.prefault({}).describe('limits of the HTTP server'),
   log_level: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'])

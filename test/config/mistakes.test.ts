@@ -128,7 +128,12 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'name: a/b',
     ['5:11 trust[0].name: must be 1 to 32 lower-case letters, digits and -'],
   ],
-  ['a trust kind near a known one', 'kind: oidc', 'kind: odic', ['6:11 trust[0].kind: must be oidc']],
+  [
+    'a trust kind near a known one',
+    'kind: oidc',
+    'kind: odic',
+    ['6:11 trust[0].kind: must be one of oidc, kubernetes, github, spiffe: did you mean oidc?'],
+  ],
   [
     'a trusted issuer that is this broker',
     'https://oidc.example',
@@ -570,7 +575,7 @@ http: { headers_timeout: 5m }
       '2:1 lissten: is not known: did you mean listen?',
       '3:16 store.kind: must be one of embedded, redis: did you mean redis?',
       '3:22 store.path: must not be empty',
-      '5:5 trust[0].kind: is missing: the kind of issuer: oidc',
+      '5:5 trust[0].kind: is missing: the kind of issuer: oidc, kubernetes, github or spiffe',
       '5:11 trust[0].name: must be 1 to 32 lower-case letters, digits and -',
       '7:24 trust[0].audience[1]: is listed twice',
       '7:32 trust[0].audience[2]: must be a text, not a number',

@@ -29,7 +29,7 @@ function internet(pages: Record<string, unknown>): { asked: string[]; fetch: Fet
     asked.push(url);
     return Promise.resolve(Response.json(pages[url] ?? {}));
   };
-  return { asked, fetch: fetch as Fetch };
+  return { asked, fetch };
 }
 
 describe('keys are not taken from an issuer that', () => {
