@@ -9,6 +9,7 @@ import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
 import type { Secret } from './domain/secret.js';
 import { showGauges } from './http/gauges.js';
+import { openListeners } from './http/listeners.js';
 import { trustedProxies } from './http/proxies.js';
 import { securityHeaders } from './http/security-headers.js';
 import { listen } from './http/server.js';
@@ -37,6 +38,8 @@ import { ownVersion } from './version.js';
 export interface RunningBroker {
   /** Where it listens, with the port that it got. */
   readonly url: string;
+  /** Looks now whether the files of our certificate have changed. */
+  rereadCertificate(): Promise<void>;
   /** Finishes what is in flight, then closes the store. Safe to call twice. */
   stop(): Promise<void>;
 }
@@ -140,7 +143,7 @@ export async function startBroker(
       draining: () => draining,
     };
     showGauges(edge, { version: ownVersion(), store: settings.store.kind });
-    const server = await listen(edge, { ...settings.http, ...settings.listen });
+    const listeners = await openListeners(edge, settings);
     sweeper.wake();
     const turnKeys = (): void =>
       void keys
@@ -155,20 +158,20 @@ export async function startBroker(
       turnKeys();
     });
 
-    const host = settings.listen.host.includes(':') ? `[${settings.listen.host}]` : settings.listen.host;
-    const url = `http://${host}:${server.port}`;
+    const { url } = listeners;
     log.info({ url, issuer: settings.issuer, store: placeOf(settings.store) }, 'listening');
 
     let stopped: Promise<void> | undefined;
     const stop = async (): Promise<void> => {
       draining = true;
       await net.destroy();
-      await server.drain();
+      await listeners.drain();
       await sweeper.stop();
       await store.close();
       log.info('stopped');
     };
-    return { url, stop: () => (stopped ??= stop()) };
+    const { rereadCertificate } = listeners;
+    return { url, rereadCertificate, stop: () => (stopped ??= stop()) };
   } catch (error) {
     await store.close();
     throw error;

@@ -6,6 +6,7 @@ import { EXIT, Failure } from './failure.js';
 
 export interface Running {
   readonly url: string;
+  rereadCertificate(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -17,7 +18,10 @@ export interface RunningLog {
 
 /** Waits for SIGTERM or SIGINT, then for what is in flight; a second one ends that wait. SIGHUP reloads. */
 export async function untilStopped(running: Running, live: LiveSettings, log: RunningLog): Promise<void> {
-  const reload = (): void => void reloadLogged(live, log);
+  const reload = (): void => {
+    void reloadLogged(live, log);
+    void running.rereadCertificate();
+  };
   process.on('SIGHUP', reload);
   const signal = await nextSignal();
   process.once('SIGTERM', impatient).once('SIGINT', impatient);

@@ -32,7 +32,9 @@ export function send(
   const unread = !request.complete && hasBody(request);
   // Names and values in turn: the form in which Node keeps them, with no object to be made and taken apart again.
   const lines = ['content-length', String(Buffer.byteLength(text)), ...security];
-  if (body !== undefined) lines.push('content-type', 'application/json');
+  // A name that is said twice is sent twice.
+  if (body !== undefined && headers?.['content-type'] === undefined)
+    lines.push('content-type', 'application/json');
   for (const [name, value] of Object.entries(headers ?? {})) lines.push(name, value);
   if (headers?.['cache-control'] === undefined) lines.push('cache-control', 'no-store');
   if (unread) lines.push('connection', 'close');

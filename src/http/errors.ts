@@ -277,6 +277,8 @@ export const protocolAnswer = (status: number, requestId: string): Answer =>
 const PROTOCOL_SAYS: Readonly<Record<number, string>> = {
   408: 'The request did not arrive in time.',
   413: 'The body is too large.',
+  414: 'The address is too long.',
+  429: 'These are too many requests at once on one connection.',
   431: 'The headers are too large.',
 };
 

@@ -222,17 +222,19 @@ describe('a fault of ours', () => {
         store: {
           record: (_entry: unknown, conclusion: unknown) => Promise.resolve(void recorded.push(conclusion)),
         },
+        limits: { refusesAddress: () => undefined },
       },
       authenticate: () => Promise.reject(fault),
       log: { trace: log, debug: log, info: log, warn: log, error: log },
       bodyLimitBytes: 4096,
+      metrics: { count: () => {}, observe: () => {}, read: () => {} },
       proxies: trustedProxies([]),
       securityHeaders: securityHeaders(false),
       draining: () => false,
     } as unknown as Edge;
     const port = await freePort();
-    const limits = { requestTimeoutMs: 1000, headersTimeoutMs: 1000, drainTimeoutMs: 1000 };
-    const server = await listen(edge, { host: '127.0.0.1', port, ...limits });
+    const { live } = broker;
+    const server = await listen(edge, { ...live.fixed.http, host: '127.0.0.1', port });
     try {
       const faulty = new BrokerClient(`http://127.0.0.1:${port}`, broker.workloads);
       const form = faulty.exchangeForm('agent-1', {});

@@ -1,0 +1,197 @@
+// Which connections are held. Where there is no room for one more, it is made by those that would miss it least.
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { callerAt } from '../limits/address.js';
+import { plainAddress } from './proxies.js';
+
+export interface ConnectionTerms {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** For how long a caller may take to read its answer. */
+  readonly answerTimeoutMs: number;
+  /** Proxies: one address, many callers. */
+  isExempt(address: string): boolean;
+  /** Told of each connection that was refused, or closed before it was at its end. */
+  cut(why: Cut): void;
+}
+
+/** `full`, `address_full`: not let in. `evicted`: closed for another. `unread`: did not read its answer. */
+export type Cut = 'full' | 'address_full' | 'evicted' | 'unread';
+
+/** Beyond the most, for addresses that hold no connection yet: an operator is hardly ever one of those that do. */
+const RESERVE = 32;
+/** Bodies come at once, and answers are read at once; who takes longer may be slow on purpose. */
+const SLOW_AFTER_MS = 1000;
+
+interface Held {
+  /** The end of it that is closed. */
+  readonly socket: Socket;
+  readonly endpoint: string;
+  /** Undefined for a proxy. */
+  readonly caller: string | undefined;
+  /** Something was done for it that needs a good token: it is not one of thousands that nobody knows. */
+  known: boolean;
+  /** What is being answered, in turn. */
+  readonly responses: ServerResponse[];
+  /** Of its present state: with nothing to do, or with something. */
+  since: number;
+  /** The answer that is not being read, and since when. */
+  unread?: { readonly response: ServerResponse; readonly delivered: number; readonly since: number };
+}
+
+/**
+ * The order in which connections make room: (1) strangers with nothing to do, silent ones and those with half a
+ * header among them; (2) whoever is slow to send a body or to read an answer; (3) known callers with nothing to do.
+ * Within each the oldest goes first. Whoever is waiting for us is never cut off.
+ */
+export class Connections {
+  readonly #terms: ConnectionTerms;
+  readonly #idleStrangers = new Set<Held>();
+  readonly #busy = new Set<Held>();
+  readonly #idleKnown = new Set<Held>();
+  readonly #byCaller = new Map<string, Set<Held>>();
+  readonly #byEndpoint = new Map<string, Held>();
+  /** Under TLS the socket that requests come by is another than the one that was accepted. */
+  readonly #bySocket = new WeakMap<Socket, Held>();
+
+  constructor(terms: ConnectionTerms) {
+    this.#terms = terms;
+  }
+
+  get size(): number {
+    return this.#byEndpoint.size;
+  }
+
+  /** Lets the connection in, or closes it. */
+  admit(socket: Socket): boolean {
+    const address = plainAddress(socket.remoteAddress ?? '');
+    const caller = this.#terms.isExempt(address) ? undefined : callerAt(address);
+    const siblings = caller === undefined ? undefined : this.#byCaller.get(caller);
+    if (siblings && siblings.size >= this.#terms.maxConnectionsPerAddress && !this.#makeRoomAmong(siblings))
+      return this.#refuse(socket, 'address_full');
+    if (this.size >= this.#terms.maxConnections && !this.#makeRoom()) {
+      const isReserved = !siblings && this.size < this.#terms.maxConnections + RESERVE;
+      if (!isReserved) return this.#refuse(socket, 'full');
+    }
+    this.#hold(socket, caller);
+    return true;
+  }
+
+  /** A request came: answers how many of its connection are being answered, this one included. */
+  asked(request: IncomingMessage, response: ServerResponse): number {
+    const held = this.#heldBy(request.socket);
+    if (!held) return 1;
+    if (held.responses.push(response) === 1) this.#turn(held);
+    response.once('close', () => this.#answered(held, request, response));
+    return held.responses.length;
+  }
+
+  /** Closes the connections of those that do not read: an answer that nobody takes is kept in memory. */
+  look(now = performance.now()): void {
+    for (const held of this.#busy) {
+      const [response] = held.responses;
+      const stream = response?.socket;
+      if (!response || !stream || stream.writableLength === 0) {
+        delete held.unread;
+        continue;
+      }
+      // What is complete must be out in time; what still grows, must get on.
+      const delivered = response.writableEnded ? 0 : stream.bytesWritten - stream.writableLength;
+      if (held.unread?.response !== response || held.unread.delivered !== delivered)
+        held.unread = { response, delivered, since: now };
+      else if (now - held.unread.since >= this.#terms.answerTimeoutMs) this.#close(held, 'unread');
+    }
+  }
+
+  #hold(socket: Socket, caller: string | undefined): void {
+    const endpoint = endpointOf(socket);
+    const held: Held = { socket, endpoint, caller, known: false, responses: [], since: performance.now() };
+    this.#bySocket.set(socket, held);
+    this.#byEndpoint.set(endpoint, held);
+    this.#idleStrangers.add(held);
+    if (caller !== undefined) {
+      const siblings = this.#byCaller.get(caller);
+      if (siblings) siblings.add(held);
+      else this.#byCaller.set(caller, new Set([held]));
+    }
+    socket.once('close', () => this.#forget(held));
+  }
+
+  #heldBy(socket: Socket): Held | undefined {
+    let held = this.#bySocket.get(socket);
+    if (!held && (held = this.#byEndpoint.get(endpointOf(socket)))) this.#bySocket.set(socket, held);
+    return held;
+  }
+
+  /** Among those with nothing to do, or those with something: the last one to come there. */
+  #turn(held: Held): void {
+    held.since = performance.now();
+    this.#idleStrangers.delete(held);
+    this.#idleKnown.delete(held);
+    this.#busy.delete(held);
+    if (!this.#byEndpoint.has(held.endpoint)) return;
+    if (held.responses.length > 0) this.#busy.add(held);
+    else (held.known ? this.#idleKnown : this.#idleStrangers).add(held);
+  }
+
+  #answered(held: Held, { method }: IncomingMessage, response: ServerResponse): void {
+    const at = held.responses.indexOf(response);
+    if (at >= 0) held.responses.splice(at, 1);
+    // What anybody may ask for is asked for by GET.
+    if (response.statusCode < 300 && method !== 'GET' && method !== 'HEAD') held.known = true;
+    if (held.responses.length === 0) this.#turn(held);
+  }
+
+  #makeRoom(): boolean {
+    const [stranger] = this.#idleStrangers;
+    if (stranger) return this.#close(stranger, 'evicted');
+    const now = performance.now();
+    for (const held of this.#busy) if (isSlow(held, now)) return this.#close(held, 'evicted');
+    const [known] = this.#idleKnown;
+    return known ? this.#close(known, 'evicted') : false;
+  }
+
+  /** The same among the connections of one address, in the order in which they came. */
+  #makeRoomAmong(siblings: ReadonlySet<Held>): boolean {
+    const now = performance.now();
+    let slow: Held | undefined;
+    let known: Held | undefined;
+    for (const held of siblings) {
+      if (this.#idleStrangers.has(held)) return this.#close(held, 'evicted');
+      if (held.responses.length === 0) known ??= held;
+      else if (!slow && isSlow(held, now)) slow = held;
+    }
+    const chosen = slow ?? known;
+    return chosen ? this.#close(chosen, 'evicted') : false;
+  }
+
+  #refuse(socket: Socket, why: Cut): false {
+    socket.destroy();
+    this.#terms.cut(why);
+    return false;
+  }
+
+  #close(held: Held, why: Cut): true {
+    this.#forget(held);
+    held.socket.destroy();
+    this.#terms.cut(why);
+    return true;
+  }
+
+  #forget(held: Held): void {
+    if (!this.#byEndpoint.delete(held.endpoint)) return;
+    this.#idleStrangers.delete(held);
+    this.#idleKnown.delete(held);
+    this.#busy.delete(held);
+    const siblings = held.caller === undefined ? undefined : this.#byCaller.get(held.caller);
+    siblings?.delete(held);
+    if (siblings?.size === 0) this.#byCaller.delete(held.caller!);
+  }
+}
+
+const endpointOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+
+function isSlow({ responses, since }: Held, now: number): boolean {
+  const [first] = responses;
+  return first !== undefined && now - since > SLOW_AFTER_MS && (!first.req.complete || first.writableEnded);
+}
