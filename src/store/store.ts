@@ -248,7 +248,10 @@ export interface AuditStore {
 }
 
 export interface ReplayStore {
-  /** True for the first caller with this key, false for every other until `expiresAt` (milliseconds). */
+  /**
+   * True for the first caller with this key, false for every other until `expiresAt` (milliseconds). Where that has
+   * passed by the store's time, false for all: nothing would be on record of it.
+   */
   once(key: string, expiresAt: number): Promise<boolean>;
 }
 

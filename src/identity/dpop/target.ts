@@ -1,7 +1,7 @@
 // The URI that a proof is for, in the one form in which two of them are compared (RFC 9449 §4.3, RFC 3986 §6.2).
 
 /** Visible ASCII, an authority without a user in it; what a URL parser would silently mend is refused instead. */
-const HTTP_URI = /^https?:\/\/[^/?#\\@"<>^`{|}\s]+(?:[/?#][\x21-\x5b\x5d-\x7e]*)?$/i;
+const HTTP_URI = /^https?:\/\/[\w.~:[\]-]+(?:[/?#][\x21-\x5b\x5d-\x7e]*)?$/i;
 const LONGEST = 2048;
 const ESCAPE = /%([0-9a-f]{2})/gi;
 const UNRESERVED = /[A-Za-z0-9._~-]/;

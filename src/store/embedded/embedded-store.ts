@@ -142,7 +142,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
 }
 
 /** A key that has had its time may be used again, purged or not. */
-const INSERT_ONCE = `INSERT INTO once VALUES (?1, ?2)
+const INSERT_ONCE = `INSERT INTO once SELECT ?1, ?2 WHERE ?2 > ?3
   ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE expires_at <= ?3`;
 
 const INSERT_KEY = insertSql('signing_key', [

@@ -77,6 +77,15 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
     });
   });
 
+  describe('once, of what has expired by the store’s time', () => {
+    it('is false for everybody: a broker whose clock is behind lets nothing in again and again', async () => {
+      const { store, clock } = await begin();
+      expect(await store.once('jti-1', clock.now())).toBe(false);
+      expect(await store.once('jti-1', clock.now() - 1)).toBe(false);
+      expect(await store.once('jti-1', clock.now() + 1)).toBe(true);
+    });
+  });
+
   describe('signing keys', () => {
     it('are kept by use, in the order of their activation, until they are removed', async () => {
       const scene = await begin();
