@@ -72,7 +72,7 @@ export function readProof(shown: ShownProof, terms: ProofTerms, now: number): Re
     signed,
     id: jti,
     ...(nonce !== undefined && { nonce }),
-    goodUntil: Number(iat) * 1000 + terms.maxAgeMs + terms.clockToleranceMs,
+    goodUntil: Math.ceil(Number(iat) * 1000) + terms.maxAgeMs + terms.clockToleranceMs,
   };
 }
 
