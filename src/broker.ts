@@ -2,6 +2,7 @@
 import type { Clock } from './domain/clock.js';
 import type { Catalogue } from './domain/tool.js';
 import type { KeyRing } from './keys/key-ring.js';
+import type { Limits } from './limits/limits.js';
 import type { Minter } from './minters/minter.js';
 import type { Policy } from './policy/policy.js';
 import type { Store } from './store/store.js';
@@ -20,6 +21,8 @@ export interface Broker {
   /** By kind of credential. */
   readonly minters: ReadonlyMap<string, Minter>;
   readonly maxTaskTtlMs: number;
+  /** Never asked before a kill. */
+  readonly limits: Limits;
   /** The rules in force now. */
   rules(): Rules;
   /** Tells the sweeper that there is work. */

@@ -12,7 +12,6 @@ import { showGauges } from './http/gauges.js';
 import { openListeners } from './http/listeners.js';
 import { trustedProxies } from './http/proxies.js';
 import { securityHeaders } from './http/security-headers.js';
-import { listen } from './http/server.js';
 import { Authenticator } from './identity/authenticate.js';
 import { Nonces } from './identity/dpop/nonces.js';
 import { Proofs } from './identity/dpop/proofs.js';
@@ -20,6 +19,7 @@ import { KeySources } from './identity/key-source.js';
 import { KeyRing } from './keys/key-ring.js';
 import { developmentSealKeys } from './keys/development-seal-key.js';
 import { Seal, SealError } from './keys/seal.js';
+import { Limits } from './limits/limits.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
@@ -46,6 +46,7 @@ export interface RunningBroker {
 
 /** What a reload replaces as a whole. */
 interface InForce {
+  readonly trust: SwappableSettings['trust'];
   readonly rules: Rules;
   readonly authenticator: Authenticator;
 }
@@ -92,7 +93,7 @@ export async function startBroker(
   clock: Clock = systemClock(),
 ): Promise<RunningBroker> {
   const settings = live.fixed;
-  for (const caution of cautionsAbout(settings)) log.warn(caution);
+  for (const caution of cautionsAbout({ ...settings, ...live.current })) log.warn(caution);
   const metrics = new PrometheusMetrics();
   const store = meteredStore(await openStore(settings, clock, log), metrics);
   try {
@@ -104,16 +105,25 @@ export async function startBroker(
     const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
 
     const sources = new KeySources(clock);
-    const inForce = (swappable: SwappableSettings): InForce => {
+    const inForce = (swappable: SwappableSettings, before?: InForce): InForce => {
       const { catalogue, policies, trust } = swappable;
       if (policies)
         log.error('policies are configured, and this version evaluates none: every request is denied');
-      const authenticator = new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources });
+      // Whose trust did not change is remembered: a flood must not find everybody unknown because a limit was changed.
+      const authenticator =
+        before?.trust === trust
+          ? before.authenticator
+          : new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources });
       const policy = meteredPolicy(policyOf(swappable), metrics);
-      return { rules: { catalogue, policy }, authenticator };
+      return { rules: { catalogue, policy }, trust, authenticator };
     };
     let force = inForce(live.current);
-    live.onSwap((swappable) => (force = inForce(swappable)));
+    const alone = settings.store.kind === 'embedded';
+    const limits = new Limits({ settings: live.current.limits, store, clock, log, alone });
+    live.onSwap((swappable) => {
+      force = inForce(swappable, force);
+      limits.apply(swappable.limits);
+    });
 
     const broker: Broker = {
       issuer: settings.issuer,
@@ -122,6 +132,7 @@ export async function startBroker(
       keys,
       minters,
       maxTaskTtlMs: settings.tasks.maxTtlMs,
+      limits,
       rules: () => force.rules,
       wake: () => sweeper.wake(),
       report: (error, what) => log.error({ err: error }, what),
@@ -132,6 +143,7 @@ export async function startBroker(
     const edge = {
       broker,
       authenticate: (token: string) => force.authenticator.authenticate(token),
+      remembers: (token: string) => force.authenticator.remembers(token),
       trust: () => force.authenticator,
       proofs,
       log,
@@ -152,6 +164,7 @@ export async function startBroker(
     // What another broker rotated or killed is used, or dropped, here too.
     store.watch((news) => {
       if (news.kind !== 'revocation' || news.revocation.kind === 'key') turnKeys();
+      if (news.kind !== 'signing_keys') limits.somethingEnded();
     });
     const net = schedule(SAFETY_NET, () => {
       sweeper.wake();
@@ -167,6 +180,7 @@ export async function startBroker(
       await net.destroy();
       await listeners.drain();
       await sweeper.stop();
+      await limits.stop();
       await store.close();
       log.info('stopped');
     };

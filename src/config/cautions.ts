@@ -1,7 +1,8 @@
 // What is allowed and yet should not pass in silence: said at every start, and by `mayfly serve --check`.
 import { isLoopback } from '../domain/loopback.js';
 import type { RedisServers } from '../store/redis/options.js';
-import type { FixedSettings } from './settings.js';
+import { limitCautions } from './limits-schema.js';
+import type { FixedSettings, SwappableSettings } from './settings.js';
 
 /**
  * One sentence for each thing that an operator may have meant, or may have overlooked.
@@ -9,7 +10,15 @@ import type { FixedSettings } from './settings.js';
  * A Redis without TLS is a warning and not a switch: inside a private network it is usual, and a switch that
  * everybody must set tells nobody anything.
  */
-export function cautionsAbout({ store }: Pick<FixedSettings, 'store'>): readonly string[] {
+export const cautionsAbout = ({
+  store,
+  limits,
+}: Pick<FixedSettings, 'store'> & Partial<Pick<SwappableSettings, 'limits'>>): readonly string[] => [
+  ...storeCautions(store),
+  ...(limits ? limitCautions(limits) : []),
+];
+
+function storeCautions(store: FixedSettings['store']): readonly string[] {
   if (store.kind !== 'redis') return [];
   const cautions: string[] = [];
   const far = addressesOf(store.servers).find(({ host }) => !isLoopback(host));

@@ -1,6 +1,7 @@
 // The configuration once it was read and found good: durations in milliseconds, files read, names resolved.
 import type { Catalogue } from '../domain/tool.js';
 import type { TrustedIssuer } from '../identity/trust.js';
+import type { LimitSettings } from '../limits/settings.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
 import type { RedisOptions } from '../store/redis/options.js';
 import type { CertificateFiles } from './certificate-files.js';
@@ -67,6 +68,7 @@ export interface HttpSettings {
 export interface SwappableSettings {
   readonly trust: readonly TrustedIssuer[];
   readonly catalogue: Catalogue;
+  readonly limits: LimitSettings;
   /** The policies as they were read; absent where none are configured. */
   readonly policies?: readonly PolicyFile[];
   /** Digest of the catalogue as configured, and of the policies when there are some: recorded with each decision. */

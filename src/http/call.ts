@@ -20,6 +20,7 @@ import type { Dialect } from './errors.js';
 import type { Proxies } from './proxies.js';
 import type { HeaderLines } from './security-headers.js';
 import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
+import { toldInSummary } from './limited.js';
 import { routeName, tell } from './told.js';
 
 export interface Edge extends Door {
@@ -53,6 +54,8 @@ export interface Exchange {
   readonly dialect: Dialect;
   /** One of few: whoever calls does not choose it. */
   readonly route: string;
+  /** Whether it is one that nothing may hold back. */
+  readonly kills?: boolean;
   /** The answer to a refusal, where it is not what the dialect says. */
   refused?(refusal: Refusal): Answer | undefined;
 }
@@ -70,6 +73,7 @@ const namesOf = ({ requestId, facts }: AuditEntry): { request_id: string; trace_
 /**
  * Runs the work of one request to its answer. Every exit is recorded: by the transition, or else here. A refusal
  * is told only once it is on record; where nothing can be recorded, nothing is said but "not now" (invariant 7).
+ * Of refusals that come in floods there is a record in summary: src/limits/summary.ts.
  */
 export async function settle(
   edge: Edge,
@@ -87,7 +91,7 @@ export async function settle(
     if (result instanceof Refusal) {
       ({ reason } = result);
       outcome = 'refused';
-      answer = await refused(broker, exchange, result);
+      answer = await refused(edge, exchange, result);
     } else {
       if (!entry.concluded) recordInPassing(broker, entry, log);
       answer = result;
@@ -103,11 +107,11 @@ export async function settle(
   return answer;
 }
 
-async function refused(broker: Broker, exchange: Exchange, refusal: Refusal): Promise<Answer> {
-  const { entry, dialect } = exchange;
-  if (!entry.concluded) {
+async function refused(edge: Edge, exchange: Exchange, refusal: Refusal): Promise<Answer> {
+  const { entry, dialect, kills = false } = exchange;
+  if (!entry.concluded && !toldInSummary(edge, entry, refusal, kills)) {
     if (refusal.detail !== undefined) entry.learn({ why: refusal.detail });
-    await broker.store.record(entry, { outcome: 'refused', reason: refusal.reason });
+    await edge.broker.store.record(entry, { outcome: 'refused', reason: refusal.reason });
   }
   return exchange.refused?.(refusal) ?? refusalAnswer(refusal, entry.requestId, dialect);
 }
@@ -156,20 +160,25 @@ export async function answerCall(
     !letIn && dialect === 'oauth' ? callerAnswer(refusal) : undefined;
 
   const route = routeName(access.method, access.path);
-  const answer = await settle(edge, { entry, dialect, route, refused: callerRefused }, async () => {
-    if (edge.draining()) return new Refusal('shutting_down');
-    const caller = await callerOf(edge, access, request, entry, (next) => (nonce = next));
-    if (caller instanceof Refusal) return caller;
-    const { principal } = caller;
-    if (!hasRole(principal, ...access.roles)) {
-      return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
-    }
-    letIn = true;
-    const trust = edge.trust();
-    const given = await read();
-    // A body may come slowly: what the trust said before it came may hold no more.
-    if (edge.trust() !== trust) return new Refusal('issuer_unknown', 'the trust changed while the body came');
-    return given instanceof Refusal ? given : respond({ ...caller, entry, ...given });
-  });
+  const answer = await settle(
+    edge,
+    { entry, dialect, route, kills: access.kills, refused: callerRefused },
+    async () => {
+      if (edge.draining()) return new Refusal('shutting_down');
+      const caller = await callerOf(edge, access, request, entry, (next) => (nonce = next));
+      if (caller instanceof Refusal) return caller;
+      const { principal } = caller;
+      if (!hasRole(principal, ...access.roles)) {
+        return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
+      }
+      letIn = true;
+      const trust = edge.trust();
+      const given = await read();
+      // A body may come slowly: what the trust said before it came may hold no more.
+      if (edge.trust() !== trust)
+        return new Refusal('issuer_unknown', 'the trust changed while the body came');
+      return given instanceof Refusal ? given : respond({ ...caller, entry, ...given });
+    },
+  );
   return { answer: withNonce(answer, nonce), requestId: entry.requestId };
 }

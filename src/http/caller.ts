@@ -4,6 +4,8 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Access } from './access.js';
+import type { LimitedDoor } from './limited.js';
+import { heldBack, overRate } from './limited.js';
 import type { ProofDesk } from './proof.js';
 import { bringsProof, prove, readProof } from './proof.js';
 
@@ -14,7 +16,8 @@ export interface Caller {
 }
 
 /** Where whoever calls is found out. */
-export interface Door extends ProofDesk {
+export interface Door extends ProofDesk, LimitedDoor {
+  readonly broker: ProofDesk['broker'] & LimitedDoor['broker'];
   /** By the trust in force now. */
   authenticate(token: string): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
 }
@@ -30,6 +33,8 @@ export async function callerOf(
   const shown = shownToken(request);
   if (!shown) return new Refusal('token_missing');
   const { token, withProof } = shown;
+  const refused = access.kills ? undefined : heldBack(door, entry, token);
+  if (refused) return refused;
   // With a plain token only a lease may ask for a proof, at its renewal: nothing else is held back by a bad one.
   const looksAtProof = withProof || (access.action === 'lease.renew' && bringsProof(request));
   const reading = looksAtProof ? readProof(door, request, withProof ? token : undefined) : undefined;
@@ -39,6 +44,8 @@ export async function callerOf(
   const principal = await door.authenticate(token);
   if (principal instanceof Refusal) return principal;
   entry.facts.principal = principal.name;
+  const over = access.kills ? undefined : overRate(door, principal);
+  if (over) return over;
   if (!withProof && principal.confirmedKey !== undefined) {
     return new Refusal('proof_missing', 'a token that is bound to a key goes with Authorization: DPoP');
   }

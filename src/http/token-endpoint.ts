@@ -16,6 +16,7 @@ import { arrivalOf } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
 import { readForm } from './form.js';
+import { heldBack, overRate } from './limited.js';
 import { flawsOf } from './parse.js';
 import { bringsProof, prove, readProof, withNonce } from './proof.js';
 import { tokenResponse } from './views.js';
@@ -47,6 +48,8 @@ async function exchangeToken(
     if (unsupported) return unsupported;
 
     const token = parameters.subject_token!;
+    const refused = heldBack(edge, entry, token);
+    if (refused) return refused;
     // Before the token is looked at: a nonce that is missing must not cost a one-time token.
     const reading = bringsProof(request) ? readProof(edge, request) : undefined;
     nonce = reading?.nonce;
@@ -58,6 +61,8 @@ async function exchangeToken(
     }
     entry.facts.principal = principal.name;
     entry.learn({ token: principal.tokenDigest });
+    const over = overRate(edge, principal);
+    if (over) return over;
 
     const asked = askedFor(parameters);
     if (asked instanceof Refusal) return asked;

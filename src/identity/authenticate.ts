@@ -94,6 +94,11 @@ export class Authenticator {
   }
 
   /** By `iss` where it is that of a trust; else by the trust domain of a SPIFFE ID. Each has its own keys, never another's. */
+  /** Whether `authenticate` would know the token without verifying it. Costs one SHA-256. */
+  remembers(token: string): boolean {
+    return !tooLarge(token) && this.#verified.get(sha256(token), this.#options.clock.now()) !== undefined;
+  }
+
   #trusted({ iss: issuer, sub: subject }: Claims): Trusted | Refusal {
     if (issuer !== undefined && typeof issuer !== 'string') return new Refusal('claim_mistyped', 'iss');
     if (issuer === this.#options.ownIssuer) return new Refusal('own_credential', 'says it is of this broker');

@@ -12,6 +12,7 @@ import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
 import type { DecisionInput } from '../policy/policy.js';
 import { bindingOf } from './binding.js';
+import { issueIn } from './in-place.js';
 import type { IssuedCredential } from './issued.js';
 import { leaseRequest } from './issued.js';
 import { mintExternal } from './mint-external.js';
@@ -54,9 +55,13 @@ export async function issueCredential(
   const minter = broker.minters.get(tool.credential.kind);
   if (!minter) throw new Error(`no minter for ${tool.credential.kind}`);
   const request = leaseRequest(agent, task, grant, binding);
-  return minter.external
-    ? mintExternal(broker, minter, request, grant, entry)
-    : mintSigned(broker, minter, request, grant, entry);
+  const place = await broker.limits.placeForLease(task, agent.name);
+  if (place instanceof Refusal) return place;
+  return issueIn(place, grant.ttlMs, () =>
+    minter.external
+      ? mintExternal(broker, minter, request, grant, entry)
+      : mintSigned(broker, minter, request, grant, entry),
+  );
 }
 
 /** The task, if it names this agent. A task that does not looks like one that is not there (invariant 8). */

@@ -62,6 +62,7 @@ export async function renewLease(
     renewed = await broker.store.renewLease(id, { ...renewal, keyId }, entry);
   }
   if (renewed instanceof Refusal) return renewed;
+  broker.limits.leaseRenewed(lease, grant.ttlMs);
   // The lease keeps the later of its ends; this credential gets no more time than was permitted now (invariant 4).
   const now = await broker.store.now();
   const expiresAt = expiryOf(now, grant.ttlMs, renewed.expiresAt);

@@ -73,5 +73,6 @@ export async function releaseLease(
     entry,
   );
   broker.wake();
+  if (!lease.ended) broker.limits.leaseReleased(lease);
   return (await broker.store.readLease(id)) ?? lease;
 }

@@ -31,15 +31,31 @@ export async function completeTask(
   const closing = { outcome, by: principal.name, ...(reason !== undefined && { reason }) };
   const closed = await broker.store.closeTask(id, closing, entry);
   broker.wake();
-  return closed instanceof Refusal || waitMs === undefined ? closed : settledWithin(broker, closed, waitMs);
+  if (closed instanceof Refusal) return closed;
+  if (closed.closed?.requestId === entry.requestId) broker.limits.taskClosed(task.orchestrator);
+  return waitMs === undefined ? closed : settledWithin(broker, closed, waitMs, principal, entry);
 }
 
-async function settledWithin(broker: Broker, closed: Task, waitMs: number): Promise<Task> {
+/** Whoever has as many requests waiting as it may have is told how it stands: the task is closed all the same. */
+async function settledWithin(
+  broker: Broker,
+  closed: Task,
+  waitMs: number,
+  principal: VerifiedPrincipal,
+  entry: AuditEntry,
+): Promise<Task> {
+  if (closed.state === 'settled') return closed;
+  const letGo = broker.limits.hold(principal.name, entry);
+  if (!letGo) return closed;
   const until = performance.now() + waitMs;
   let task = closed;
-  while (task.state !== 'settled' && performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
-    task = (await broker.store.readTask(closed.id)) ?? task;
+  try {
+    while (task.state !== 'settled' && performance.now() < until) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+      task = (await broker.store.readTask(closed.id)) ?? task;
+    }
+  } finally {
+    letGo();
   }
   return task;
 }

@@ -9,6 +9,7 @@ import { reachesTask, rolesOf } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Manifest, Task } from '../domain/task.js';
 import { withinParent } from '../domain/task.js';
+import type { NewTask } from '../store/store.js';
 import { taskFor } from './own.js';
 
 export interface TaskAsked {
@@ -73,7 +74,36 @@ export async function openTask(
   if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
 
   const bodyDigest = digestOf({ ...asked, id });
-  return broker.store.openTask({ ...facts, purpose, bodyDigest, ttlMs }, entry);
+  const { mostOpenInTree } = broker.limits;
+  const task = {
+    ...facts,
+    purpose,
+    bodyDigest,
+    ttlMs,
+    ...(mostOpenInTree !== undefined && { mostOpenInTree }),
+  };
+  return openInPlace(broker, task, entry);
+}
+
+/** A task that exists is given again, however many are open: it needs no place of its own. */
+async function openInPlace(
+  broker: Broker,
+  task: NewTask,
+  entry: AuditEntry,
+): Promise<{ task: Task; created: boolean } | Refusal> {
+  const { store, limits } = broker;
+  const place = await limits.placeForTask(task.orchestrator);
+  if (place instanceof Refusal) return (await store.readTask(task.id)) ? store.openTask(task, entry) : place;
+  try {
+    const opened = await store.openTask(task, entry);
+    if (opened instanceof Refusal || !opened.created) place.free();
+    else place.taken(opened.task.deadline - opened.task.openedAt);
+    return opened;
+  } catch (error) {
+    // Nobody knows whether it is on record.
+    place.taken(task.ttlMs);
+    throw error;
+  }
 }
 
 const malformed = (at: string, message: string): Refusal =>

@@ -46,6 +46,7 @@ describe('routes', () => {
       roles: ['agent'],
       body: 'form',
       query: false,
+      kills: false,
     },
     ...Object.values(ACCESS),
   ];

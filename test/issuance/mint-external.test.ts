@@ -16,6 +16,7 @@ import { Sweeper } from '../../src/revocation/sweeper.js';
 import { AGENT, select, Scene } from '../contract/store/scene.js';
 import { embeddedHarness } from '../store/embedded-harness.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
+import { noLimits } from '../fixtures/no-limits.js';
 import { until } from '../fixtures/until.js';
 
 const TOOL = {
@@ -52,6 +53,7 @@ beforeEach(async () => {
     clock: scene.clock,
     minters,
     maxTaskTtlMs: 1e9,
+    limits: noLimits(scene.store, scene.clock),
     rules: () => rules,
     wake: () => sweeper.wake(),
   } as unknown as Broker;

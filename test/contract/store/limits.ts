@@ -3,11 +3,17 @@ import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
 import type { PrincipalName } from '../../../src/domain/ids.js';
 import { Refusal } from '../../../src/domain/refusal.js';
+import type { Tally } from '../../../src/store/store.js';
 import type { Scene } from './scene.js';
 import { AGENT, entry, newTask, OTHER_AGENT, PLANNER, reasonOf, select, taskId } from './scene.js';
 
 const OTHER_PLANNER = 'cluster/other' as PrincipalName;
 const PLENTY_MS = 60_000;
+
+const ofTask = (scene: Scene, id: string, most = 100): Promise<Tally> =>
+  scene.store.countLive({ task: taskId(id) }, most, PLENTY_MS);
+const ofAgent = (scene: Scene, agent: PrincipalName = AGENT, most = 100): Promise<Tally> =>
+  scene.store.countLive({ agent }, most, PLENTY_MS);
 
 export function describeLimits(begin: () => Promise<Scene>): void {
   describe('how many tasks may be open in a tree', () => {
@@ -86,11 +92,6 @@ export function describeLimits(begin: () => Promise<Scene>): void {
   });
 
   describe('counting live leases', () => {
-    const ofTask = (scene: Scene, id: string, most = 100) =>
-      scene.store.countLive({ task: taskId(id) }, most, PLENTY_MS);
-    const ofAgent = (scene: Scene, agent: PrincipalName = AGENT, most = 100) =>
-      scene.store.countLive({ agent }, most, PLENTY_MS);
-
     it('counts those of the task itself, and those of the agent in all tasks', async () => {
       const scene = await begin();
       for (const id of ['run-1', 'run-1.a', 'run-2']) await scene.task(id);

@@ -1,0 +1,204 @@
+// How many of something live at a time for each name: leases of a task, of an agent; open tasks of an orchestrator.
+import type { Tally } from '../store/store.js';
+import { Ends } from './ends.js';
+
+/** A broker that refuses looks again after so long at the latest, since others may have ended what it counts. */
+const LOOK_AGAIN_MS = 1000;
+/** And no sooner than this, however much is ended meanwhile. */
+const LOOK_AT_MOST_EVERY_MS = 50;
+const MOST_NAMES = 20_000;
+/** Of many who wait for one look at the store some may have to wait for the next. */
+const MOST_LOOKS = 8;
+
+/** What may come to be: to be given up, or to be told for how long it will last. */
+export interface Place {
+  taken(lifeMs: number): void;
+  free(): void;
+}
+
+/** There is no place; perhaps there is one after so long. */
+export interface Full {
+  readonly retryAfterMs: number;
+}
+
+/** Asks the store how many there are, and to stop counting at `most`. */
+export type Look = (most: number) => Promise<Tally>;
+
+export interface OccupancyOptions {
+  most: number;
+  /** No other broker works on this store: what we do not know of is not there, once we have looked. */
+  readonly alone: boolean;
+  /** Milliseconds that never go back: what the wall clock does concerns no limit. */
+  readonly monotonic: () => number;
+}
+
+interface Holder {
+  readonly ends: Ends;
+  /** What the store told of, and we did not see begin. */
+  unseen: number;
+  /** What has a place and is not there yet. */
+  pending: number;
+  /** How many came to be here. */
+  came: number;
+  /** How many more may come before the store is asked. */
+  unasked: number;
+  lookedAt: number;
+  endingsThen: number;
+  looking: Promise<void> | undefined;
+}
+
+/**
+ * Keeps, for each name, a number that is never smaller than what is there, as far as this broker has seen it begin and
+ * end; and asks the store where that number is too large to go on by. On the path of an issuance that is a look into a
+ * map. Exact where the broker is alone. Where there are several, each lets at most a quarter of what is left pass
+ * between two looks at the store, and at least a hundredth of the limit.
+ */
+export class Occupancy {
+  readonly #options: OccupancyOptions;
+  readonly #holders = new Map<string, Holder>();
+  /** Grows whenever something was ended before its time, here or at another broker. */
+  #endings = 0;
+  #forgotAt: number;
+
+  constructor(options: OccupancyOptions) {
+    this.#options = options;
+    this.#forgotAt = options.monotonic();
+  }
+
+  set most(most: number) {
+    this.#options.most = most;
+  }
+
+  get size(): number {
+    return this.#holders.size;
+  }
+
+  /**
+   * A place, or none. At once where nothing has to be asked. `age`: for how many milliseconds there has been such a
+   * name at all; one that came after us has nothing that we do not know.
+   */
+  enter(name: string, look: Look, age = Infinity): Place | Full | Promise<Place | Full> {
+    const now = this.#options.monotonic();
+    const holder = this.#holders.get(name) ?? this.#begin(name, now, age);
+    return this.#place(holder, now) ?? this.#enterAsking(holder, look);
+  }
+
+  /** One of the name's has ended before its time. */
+  left(name: string): void {
+    const holder = this.#holders.get(name);
+    if (!holder) return;
+    if (holder.ends.count(this.#options.monotonic()) > 0) holder.ends.drop(1);
+    else if (holder.unseen > 0) holder.unseen--;
+  }
+
+  /** One of the name's lives longer: for `lifeMs` from now. */
+  prolonged(name: string, lifeMs: number): void {
+    const now = this.#options.monotonic();
+    const holder = this.#holders.get(name);
+    if (!holder || holder.ends.count(now) === 0) return;
+    holder.ends.drop(1);
+    holder.ends.add(now, lifeMs);
+  }
+
+  /** Something has ended, and nobody says of whom: whoever is refused may ask anew. */
+  somethingEnded(): void {
+    this.#endings++;
+  }
+
+  #begin(name: string, now: number, age: number): Holder {
+    if (this.#holders.size >= MOST_NAMES) this.#forget(now);
+    const { alone } = this.#options;
+    const known = alone && now - age > this.#forgotAt;
+    const holder: Holder = {
+      ends: new Ends(),
+      unseen: 0,
+      pending: 0,
+      came: 0,
+      unasked: known ? Infinity : alone ? 0 : this.#share(0),
+      lookedAt: -Infinity,
+      endingsThen: this.#endings,
+      looking: undefined,
+    };
+    this.#holders.set(name, holder);
+    return holder;
+  }
+
+  /** Whatever has nothing any more goes; then the eldest, of which the store has to be asked when they come back. */
+  #forget(now: number): void {
+    for (const [name, holder] of this.#holders)
+      if (held(holder, now) === 0 && !holder.looking) this.#holders.delete(name);
+    for (const [name, { pending, looking }] of this.#holders) {
+      if (this.#holders.size < (MOST_NAMES * 3) / 4) break;
+      if (pending > 0 || looking) continue;
+      this.#holders.delete(name);
+      this.#forgotAt = now;
+    }
+  }
+
+  #place(holder: Holder, now: number): Place | undefined {
+    if (holder.unasked < 1 || held(holder, now) >= this.#options.most) return undefined;
+    holder.unasked--;
+    holder.pending++;
+    let open = true;
+    const leave = (): boolean => {
+      if (!open) return false;
+      open = false;
+      holder.pending--;
+      return true;
+    };
+    return {
+      taken: (lifeMs) => {
+        if (!leave()) return;
+        holder.came++;
+        holder.ends.add(this.#options.monotonic(), lifeMs);
+      },
+      free: () => {
+        if (leave()) holder.unasked++;
+      },
+    };
+  }
+
+  async #enterAsking(holder: Holder, look: Look): Promise<Place | Full> {
+    const { monotonic, most } = this.#options;
+    for (let looks = 0; looks < MOST_LOOKS; looks++) {
+      if (!holder.looking && !this.#mayLook(holder, monotonic())) break;
+      await (holder.looking ??= this.#look(holder, look).finally(() => (holder.looking = undefined)));
+      const place = this.#place(holder, monotonic());
+      if (place) return place;
+    }
+    const now = monotonic();
+    const lookAgainMs = Math.max(0, holder.lookedAt + LOOK_AGAIN_MS - now);
+    const nextEndMs = holder.unseen + holder.pending >= most ? 0 : (holder.ends.next ?? now) - now;
+    return { retryAfterMs: Math.max(lookAgainMs, nextEndMs) };
+  }
+
+  #mayLook(holder: Holder, now: number): boolean {
+    // There is room, as far as we know: it is the others that have to be asked for.
+    if (held(holder, now) < this.#options.most) return true;
+    const since = now - holder.lookedAt;
+    const mayBeFewer = holder.endingsThen !== this.#endings && since >= LOOK_AT_MOST_EVERY_MS;
+    return mayBeFewer || since >= LOOK_AGAIN_MS;
+  }
+
+  async #look(holder: Holder, look: Look): Promise<void> {
+    const { most, monotonic, alone } = this.#options;
+    const came = holder.came;
+    holder.endingsThen = this.#endings;
+    holder.lookedAt = monotonic();
+    const { count, atLeast } = await look(most);
+    // What came while the store was counting may be in its answer or not.
+    const there = count + holder.came - came;
+    const known = holder.ends.count(monotonic()) + holder.unseen;
+    if (there > known) holder.unseen += there - known;
+    else if (!atLeast) holder.unseen -= known - there - holder.ends.drop(known - there);
+    holder.unasked = alone ? Infinity : this.#share(there);
+  }
+
+  #share(there: number): number {
+    const { most } = this.#options;
+    const left = most - there;
+    return Math.min(left, Math.max(Math.ceil(left / 4), Math.ceil(most / 100)));
+  }
+}
+
+const held = ({ ends, unseen, pending }: Holder, now: number): number => ends.count(now) + unseen + pending;
