@@ -68,6 +68,7 @@ function byName(claims: RuleClaims, rule: Readonly<Record<string, unknown>>): Ru
 }
 
 const rules: RuleKind = {
+  kind: 'github',
   example: '{ repository_id: 123456, ref: refs/heads/main }',
   facts: FACTS,
   claims: CLAIMS,

@@ -15,6 +15,7 @@ const uid = (what: string) =>
   factOf(/^[A-Za-z0-9*-]{1,64}$/, `must be the uid of a ${what}, in quotes`, `the uid of the ${what}`);
 
 const rules: RuleKind = {
+  kind: 'kubernetes',
   example: '{ namespace: agents, service_account: "agent-*" }',
   facts: {
     namespace: factOf(

@@ -4,6 +4,7 @@ import { commonMembers, issuerMembers } from './members.js';
 import type { RuleKind } from './rules.js';
 
 const rules: RuleKind = {
+  kind: 'oidc',
   example: '{ sub: "agent-*" }',
   facts: {},
   claims: [],

@@ -13,10 +13,10 @@ const number = z
   );
 
 const scalar = z.union([text(), number, z.boolean()]);
-const claimValue = z.union(
-  [scalar, listOf(scalar)],
-  'must be a text, a number, true or false, or a list of these',
-);
+const claimValue = z
+  .union([scalar, listOf(scalar)], 'must be a text, a number, true or false, or a list of these')
+  // Editors are told once what would stand in every rule.
+  .meta({ id: 'claim_value' });
 export type ClaimValue = z.output<typeof claimValue>;
 
 /** Root ids have no dots; a glob of theirs needs none either. */
@@ -35,6 +35,7 @@ export interface RuleFlaw {
 
 /** What rules of one kind of trust may say beyond what all may. */
 export interface RuleKind {
+  readonly kind: string;
   /** As it stands in messages. */
   readonly example: string;
   /** Facts that the kind reads out of its tokens, and how each must be written. */
@@ -128,7 +129,7 @@ const isOpen = (claim: string, value: ClaimValue, kind: RuleKind): boolean =>
   [value].flat().some((one) => typeof one === 'string' && (/^\*+$/.test(one) || kind.isOpen(claim, one)));
 
 function rulesFor(role: Role, kind: RuleKind) {
-  const rule = ruleFor(role, kind);
+  const rule = ruleFor(role, kind).meta({ id: `${kind.kind}_${role}` });
   const wanted = `must be a rule such as ${kind.example}, or a list of rules`;
   return z.union([rule, z.array(rule).min(1, 'must not be empty')], wanted).optional();
 }

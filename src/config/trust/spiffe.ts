@@ -6,6 +6,7 @@ import type { RuleKind } from './rules.js';
 import { factOf } from './rules.js';
 
 const rules: RuleKind = {
+  kind: 'spiffe',
   example: '{ path: "/ns/agents/*" }',
   facts: {
     path: factOf(
