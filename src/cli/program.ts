@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './audit.js';
 import { addDev } from './dev.js';
+import { addDoctor } from './doctor.js';
 import { MayflyError } from '../sdk/client/index.js';
 import { failureOf } from './connection.js';
 import { addExec } from './exec.js';
@@ -74,6 +75,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
   const add = [
     addServe,
     addDev,
+    addDoctor,
     addTask,
     addToken,
     addExec,

@@ -10,7 +10,7 @@ interface ServeOptions {
   readonly check?: true;
 }
 
-const USUAL_PLACES = ['./mayfly.yaml', './config/mayfly.yaml'];
+export const USUAL_PLACES = ['./mayfly.yaml', './config/mayfly.yaml'];
 
 export function addServe(program: Command, shell: Shell): void {
   program

@@ -33,6 +33,10 @@ export function givenSealKeys(environment: Environment = process.env): readonly 
   return undefined;
 }
 
+/** The file that seal keys are read from, if they are. */
+export const sealKeyFile = (environment: Environment = process.env): string | undefined =>
+  valueOf(environment, 'MAYFLY_SEAL_KEY_FILE');
+
 function readKeys(name: string, written: readonly string[]): readonly Secret[] {
   if (written.length === 0) throw wrong(name, `holds no key: ${HOW_TO_MAKE_ONE}`);
   const keys = written.map((text, index) => {

@@ -15,7 +15,10 @@ export interface Asking {
 }
 
 /** Injected, so that nothing goes round it. */
-export type Fetch = (url: string, asking: Asking) => Promise<Pick<Response, 'status' | 'body'>>;
+export type Fetch = (
+  url: string,
+  asking: Asking,
+) => Promise<Pick<Response, 'status' | 'body'> & Partial<Pick<Response, 'headers'>>>;
 
 /** What a request carries besides itself. */
 export interface Letter {

@@ -14,13 +14,14 @@ function fetchTrusting(
   url: string,
   { headers, signal }: Asking,
   ca: string,
-): Promise<Pick<Response, 'status' | 'body'>> {
+): ReturnType<Fetch> {
   return new Promise((resolve, reject) => {
     // Connections that stay would be ones that an authority vouched for which has been replaced since.
     request(url, { ca, headers, signal, agent: false }, (response) => {
       // undici's and Node's own stream are one thing with two types.
       const body = Readable.toWeb(response) as ReadableStream<Uint8Array> as unknown as Response['body'];
-      resolve({ status: response.statusCode ?? 0, body });
+      const { date = '' } = response.headers;
+      resolve({ status: response.statusCode ?? 0, body, headers: new Headers({ date }) });
     })
       .on('error', reject)
       .end();

@@ -33,17 +33,33 @@ export const layers = {
   limits: ['domain', 'audit', 'types:store'],
   minters: ['domain', 'keys', 'jws', 'types:store'],
   tasks: [...useCase, 'types:config'],
-  issuance: [...useCase, 'types:config'],
+  // The task of a run opens at its first exchange.
+  issuance: [...useCase, 'tasks', 'types:config'],
   revocation: [...useCase, 'types:config'],
   // What use cases are handed: types of the ports, and nothing that does anything.
   'broker.ts': ['domain', 'types:store', 'types:policy', 'types:minters', 'types:keys', 'types:limits'],
   http: [...useCase, ...useCases, 'config', 'wire', 'version.ts'],
   // Whoever uses it gets nothing of the server, and no schemas either.
   sdk: ['types:wire'],
-  cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts'],
+  cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts', 'cli/doctor.ts'],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],
   'cli/serve': ['cli', 'config', 'telemetry', 'main.ts'],
+  // Looks at the parts that a broker would be made of.
+  'cli/doctor.ts': ['cli', 'cli/doctor', 'cli/serve.ts'],
+  'cli/doctor': [
+    'cli',
+    'config',
+    'domain',
+    'identity',
+    'jws',
+    'keys',
+    'types:limits',
+    'sdk',
+    'types:store',
+    'store/embedded',
+    'store/redis',
+  ],
   'cli/dev.ts': ['cli', 'cli/dev'],
   'cli/dev': ['cli', 'config', 'domain', 'telemetry', 'main.ts'],
   'version.ts': [],

@@ -9,7 +9,7 @@ const MOST_SKEW_MS = 60_000;
 
 type Facts = ReadonlyMap<string, string>;
 
-const factsIn = (info: string): Facts =>
+export const factsIn = (info: string): Facts =>
   new Map(
     info.split('\r\n').flatMap((line) => {
       const colon = line.indexOf(':');
@@ -48,10 +48,10 @@ export async function checkServers(
 }
 
 /** redis/redis#14541: the file is replayed as the user `default`, and what that one may not do is left out. */
-const REPLAYS_NOTHING =
+export const REPLAYS_NOTHING =
   'its user default has no rights, so Redis 7 would leave out most of its append-only file when it starts again: set "user default off ~* &* +@all"';
 
-async function replaysNothing(server: Redis): Promise<boolean> {
+export async function replaysNothing(server: Redis): Promise<boolean> {
   try {
     return (await server.acl('DRYRUN', 'default', 'exec')) !== 'OK';
   } catch {

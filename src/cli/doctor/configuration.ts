@@ -1,0 +1,83 @@
+// The configuration: every mistake, and what is allowed and yet should not pass in silence.
+import { cautionsAbout } from '../../config/cautions.js';
+import { loadSettings } from '../../config/load.js';
+import { ConfigurationError } from '../../config/mistakes.js';
+import type { Settings } from '../../config/settings.js';
+import { isLoopback } from '../../domain/loopback.js';
+import { type Finding, broken, caution, ok } from './finding.js';
+
+export interface Read {
+  readonly findings: readonly Finding[];
+  /** Absent where it has mistakes: nothing can be looked up in it then. */
+  readonly settings?: Settings;
+}
+
+export async function readConfiguration(path: string): Promise<Read> {
+  try {
+    const settings = await loadSettings(path);
+    const names = settings.trust.map(({ name }) => name).join(' ');
+    const good = ok('configuration', `${path} has no mistake: ${settings.issuer}, trust ${names}`);
+    return { settings, findings: [good, ...cautionsIn(settings)] };
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error;
+    return {
+      findings: error.mistakes.map(({ file, line, column, path: member, message }) => {
+        const place = line === undefined ? file : `${file}:${line}:${column}`;
+        return broken(
+          'configuration',
+          [place, member, message].filter((part) => part !== '').join(': '),
+          line === undefined
+            ? 'Give a file that can be read: --config, MAYFLY_CONFIG.'
+            : `Correct line ${line}; docs/configuration.md tells of every setting. Nothing else could be looked at.`,
+        );
+      }),
+    };
+  }
+}
+
+const WHERE = 'docs/operations.md and docs/transport.md tell what it means. Mean it, or change it.';
+
+function cautionsIn(settings: Settings): Finding[] {
+  const found = cautionsAbout(settings).map((text) => caution('configuration', text, WHERE));
+  if (settings.policies)
+    found.push(
+      broken(
+        'policies',
+        'policies are configured, and this version evaluates none: every request is denied',
+        'Take `policies` out.',
+      ),
+    );
+  return [...found, ...edgeCautions(settings)];
+}
+
+/** What callers come through before they reach us. */
+function edgeCautions({ issuer, listen, tls, trustedProxies }: Settings): Finding[] {
+  const { protocol, hostname } = new URL(issuer);
+  const everywhere = trustedProxies.find((range) => /^(?:0\.0\.0\.0|::)\/0$/.test(range));
+  const found: Finding[] = [];
+  if (everywhere !== undefined)
+    found.push(
+      broken(
+        'trusted_proxies',
+        `${everywhere} believes everybody: each caller can say that it comes from any address, and limits per address hold nobody`,
+        'Name the addresses of your proxies alone.',
+      ),
+    );
+  if (protocol === 'https:' && !tls && !isLoopback(listen.host))
+    found.push(
+      caution(
+        'listen',
+        `the issuer is https, and ${listen.host}:${listen.port} is plain http: who can read that network reads tokens`,
+        'Configure tls, or listen where only the proxy in front can reach it.',
+      ),
+    );
+  if (protocol === 'https:' && !tls && !isLoopback(hostname) && trustedProxies.length === 0)
+    found.push(
+      caution(
+        'trusted_proxies',
+        'a proxy must stand in front, and none is named: limits and the audit log see its address as that of every caller',
+        'Name it in trusted_proxies.',
+      ),
+    );
+  return found;
+}
