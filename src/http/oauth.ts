@@ -65,9 +65,9 @@ export function metadataAnswer(broker: Broker): Answer {
     grant_types_supported: [TOKEN_EXCHANGE],
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['none'],
-    // RFC 8414 §2: names of access token types are allowed here; callers authenticate with a bearer token.
-    introspection_endpoint_auth_methods_supported: ['Bearer'],
-    revocation_endpoint_auth_methods_supported: ['Bearer'],
+    // RFC 8414 §2: names of access token types are allowed here; callers authenticate with their workload token.
+    introspection_endpoint_auth_methods_supported: ['Bearer', 'DPoP'],
+    revocation_endpoint_auth_methods_supported: ['Bearer', 'DPoP'],
     authorization_details_types_supported: [AUTHORIZATION_DETAIL_TYPE],
     // RFC 9449 §5.1.
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
