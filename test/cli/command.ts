@@ -22,10 +22,20 @@ export interface Going {
 
 type Variables = Readonly<Record<string, string>>;
 
-export function start(args: readonly string[], variables: Variables = {}, cwd?: string): Going {
+export const start = (args: readonly string[], variables?: Variables, cwd?: string): Going =>
+  startProgram(process.execPath, [SCRIPT, ...args], variables, cwd);
+
+/** The same for any program. */
+export function startProgram(
+  program: string,
+  args: readonly string[],
+  variables: Variables = {},
+  cwd?: string,
+): Going {
   // Nothing of the environment of whoever runs the tests: it may name a broker or a token.
   const env = { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...variables };
-  const child = spawn(process.execPath, [SCRIPT, ...args], { env, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
+  // In a process group of its own, by which what it has started in turn can be ended.
+  const child = spawn(program, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const texts = { out: '', err: '' };
   const watchers = new Set<() => void>();
   const keep = (name: 'out' | 'err') => (chunk: Buffer) => {
