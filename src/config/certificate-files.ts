@@ -1,5 +1,6 @@
 // Reads the certificate that we serve TLS with: at the start, for `mayfly serve --check`, and each time that it is renewed.
 import { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import type { Secret } from '../domain/secret.js';
 import { Flaw, certificatesIn, keyIn, textOf } from './pem.js';
@@ -74,7 +75,7 @@ export async function readCertificate(
     ...(clientCa !== undefined && { clientCa }),
     notBefore: Date.parse(leaf.validFrom),
     notAfter: Date.parse(leaf.validTo),
-    names: (host) => (leaf.checkHost(host) ?? leaf.checkIP(host)) !== undefined,
+    names: (host) => (isIP(host) === 0 ? leaf.checkHost(host) : leaf.checkIP(host)) !== undefined,
   };
 }
 

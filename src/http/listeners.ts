@@ -24,8 +24,8 @@ export async function openListeners(edge: Edge, terms: Terms): Promise<Listeners
   try {
     const server = await listen(edge, { ...http, ...terms.listen, ...(certificate && { certificate }) });
     metrics.read('connections_open', () => server.connections);
-    if (watchers)
-      log.info({ url: `${urlOf('http', terms.metrics!.host, watchers.port)}/metrics` }, 'metrics are here');
+    if (terms.metrics && watchers)
+      log.info({ url: `${urlOf('http', terms.metrics.host, watchers.port)}/metrics` }, 'metrics are here');
     return {
       url: urlOf(certificate ? 'https' : 'http', terms.listen.host, server.port),
       rereadCertificate: async () => certificate?.look(true),

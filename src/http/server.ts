@@ -101,13 +101,13 @@ function answering(edge: Edge, connections: Connections): Answering {
 
 /** Without a file for each, accepting fails for everybody, and the store may find none for itself. */
 function affordable(wanted: number, { log }: Edge): number {
-  const affordable = mostOpenFiles() - FILES_BESIDE_CONNECTIONS;
-  if (wanted <= affordable) return wanted;
+  const most = Math.max(1, mostOpenFiles() - FILES_BESIDE_CONNECTIONS);
+  if (wanted <= most) return wanted;
   log.warn(
-    { max_connections: wanted, held: Math.max(1, affordable) },
+    { max_connections: wanted, held: most },
     'this process may not open as many files: raise its limit (ulimit -n), or lower http.max_connections',
   );
-  return Math.max(1, affordable);
+  return most;
 }
 
 function followCertificate(
