@@ -11,6 +11,8 @@ import type { Store } from './store/store.js';
 export interface Rules {
   readonly catalogue: Catalogue;
   readonly policy: Policy;
+  /** How the tasks of runs are called, which open by themselves: nobody else may open one of such a name. */
+  readonly runPrefixes: readonly string[];
 }
 
 export interface Broker {

@@ -115,7 +115,10 @@ export async function startBroker(
           ? before.authenticator
           : new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources });
       const policy = meteredPolicy(policyOf(swappable), metrics);
-      return { rules: { catalogue, policy }, trust, authenticator };
+      const runPrefixes = trust.flatMap((one) =>
+        one.kind === 'github' && one.runs ? [one.runs.prefix] : [],
+      );
+      return { rules: { catalogue, policy, runPrefixes }, trust, authenticator };
     };
     let force = inForce(live.current);
     const alone = settings.store.kind === 'embedded';

@@ -15,6 +15,10 @@ export interface RunTemplate {
   }[];
 }
 
+/** Whether the task is that of a run, and so for the jobs of that run alone: no principal's name is without a slash. */
+export const isTaskOfRun = ({ orchestrator }: { readonly orchestrator: PrincipalName }): boolean =>
+  !orchestrator.includes('/');
+
 /** The run that a principal is a job of, as its issuer vouches for it. */
 export interface OwnRun {
   readonly taskId: TaskId;

@@ -16,6 +16,8 @@ export interface Access {
   readonly query: boolean;
   /** Whether it ends something. No limit is asked before it (invariant 7). */
   readonly kills: boolean;
+  /** Whether a job of a run may knock without a role: the task of its run is asked for behind the door. */
+  readonly byRun?: true;
 }
 
 const TASK = '/v1/tasks/:id';
@@ -28,7 +30,10 @@ export const ACCESS = {
   openTask: on('post', '/v1/tasks', 'task.open', ['orchestrator'], 'json'),
   listTasks: on('get', '/v1/tasks', 'task.list', ['orchestrator', 'operator', 'auditor'], 'none', true),
   readTask: on('get', TASK, 'task.read', ['orchestrator', 'operator', 'auditor']),
-  completeTask: kill('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
+  completeTask: {
+    ...kill('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
+    byRun: true,
+  },
   extendTask: on('post', `${TASK}/extend`, 'task.extend', ['orchestrator'], 'json'),
 
   listTools: on('get', '/v1/tools', 'tool.list', ROLES),

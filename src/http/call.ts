@@ -168,7 +168,8 @@ export async function answerCall(
       const caller = await callerOf(edge, access, request, entry, (next) => (nonce = next));
       if (caller instanceof Refusal) return caller;
       const { principal } = caller;
-      if (!hasRole(principal, ...access.roles)) {
+      const byRun = access.byRun === true && principal.run !== undefined;
+      if (!byRun && !hasRole(principal, ...access.roles)) {
         return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
       }
       letIn = true;

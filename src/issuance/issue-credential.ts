@@ -7,10 +7,12 @@ import type { TaskId } from '../domain/ids.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import { isTaskOfRun } from '../domain/run.js';
 import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
 import type { DecisionInput } from '../policy/policy.js';
+import { openRun } from '../tasks/open-run.js';
 import { bindingOf } from './binding.js';
 import { issueIn } from './in-place.js';
 import type { IssuedCredential } from './issued.js';
@@ -39,7 +41,7 @@ export async function issueCredential(
   const rules = broker.rules();
   if (!hasRole(agent, 'agent')) return new Refusal('role_missing', `${agent.name} is no agent`);
 
-  const task = await admittedTask(broker, agent, asked.taskId);
+  const task = await taskOrOwnRun(broker, agent, asked.taskId, entry);
   if (task instanceof Refusal) return task;
 
   const tool = targetTool(rules, asked.target);
@@ -64,6 +66,22 @@ export async function issueCredential(
   );
 }
 
+/** The task of the agent's own run opens by itself, if it is not there yet; no other does. */
+async function taskOrOwnRun(
+  broker: Broker,
+  agent: VerifiedPrincipal,
+  id: TaskId,
+  entry: AuditEntry,
+): Promise<Task | Refusal> {
+  const task = await admittedTask(broker, agent, id);
+  const { run } = agent;
+  if (!(task instanceof Refusal) || task.reason !== 'task_unknown' || run?.taskId !== id) return task;
+  const opened = await openRun(broker, agent, run, entry);
+  // Another broker was first, by the template of another moment: what it opened stands.
+  const conflicts = opened instanceof Refusal && opened.reason === 'task_conflict';
+  return conflicts ? admittedTask(broker, agent, id) : opened;
+}
+
 /** The task, if it names this agent. A task that does not looks like one that is not there (invariant 8). */
 export async function admittedTask(
   broker: Broker,
@@ -72,6 +90,9 @@ export async function admittedTask(
 ): Promise<Task | Refusal> {
   const task = await broker.store.recallTask(id);
   if (!task) return new Refusal('task_unknown', `no task ${id}`);
+  if (isTaskOfRun(task) && agent.run?.taskId !== id) {
+    return new Refusal('agent_not_in_manifest', `${agent.name} is no job of the run of ${id}`);
+  }
   if (!admitsAgent(task.manifest, agent.name)) {
     return new Refusal(
       'agent_not_in_manifest',

@@ -26,7 +26,7 @@ export async function completeTask(
   { outcome, reason, waitMs }: Completion,
   entry: AuditEntry,
 ): Promise<Task | Refusal> {
-  const task = await taskFor(broker, principal, id, entry, ['operator']);
+  const task = await taskFor(broker, principal, id, entry, ['operator', 'run']);
   if (task instanceof Refusal) return task;
   const closing = { outcome, by: principal.name, ...(reason !== undefined && { reason }) };
   const closed = await broker.store.closeTask(id, closing, entry);

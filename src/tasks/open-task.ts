@@ -2,7 +2,7 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import { digestOf } from '../domain/digest.js';
-import type { TaskId } from '../domain/ids.js';
+import type { PrincipalName, TaskId } from '../domain/ids.js';
 import { newTaskId, parentOf } from '../domain/ids.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { reachesTask, rolesOf } from '../domain/principal.js';
@@ -40,6 +40,10 @@ export async function openTask(
     labels: asked.labels,
   });
 
+  const { runPrefixes } = broker.rules();
+  if (runPrefixes.some((prefix) => id.startsWith(prefix))) {
+    return new Refusal('task_id_not_allowed', `${id} is a name of runs, whose tasks open by themselves`);
+  }
   if (!reachesTask(rolesOf(principal, 'orchestrator'), id)) {
     return new Refusal('task_id_not_allowed', `the role of ${principal.name} does not reach ${id}`);
   }
@@ -60,9 +64,20 @@ export async function openTask(
     if (excess) return excess;
   }
 
+  return openDecided(broker, principal, principal.name, { ...asked, id }, entry);
+}
+
+/** The decision, the place and the transition: nothing that was asked is looked at here any more. */
+export async function openDecided(
+  broker: Broker,
+  principal: VerifiedPrincipal,
+  orchestrator: PrincipalName,
+  asked: TaskAsked & { readonly id: TaskId },
+  entry: AuditEntry,
+): Promise<{ task: Task; created: boolean } | Refusal> {
   const { policy } = broker.rules();
-  const { purpose, manifest, labels, parent, ttlMs } = asked;
-  const facts = { id, orchestrator: principal.name, manifest, labels, ...(parent && { parent }) };
+  const { id, purpose, manifest, labels, parent, ttlMs } = asked;
+  const facts = { id, orchestrator, manifest, labels, ...(parent && { parent }) };
   const decision = policy.decide({
     action: 'open_task',
     principal,
@@ -73,7 +88,7 @@ export async function openTask(
   entry.learn({ policy: decision.policyDigest, determining: decision.determining });
   if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
 
-  const bodyDigest = digestOf({ ...asked, id });
+  const bodyDigest = digestOf(asked);
   const { mostOpenInTree } = broker.limits;
   const task = {
     ...facts,

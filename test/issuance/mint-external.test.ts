@@ -44,7 +44,7 @@ beforeEach(async () => {
   target = new ExternalTarget();
   const minters = new Map([[TARGET_KIND, target]]);
   const catalogue = new Catalogue([TOOL]);
-  const rules = { catalogue, policy: cataloguePolicy(catalogue, 'digest') };
+  const rules = { catalogue, policy: cataloguePolicy(catalogue, 'digest'), runPrefixes: [] };
   const log = { error: () => {} };
   sweeper = new Sweeper({ store: scene.store, minters, unseal: (text) => text, clock: scene.clock, log });
   broker = {
