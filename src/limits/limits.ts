@@ -23,11 +23,14 @@ const COUNT_WITHIN_MS = 1000;
 /** Where a limit is off; the map is empty then, too. */
 const UNBOUNDED: Rate = { perSecond: 1e9, burst: 1e9 };
 
-/** Not the caller's doing, and over soon: counts against no address. */
-const OURS: ReadonlySet<RefusalReason> = new Set([
+/** Not the caller's fault: counts against no address. */
+const OURS: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'shutting_down',
   'store_unavailable',
   'issuer_unavailable',
+  // Every honest client is told once that it needs one (RFC 9449 §8).
+  'proof_nonce_missing',
+  'proof_nonce_invalid',
 ]);
 /** Said by a limit, and therefore told in summary. */
 const LIMITS_SAY: ReadonlySet<RefusalReason> = new Set(['rate_limited', 'too_many_leases', 'too_many_tasks']);
@@ -68,7 +71,7 @@ export class Limits {
     const { settings, alone, monotonic = () => performance.now(), store, clock, log } = options;
     this.#settings = settings;
     this.#monotonic = monotonic;
-    const occupancy = (): Occupancy => new Occupancy({ most: Infinity, alone, monotonic });
+    const occupancy = (): Occupancy => new Occupancy({ alone, monotonic });
     [this.#ofTasks, this.#ofAgents, this.#openTasks] = [occupancy(), occupancy(), occupancy()];
     this.#summary = new Summary({ store, clock, log, everyMs: settings.summaryEveryMs });
     this.apply(settings);
@@ -80,9 +83,9 @@ export class Limits {
     this.#requests.rate = settings.requestsPerPrincipal ?? UNBOUNDED;
     this.#refusals.rate = settings.refusalsPerAddress ?? UNBOUNDED;
     this.#recorded.rate = settings.recordedRefusals;
-    this.#ofTasks.most = settings.liveLeasesPerTask ?? Infinity;
-    this.#ofAgents.most = settings.liveLeasesPerAgent ?? Infinity;
-    this.#openTasks.most = settings.openTasksPerOrchestrator ?? Infinity;
+    this.#ofTasks.most = settings.liveLeasesPerTask;
+    this.#ofAgents.most = settings.liveLeasesPerAgent;
+    this.#openTasks.most = settings.openTasksPerOrchestrator;
     this.#summary.everyMs = settings.summaryEveryMs;
   }
 
@@ -136,17 +139,12 @@ export class Limits {
   /** A place for one more lease of the task and of the agent. */
   placeForLease(task: Task, agent: PrincipalName): Place | Refusal | Promise<Place | Refusal> {
     const { store, clock } = this.#options;
-    const { liveLeasesPerTask, liveLeasesPerAgent } = this.#settings;
-    const ofTask = liveLeasesPerTask
-      ? this.#ofTasks.enter(
-          task.id,
-          (most) => store.countLive({ task: task.id }, most, COUNT_WITHIN_MS),
-          clock.now() - task.openedAt,
-        )
-      : NO_LIMIT;
-    const ofAgent = liveLeasesPerAgent
-      ? this.#ofAgents.enter(agent, (most) => store.countLive({ agent }, most, COUNT_WITHIN_MS))
-      : NO_LIMIT;
+    const ofTask = this.#ofTasks.enter(
+      task.id,
+      (most) => store.countLive({ task: task.id }, most, COUNT_WITHIN_MS),
+      clock.now() - task.openedAt,
+    );
+    const ofAgent = this.#ofAgents.enter(agent, (most) => store.countLive({ agent }, most, COUNT_WITHIN_MS));
     return ofTask instanceof Promise || ofAgent instanceof Promise
       ? bothWhenThere(ofTask, ofAgent)
       : both(ofTask, ofAgent);
@@ -167,7 +165,6 @@ export class Limits {
   /** A place for one more open task of the orchestrator. */
   placeForTask(orchestrator: PrincipalName): Place | Refusal | Promise<Place | Refusal> {
     const { store } = this.#options;
-    if (!this.#settings.openTasksPerOrchestrator) return NO_LIMIT;
     const entered = this.#openTasks.enter(orchestrator, (most) => store.countOpenTasks(orchestrator, most));
     return entered instanceof Promise ? entered.then(forTask) : forTask(entered);
   }
@@ -208,8 +205,6 @@ export class Limits {
     return this.#summary.write();
   }
 }
-
-const NO_LIMIT: Place = { taken: () => {}, free: () => {} };
 
 const isFull = (place: Place | Full): place is Full => 'retryAfterMs' in place;
 

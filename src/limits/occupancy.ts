@@ -24,8 +24,9 @@ export interface Full {
 /** Asks the store how many there are, and to stop counting at `most`. */
 export type Look = (most: number) => Promise<Tally>;
 
+const ANYWHERE: Place = { taken: () => {}, free: () => {} };
+
 export interface OccupancyOptions {
-  most: number;
   /** No other broker works on this store: what we do not know of is not there, once we have looked. */
   readonly alone: boolean;
   /** Milliseconds that never go back: what the wall clock does concerns no limit. */
@@ -59,14 +60,18 @@ export class Occupancy {
   /** Grows whenever something was ended before its time, here or at another broker. */
   #endings = 0;
   #forgotAt: number;
+  #most: number | undefined;
 
   constructor(options: OccupancyOptions) {
     this.#options = options;
     this.#forgotAt = options.monotonic();
   }
 
-  set most(most: number) {
-    this.#options.most = most;
+  /** How many may be there at a time; undefined: any number, and nothing is counted. */
+  set most(most: number | undefined) {
+    // What came to be while nobody counted is not known.
+    if (this.#most === undefined) this.#forgetAll();
+    this.#most = most;
   }
 
   get size(): number {
@@ -78,9 +83,10 @@ export class Occupancy {
    * name at all; one that came after us has nothing that we do not know.
    */
   enter(name: string, look: Look, age = Infinity): Place | Full | Promise<Place | Full> {
+    if (this.#most === undefined) return ANYWHERE;
     const now = this.#options.monotonic();
-    const holder = this.#holders.get(name) ?? this.#begin(name, now, age);
-    return this.#place(holder, now) ?? this.#enterAsking(holder, look);
+    const holder = this.#holders.get(name) ?? this.#begin(name, now, age, this.#most);
+    return this.#place(holder, now, this.#most) ?? this.#enterAsking(holder, look);
   }
 
   /** One of the name's has ended before its time. */
@@ -105,7 +111,7 @@ export class Occupancy {
     this.#endings++;
   }
 
-  #begin(name: string, now: number, age: number): Holder {
+  #begin(name: string, now: number, age: number, most: number): Holder {
     if (this.#holders.size >= MOST_NAMES) this.#forget(now);
     const { alone } = this.#options;
     const known = alone && now - age > this.#forgotAt;
@@ -114,13 +120,18 @@ export class Occupancy {
       unseen: 0,
       pending: 0,
       came: 0,
-      unasked: known ? Infinity : alone ? 0 : this.#share(0),
+      unasked: known ? Infinity : alone ? 0 : share(0, most),
       lookedAt: -Infinity,
       endingsThen: this.#endings,
       looking: undefined,
     };
     this.#holders.set(name, holder);
     return holder;
+  }
+
+  #forgetAll(): void {
+    this.#holders.clear();
+    this.#forgotAt = this.#options.monotonic();
   }
 
   /** Whatever has nothing any more goes; then the eldest, of which the store has to be asked when they come back. */
@@ -135,8 +146,8 @@ export class Occupancy {
     }
   }
 
-  #place(holder: Holder, now: number): Place | undefined {
-    if (holder.unasked < 1 || held(holder, now) >= this.#options.most) return undefined;
+  #place(holder: Holder, now: number, most: number): Place | undefined {
+    if (holder.unasked < 1 || held(holder, now) >= most) return undefined;
     holder.unasked--;
     holder.pending++;
     let open = true;
@@ -159,29 +170,33 @@ export class Occupancy {
   }
 
   async #enterAsking(holder: Holder, look: Look): Promise<Place | Full> {
-    const { monotonic, most } = this.#options;
+    const { monotonic } = this.#options;
     for (let looks = 0; looks < MOST_LOOKS; looks++) {
-      if (!holder.looking && !this.#mayLook(holder, monotonic())) break;
-      await (holder.looking ??= this.#look(holder, look).finally(() => (holder.looking = undefined)));
-      const place = this.#place(holder, monotonic());
+      if (this.#most === undefined) return ANYWHERE;
+      if (!holder.looking && !this.#mayLook(holder, monotonic(), this.#most)) break;
+      await (holder.looking ??= this.#look(holder, look, this.#most).finally(
+        () => (holder.looking = undefined),
+      ));
+      const place = this.#place(holder, monotonic(), this.#most ?? Infinity);
       if (place) return place;
     }
     const now = monotonic();
+    const most = this.#most ?? Infinity;
     const lookAgainMs = Math.max(0, holder.lookedAt + LOOK_AGAIN_MS - now);
     const nextEndMs = holder.unseen + holder.pending >= most ? 0 : (holder.ends.next ?? now) - now;
     return { retryAfterMs: Math.max(lookAgainMs, nextEndMs) };
   }
 
-  #mayLook(holder: Holder, now: number): boolean {
+  #mayLook(holder: Holder, now: number, most: number): boolean {
     // There is room, as far as we know: it is the others that have to be asked for.
-    if (held(holder, now) < this.#options.most) return true;
+    if (held(holder, now) < most) return true;
     const since = now - holder.lookedAt;
     const mayBeFewer = holder.endingsThen !== this.#endings && since >= LOOK_AT_MOST_EVERY_MS;
     return mayBeFewer || since >= LOOK_AGAIN_MS;
   }
 
-  async #look(holder: Holder, look: Look): Promise<void> {
-    const { most, monotonic, alone } = this.#options;
+  async #look(holder: Holder, look: Look, most: number): Promise<void> {
+    const { monotonic, alone } = this.#options;
     const came = holder.came;
     holder.endingsThen = this.#endings;
     holder.lookedAt = monotonic();
@@ -191,14 +206,14 @@ export class Occupancy {
     const known = holder.ends.count(monotonic()) + holder.unseen;
     if (there > known) holder.unseen += there - known;
     else if (!atLeast) holder.unseen -= known - there - holder.ends.drop(known - there);
-    holder.unasked = alone ? Infinity : this.#share(there);
+    holder.unasked = alone ? Infinity : share(there, most);
   }
+}
 
-  #share(there: number): number {
-    const { most } = this.#options;
-    const left = most - there;
-    return Math.min(left, Math.max(Math.ceil(left / 4), Math.ceil(most / 100)));
-  }
+/** How many may come before the store is asked once more, where others may be at it, too. */
+function share(there: number, most: number): number {
+  const left = most - there;
+  return Math.min(left, Math.max(Math.ceil(left / 4), Math.ceil(most / 100)));
 }
 
 const held = ({ ends, unseen, pending }: Holder, now: number): number => ends.count(now) + unseen + pending;

@@ -40,11 +40,10 @@ export class Buckets {
 
   /** Takes one, if there is one: 0. Else for how many milliseconds there will be none, and nothing is taken. */
   take(name: string, now: number): number {
-    const filled = this.#debt(name, now) + this.#eachMs;
-    const waitMs = filled - this.#eachMs * this.#rate.burst;
-    if (waitMs > ROUNDING_MS) return waitMs;
+    const waitMs = this.wait(name, now);
+    if (waitMs > 0) return waitMs;
     if (!this.#recent.has(name) && this.#recent.size >= this.#mostRecent) this.#turnOver(now);
-    this.#recent.set(name, now + filled);
+    this.#recent.set(name, now + this.#debt(name, now) + this.#eachMs);
     return 0;
   }
 
