@@ -217,14 +217,20 @@ describe('a kill of what is bound', () => {
   });
 });
 
-describe('a workload token that is itself bound to a key', () => {
-  const tokenOf = (sub: string): string => broker.workloads.sign(sub, { cnf: { jkt: prover.jkt } });
-  const shown = (method: string, path: string, token: string, dpop?: string): Promise<Reply<Members>> =>
-    broker.call(method.toUpperCase(), path, {
-      headers: { authorization: `DPoP ${token}`, ...(dpop !== undefined && { dpop }) },
-      ...(method === 'post' && { json: {} }),
-    });
+/** Of roles whose holder bears another name. */
+const HOLDERS: Readonly<Record<string, string>> = {
+  agent: 'agent-1',
+  orchestrator: 'planner',
+  verifier: 'gateway',
+};
+const tokenOf = (sub: string): string => broker.workloads.sign(sub, { cnf: { jkt: prover.jkt } });
+const shown = (method: string, path: string, token: string, dpop?: string): Promise<Reply<Members>> =>
+  broker.call(method.toUpperCase(), path, {
+    headers: { authorization: `DPoP ${token}`, ...(dpop !== undefined && { dpop }) },
+    ...(method === 'post' && { json: {} }),
+  });
 
+describe('a workload token that is itself bound to a key', () => {
   test('gets nothing at /token without a proof of its key, the first time and the second', async () => {
     const token = tokenOf('agent-1');
     for (let time = 0; time < 2; time++) {
@@ -242,9 +248,8 @@ describe('a workload token that is itself bound to a key', () => {
   test.each(routes)(
     'opens %s to nobody but the holder of the key',
     async (_, { method, path, roles, body }) => {
-      const role = roles[0];
-      const sub = { agent: 'agent-1', orchestrator: 'planner', verifier: 'gateway' }[role as string] ?? role;
-      const token = tokenOf(sub);
+      const [role = ''] = roles as readonly string[];
+      const token = tokenOf(HOLDERS[role] ?? role);
       const at = path.replace(':id', 'x').replace('*agent', 'x');
       const verb = method.toUpperCase();
       const proof = (by: Prover, claims: Members): string => proofOf(by, verb, at, claims);
