@@ -8,8 +8,9 @@ import { leaseId } from './leases.js';
 const agent = z
   .string()
   .max(2048)
+  // A space may stand within: deployment environments of GitHub have them, and what can come must be killed.
   .regex(
-    /^(?:[a-z0-9-]{1,32}\/|spiffe:\/\/)[^\p{C}\p{Z}]+$/u,
+    /^(?:[a-z0-9-]{1,32}\/|spiffe:\/\/)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u,
     'must be a principal: <trust>/<subject>, or a SPIFFE ID',
   );
 const tool = z.string().regex(/^[\w-]{1,64}$/, 'must be the name of a tool');
