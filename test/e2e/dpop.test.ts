@@ -111,8 +111,8 @@ describe.each(STORES)('openid-client with its DPoP handle, and %s', (_name, star
     });
 
     test('renews a lease that it proved its key for, and nobody else does', async () => {
-      const { lease_id: lease } = await exchange();
-      const url = new URL(`${stage.issuer}/v1/leases/${String(lease)}/renew`);
+      const { lease_id: lease } = (await exchange()) as unknown as { lease_id: string };
+      const url = new URL(`${stage.issuer}/v1/leases/${lease}/renew`);
       const token = stage.brokers[0]!.workloads.token('agent-1');
       const renew = (handle: client.DPoPHandle) =>
         client.fetchProtectedResource(config, token, url, 'POST', null, new Headers(), { DPoP: handle });
@@ -149,7 +149,7 @@ describe.each(STORES)('openid-client with its DPoP handle, and %s', (_name, star
       for (let n = 0; n < 100; n++) {
         const dpop = proof(nonce);
         const replies = await Promise.all(everywhere.map((broker) => show(broker, dpop)));
-        expect(replies.map(({ status }) => status).toSorted()).toEqual([200, 400]);
+        expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([200, 400]));
       }
     }, 60_000);
   });
