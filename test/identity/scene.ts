@@ -29,7 +29,7 @@ export const trustIn = (issuer: string, terms: Partial<OidcTrust> = {}): OidcTru
 });
 
 /** For tests in which no token is for one time. */
-const noReplays: AuthenticatorOptions['store'] = {
+export const noReplays: AuthenticatorOptions['store'] = {
   once: () => Promise.reject(new Error('asked for a replay record without need')),
 };
 
