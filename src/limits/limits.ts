@@ -80,9 +80,10 @@ export class Limits {
   /** Other limits from now on. What was counted stays counted. */
   apply(settings: LimitSettings): void {
     this.#settings = settings;
-    this.#requests.rate = settings.requestsPerPrincipal ?? UNBOUNDED;
-    this.#refusals.rate = settings.refusalsPerAddress ?? UNBOUNDED;
-    this.#recorded.rate = settings.recordedRefusals;
+    const now = this.#monotonic();
+    this.#requests.changeRate(settings.requestsPerPrincipal ?? UNBOUNDED, now);
+    this.#refusals.changeRate(settings.refusalsPerAddress ?? UNBOUNDED, now);
+    this.#recorded.changeRate(settings.recordedRefusals, now);
     this.#ofTasks.most = settings.liveLeasesPerTask;
     this.#ofAgents.most = settings.liveLeasesPerAgent;
     this.#openTasks.most = settings.openTasksPerOrchestrator;

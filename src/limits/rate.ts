@@ -29,9 +29,13 @@ export class Buckets {
     this.#mostRecent = Math.ceil(mostNames / 2);
   }
 
-  /** Another rate from now on; what was taken stays taken. */
-  set rate(rate: Rate) {
+  /** Another rate from now on; what was taken stays taken, and is made good as fast as the new rate says. */
+  changeRate(rate: Rate, now: number): void {
+    const factor = this.#rate.perSecond / rate.perSecond;
     this.#rate = rate;
+    if (factor === 1) return;
+    for (const map of [this.#recent, this.#earlier])
+      for (const [name, fullAt] of map) map.set(name, now + Math.max(0, fullAt - now) * factor);
   }
 
   get size(): number {
@@ -42,8 +46,9 @@ export class Buckets {
   take(name: string, now: number): number {
     const waitMs = this.wait(name, now);
     if (waitMs > 0) return waitMs;
+    const fullAt = now + this.#debt(name, now) + this.#eachMs;
     if (!this.#recent.has(name) && this.#recent.size >= this.#mostRecent) this.#turnOver(now);
-    this.#recent.set(name, now + this.#debt(name, now) + this.#eachMs);
+    this.#recent.set(name, fullAt);
     return 0;
   }
 

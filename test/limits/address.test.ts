@@ -1,7 +1,11 @@
 // Who counts as one caller by address.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { callerAt } from '../../src/limits/address.js';
+
+const groups = (count: number) =>
+  fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: count, maxLength: count });
+const written = (parts: readonly number[]): string => parts.map((part) => part.toString(16)).join(':');
 
 describe('a caller', () => {
   test.each([
@@ -19,10 +23,6 @@ describe('a caller', () => {
   ])('at %s is %s', (address, caller) => {
     expect(callerAt(address)).toBe(caller);
   });
-
-  const groups = (count: number) =>
-    fc.array(fc.integer({ min: 0, max: 0xffff }), { minLength: count, maxLength: count });
-  const written = (parts: readonly number[]): string => parts.map((part) => part.toString(16)).join(':');
 
   test('has its whole network of IPv6: no address in it makes it another one', () => {
     fc.assert(

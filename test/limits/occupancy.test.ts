@@ -1,6 +1,6 @@
 // How many live at a time: never more than the limit where a broker is alone, whatever is ended and by whom.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Ends } from '../../src/limits/ends.js';
 import { Occupancy } from '../../src/limits/occupancy.js';
 import type { Full, Place } from '../../src/limits/occupancy.js';
@@ -48,6 +48,8 @@ class World {
   }
 }
 
+const broken = (): Promise<Tally> => Promise.reject(new Error('no store'));
+
 const MOST = 6;
 type Step =
   | { kind: 'enter'; life: number }
@@ -94,7 +96,7 @@ describe('a broker that is alone', () => {
   test('gives exactly as many places as there are to many who come at the same time', async () => {
     const world = new World(10);
     const entered = await Promise.all(
-      Array.from({ length: 100 }, () => world.occupancy.enter('a', world.look)),
+      Array.from({ length: 100 }, async () => world.occupancy.enter('a', world.look)),
     );
     expect(entered.filter(isPlace)).toHaveLength(10);
     expect(world.looks).toBe(1);
@@ -182,7 +184,6 @@ describe('a broker that is alone', () => {
 
   test('is not led astray where the store cannot be asked: who asked is told, and the next asks again', async () => {
     const world = new World(1);
-    const broken = (): Promise<Tally> => Promise.reject(new Error('no store'));
     await expect(world.occupancy.enter('a', broken)).rejects.toThrow('no store');
     expect(await world.enter(1000)).toBe(true);
   });

@@ -1,6 +1,6 @@
 // Token buckets: never more than the rate allows, a truthful wait, and no more memory than was given.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { Buckets } from '../../src/limits/rate.js';
 import type { Rate } from '../../src/limits/rate.js';
 
@@ -81,10 +81,14 @@ describe('a bucket', () => {
   test('follows another rate at once, and keeps what was taken', () => {
     const buckets = new Buckets({ perSecond: 1, burst: 5 }, MANY);
     for (let n = 0; n < 5; n++) buckets.take('a', 0);
-    buckets.rate = { perSecond: 1, burst: 6 };
+    buckets.changeRate({ perSecond: 1, burst: 6 }, 0);
     expect([buckets.take('a', 0), buckets.take('a', 0)]).toEqual([0, 1000]);
-    buckets.rate = { perSecond: 1, burst: 1 };
+    buckets.changeRate({ perSecond: 1, burst: 1 }, 0);
     expect(buckets.take('a', 5000)).toBe(1000);
+    // What was to be waited for a thousand seconds is there in one.
+    buckets.changeRate({ perSecond: 1000, burst: 1 }, 5000);
+    expect(buckets.take('a', 5000)).toBe(1);
+    expect(buckets.take('a', 5001)).toBe(0);
   });
 
   test('is no fuller and no emptier for a clock that stands still or goes back', () => {
