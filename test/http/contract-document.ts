@@ -28,6 +28,7 @@ export interface Operation {
   readonly requestBody?: { readonly required?: boolean; readonly content: Record<string, Media> };
   readonly responses: Readonly<Record<string, Response>>;
   readonly security: readonly object[];
+  readonly 'x-roles'?: readonly string[];
 }
 
 export function operationsOf({ paths }: Pick<OpenApiDocument, 'paths'>): Operation[] {
@@ -44,7 +45,7 @@ export function operationsOf({ paths }: Pick<OpenApiDocument, 'paths'>): Operati
 /** A header that says something: one that comes must be documented. */
 const TELLING = ['retry-after', 'www-authenticate', 'location', 'allow', 'dpop-nonce'];
 /** Documented, and sent where there is something to say. */
-const AT_TIMES = new Set(['dpop-nonce', 'retry-after']);
+const AT_TIMES = new Set(['dpop-nonce', 'retry-after', 'x-request-id']);
 const REQUEST_ID = /^req_[0-9a-hjkmnp-tv-z]{22}$/;
 
 export class Contract {

@@ -32,7 +32,7 @@ alike. Every answer has an \`X-Request-Id\`, under which the audit log has the t
 
 Members may be added to answers: ignore what you do not know. Unknown members of requests are refused.
 GET routes answer HEAD too. Another method is 405 with \`Allow\`, another address 404. A fault of ours is 500, and what
-cannot be read as a request is 400, 408, 413 or 431: each with the same kind of body, under \`default\`.`;
+cannot be read as a request is 400, 408, 413, 414, 417 or 431: each with the same kind of body, under \`default\`.`;
 
 export function openApiDocument(broker: {
   readonly issuer: string;

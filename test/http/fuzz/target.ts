@@ -1,0 +1,168 @@
+// A broker under fire: sends one request as it stands, byte by byte, and says all that is wrong with what came back.
+import { connect } from 'node:net';
+import type { OpenApiDocument } from '../../../src/http/openapi/document.js';
+import { TestBroker } from '../../fixtures/broker.js';
+import type { Reply } from '../../fixtures/broker-client.js';
+import { Contract } from '../contract-document.js';
+import type { FuzzedRequest } from './requests.js';
+import { SUBJECTS } from './requests.js';
+import type { Name, NAMES } from './values.js';
+import { named } from './values.js';
+
+/** An answer that takes longer is a hang. */
+const ANSWERED_WITHIN_MS = 5000;
+/** What the requests name is made anew: some of them kill everything there is. */
+const RENEWED_EVERY = 40;
+
+/** What is told to nobody: where our code lies, and what it was doing. */
+const INSIDES = /\n\s+at |node_modules|\/src\/|\/dist\/|\.[jt]s:\d|\bSQLITE_|\bERR_[A-Z]/;
+
+/** Answered before anybody looks where it was to go (under `default` in the contract). */
+const PROTOCOL = new Set([400, 408, 413, 414, 417, 431]);
+
+const QUARANTINED = 'cluster/agent-9';
+
+const TERMS = {
+  limits: { requests_per_principal: 'off', refusals_per_address: 'off' },
+};
+
+export class Target {
+  readonly broker: TestBroker;
+  readonly #contract: Contract;
+  readonly #names = new Map<string, string>();
+  #sent = 0;
+
+  private constructor(broker: TestBroker, contract: Contract) {
+    this.broker = broker;
+    this.#contract = contract;
+  }
+
+  static async start(document: OpenApiDocument): Promise<Target> {
+    return new Target(await TestBroker.start({ terms: TERMS }), new Contract(document));
+  }
+
+  /** All that is wrong with the answer; empty where nothing is. */
+  async flawsOf(request: FuzzedRequest): Promise<string[]> {
+    if (this.#sent++ % RENEWED_EVERY === 0) await this.#makeNames();
+    const began = performance.now();
+    const received = await this.#exchange(request);
+    const tookMs = performance.now() - began;
+    if (received === '') return [`no answer after ${Math.round(tookMs)} ms`];
+    const reply = read(received, request.method);
+    const secrets = [...this.#names].filter(([name]) => /token-|credential/.test(name));
+    return [
+      ...(tookMs > ANSWERED_WITHIN_MS ? [`it took ${Math.round(tookMs)} ms`] : []),
+      ...(reply.status >= 500 ? [`${reply.status}: ${reply.text.slice(0, 300)}`] : []),
+      ...(reply.status > 0 ? [] : [`no status: ${received.slice(0, 100)}`]),
+      ...(reply.headers.get('x-request-id') ? [] : [`no X-Request-Id: ${received.slice(0, 300)}`]),
+      ...(INSIDES.test(received) || received.includes(this.broker.folder)
+        ? [`it tells what is inside: ${received.slice(0, 500)}`]
+        : []),
+      ...(secrets.some(([, secret]) => received.includes(secret)) ? ['it tells a token'] : []),
+      ...(/x-injected/i.test(received.split('\r\n\r\n')[0]!) ? ['a header was injected'] : []),
+      ...(request.isPlain && request.method !== 'HEAD' && !PROTOCOL.has(reply.status)
+        ? this.#contract.flawsIn(this.#contract.operation(request.operation), reply)
+        : []),
+    ];
+  }
+
+  /** Alive, of use, and without a fault in its log. */
+  async flawsAfterwards(): Promise<string[]> {
+    await this.#makeNames();
+    const { status } = await this.broker.get('/v1/tasks', 'planner');
+    const faults = this.broker.log.filter((line) => (JSON.parse(line) as { level: number }).level >= 50);
+    return [...(status === 200 ? [] : [`it answers ${status}`]), ...faults];
+  }
+
+  /** Routes that the fuzz never got into: it knocked at their doors alone. */
+  async routesMissed(): Promise<string[]> {
+    const { text } = await this.broker.get('/metrics', 'auditor');
+    const served = new Set(
+      [...text.matchAll(/^mayfly_http_requests_total\{route="([^"]+)",status="2\d\d"\}/gm)].map(
+        ([, route]) => route,
+      ),
+    );
+    return this.#contract.operations
+      .filter(({ name, security }) => security.length > 0 && !served.has(name))
+      .map(({ name }) => `${name} was never served`);
+  }
+
+  /** A task and a credential that live, and one of each that do not. */
+  async #makeNames(): Promise<void> {
+    const { broker } = this;
+    for (const agent of ['cluster/agent-1', 'cluster/agent-2', 'cluster/agent-*', 'cluster/none'])
+      await broker.call('DELETE', `/v1/quarantines/${agent}`, { as: 'operator' });
+    const pair = async (id: string) => {
+      await broker.openTask({ id });
+      return broker.credential('agent-1', { task_id: id, audience: 'crm' });
+    };
+    const [open, closed] = [`open-${this.#sent}`, `closed-${this.#sent}`];
+    const [live, dead] = [await pair(open), await pair(closed)];
+    await broker.complete(closed);
+    await broker.kill({ agent: QUARANTINED }, { quarantine: true });
+    const values: Record<(typeof NAMES)[number], string> = {
+      'open-task': open,
+      'closed-task': closed,
+      lease: live.lease_id,
+      'dead-lease': dead.lease_id,
+      credential: live.access_token,
+      'dead-credential': dead.access_token,
+      quarantined: QUARANTINED,
+    };
+    for (const [name, value] of Object.entries(values)) this.#names.set(name, value);
+    for (const subject of SUBJECTS) this.#names.set(`token-${subject}`, broker.workloads.token(subject));
+  }
+
+  #filled(text: string): string {
+    if (!text.includes('@@') && !text.includes('%40%40')) return text;
+    let filled = text;
+    for (const [name, value] of this.#names)
+      filled = filled
+        .replaceAll(named(name as Name), value)
+        .replaceAll(encodeURIComponent(named(name as Name)), value);
+    return filled;
+  }
+
+  #exchange({ method, target, headers, body }: FuzzedRequest): Promise<string> {
+    const { port, host } = new URL(this.broker.url);
+    const bytes = typeof body === 'string' ? Buffer.from(this.#filled(body)) : Buffer.from(body ?? []);
+    const lines = [
+      `${method} ${this.#filled(target)} HTTP/1.1`,
+      `host: ${host}`,
+      'connection: close',
+      ...headers.map(([name, value]) => `${name}: ${this.#filled(value)}`),
+      ...(body === undefined ? [] : [`content-length: ${bytes.length}`]),
+    ];
+    return new Promise((resolve, reject) => {
+      const socket = connect({ port: Number(port), host: '127.0.0.1' });
+      let received = '';
+      socket.setEncoding('utf8').setTimeout(2 * ANSWERED_WITHIN_MS, () => socket.destroy());
+      socket.on('data', (text: string) => (received += text));
+      socket.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ECONNREFUSED') reject(error);
+      });
+      socket.on('close', () => resolve(received));
+      socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+      socket.write(bytes);
+    });
+  }
+}
+
+/** The last answer: a 100 (Continue) may stand before it. */
+function read(received: string, method: string): Reply<unknown> {
+  const whole = received.replace(/^HTTP\/1\.1 100 .*\r\n\r\n/, '');
+  const cut = whole.indexOf('\r\n\r\n');
+  const [first = '', ...lines] = whole.slice(0, cut).split('\r\n');
+  const headers = new Map(
+    lines.map((line) => {
+      const [name = '', ...value] = line.split(': ');
+      return [name.toLowerCase(), value.join(': ')];
+    }),
+  );
+  return {
+    status: Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1] ?? 0),
+    headers: { get: (name) => headers.get(name) ?? null },
+    text: method === 'HEAD' ? '' : whole.slice(cut + 4),
+    body: undefined,
+  };
+}
