@@ -1,0 +1,209 @@
+// The npm package as others get it: packed, installed into an empty folder, and used there.
+import { execFile, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { systemClock } from '../../src/domain/clock.js';
+import { writeConfiguration } from '../fixtures/broker-configuration.js';
+import { Workloads } from '../fixtures/broker-workloads.js';
+import { type Going, freePort, startProgram, stop } from '../cli/command.js';
+
+const run = promisify(execFile);
+const folder = mkdtempSync(path.join(tmpdir(), 'mayfly-package-'));
+const consumer = path.join(folder, 'consumer');
+const installed = path.join(consumer, 'node_modules', 'mayfly');
+const mayfly = path.join(consumer, 'node_modules', '.bin', 'mayfly');
+let packed: string[] = [];
+let broker: Going | undefined;
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+beforeAll(async () => {
+  mkdirSync(consumer);
+  // What is built is there already; building it again would pull it away from under other tests.
+  const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
+  const { stdout } = await run('npm', pack, { maxBuffer: 16 * 1024 * 1024 });
+  const [made] = JSON.parse(stdout) as { filename: string; files: { path: string }[] }[];
+  packed = made!.files.map((file) => file.path);
+  writeFileSync(path.join(consumer, 'package.json'), '{ "private": true, "type": "module" }');
+  const install = [
+    'install',
+    path.join(folder, made!.filename),
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+  ];
+  await run('npm', [...install, '--ignore-scripts'], { cwd: consumer });
+}, 180_000);
+
+afterAll(async () => {
+  await stop(broker);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** A module of whoever installed the package, run in its folder. */
+function script(
+  place: string,
+  text: string,
+  env: Record<string, string> = {},
+): { status: number | null; said: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '--eval', text], {
+    cwd: place,
+    encoding: 'utf8',
+    env: { PATH: process.env['PATH'], ...env },
+  });
+  return { status, said: stdout + stderr };
+}
+
+const imported = (name: string): string =>
+  script(
+    consumer,
+    `await import('${name}').then(() => console.log('there'), ({ code }) => console.log(code))`,
+  ).said;
+
+const sourceOf = (built: string): string =>
+  built.replace(/^dist\//, 'src/').replace(/(?:\.d\.ts|\.js)$/, '.ts');
+
+describe('the package', () => {
+  test('holds the build, the configuration and the pages, and nothing of how it is made', () => {
+    const kinds = [
+      /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/,
+      /^dist\/.+\.(?:js|d\.ts|lua)$/,
+      /^config\/[\w.]+\.(?:yaml|json)$/,
+      /^docs\/[\w/.-]+\.(?:md|json)$/,
+      /^deploy\/kubernetes\/[\w-]+\.yaml$/,
+    ];
+    expect(packed.filter((file) => !kinds.some((kind) => kind.test(file)))).toEqual([]);
+    for (const kind of kinds) expect(packed.some((file) => kind.test(file))).toBe(true);
+    expect(packed).toEqual(
+      expect.arrayContaining(['LICENSE', 'SECURITY.md', 'CHANGELOG.md', 'config/mayfly.dev.yaml']),
+    );
+  });
+
+  test('has no file that was built from what is gone, and points at no source that is not there', () => {
+    const built = packed.filter((file) => /^dist\/.*\.(?:js|d\.ts)$/.test(file));
+    expect(built.filter((file) => !existsSync(sourceOf(file)))).toEqual([]);
+    expect(built.filter((file) => readFileSync(file, 'utf8').includes('sourceMappingURL'))).toEqual([]);
+  });
+});
+
+describe('installed in an empty folder', () => {
+  test('its command says its version', async () => {
+    const { stdout } = await run('npx', ['mayfly', '--version'], { cwd: consumer });
+    expect(stdout).toBe(`${version}\n`);
+  });
+
+  test('it runs a broker, and a credential lives as long as its task', async () => {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    broker = startProgram(mayfly, ['dev', '--port', String(port)], {}, consumer);
+    await broker.written(/Go on in another terminal/);
+    const command = async (
+      args: readonly string[],
+      variables: Record<string, string> = {},
+    ): Promise<string> => {
+      const env = { PATH: process.env['PATH'], MAYFLY_URL: url, ...variables };
+      return (await run(mayfly, [...args], { cwd: consumer, env })).stdout;
+    };
+    const as = async (name: string): Promise<Record<string, string>> => ({
+      MAYFLY_TOKEN: (await command(['dev', 'token', '--as', name])).trim(),
+    });
+    const [planner, agent, crm] = [await as('planner'), await as('agent-1'), await as('crm-api')];
+    const manifest = ['--purpose', 'a try', '--agent', 'dev/agent-*', '--tool', 'crm:read', '--ttl', '15m'];
+    await command(['task', 'open', '--id', 'run-1', ...manifest], planner);
+    const credential = (await command(['token', '--task', 'run-1', '--tool', 'crm'], agent)).trim();
+    const file = path.join(consumer, 'credential');
+    writeFileSync(file, credential);
+    const isActive = async (): Promise<unknown> =>
+      (JSON.parse(await command(['introspect', file, '--json'], crm)) as { active: unknown }).active;
+    expect(await isActive()).toBe(true);
+    await command(['task', 'complete', 'run-1'], planner);
+    expect(await isActive()).toBe(false);
+
+    // The client, with the broker that is up.
+    const { said } = script(
+      consumer,
+      `import { MayflyClient, MayflyError } from 'mayfly/client';
+       const client = new MayflyClient({ url: process.env.MAYFLY_URL, token: process.env.MAYFLY_TOKEN });
+       console.log((await client.listTools()).map(({ name }) => name).join());
+       try { await client.exchange({ task_id: 'run-1', audience: 'crm' }); }
+       catch (error) { console.log(error instanceof MayflyError, error.code); }`,
+      { MAYFLY_URL: url, ...agent },
+    );
+    expect(said).toBe('crm,search\ntrue ERR_REFUSED\n');
+  });
+
+  test('a configuration is found good, and mayfly doctor finds nothing broken', async () => {
+    const place = path.join(folder, 'configured');
+    mkdirSync(place);
+    const url = `http://127.0.0.1:${await freePort()}`;
+    const config = writeConfiguration(place, url, new Workloads(systemClock()), {});
+    const env = { PATH: process.env['PATH'], MAYFLY_SEAL_KEY: Buffer.alloc(32, 7).toString('base64') };
+    const checked = await run(mayfly, ['serve', '--check', '--config', config], { cwd: consumer, env });
+    expect(checked.stdout).toContain('is good');
+    const examined = await run(mayfly, ['doctor', '--config', config, '--json'], { cwd: consumer, env });
+    expect(JSON.parse(examined.stdout)).toMatchObject({ broken: 0 });
+  });
+
+  test('nothing can be imported but the client', () => {
+    expect(imported('mayfly/client')).toBe('there\n');
+    for (const name of ['mayfly', 'mayfly/dist/main.js', 'mayfly/dist/store/store.js']) {
+      expect([name, imported(name)]).toEqual([name, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n']);
+    }
+  });
+});
+
+describe('the client', () => {
+  test('needs nothing of the server, and no package at all', () => {
+    const alone = path.join(folder, 'alone');
+    const place = path.join(alone, 'node_modules', 'mayfly');
+    mkdirSync(place, { recursive: true });
+    cpSync(path.join(installed, 'package.json'), path.join(place, 'package.json'));
+    cpSync(path.join(installed, 'dist', 'sdk', 'client'), path.join(place, 'dist', 'sdk', 'client'), {
+      recursive: true,
+    });
+    expect(readdirSync(path.join(alone, 'node_modules'))).toEqual(['mayfly']);
+    const { status, said } = script(
+      alone,
+      `import { MayflyClient } from 'mayfly/client';
+       const client = new MayflyClient({ url: 'http://127.0.0.1:1', token: 'a.b.c' });
+       await client.listTools().catch(({ code }) => console.log(code));`,
+    );
+    expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n']);
+  });
+
+  test('brings its types, checked where nothing is skipped', () => {
+    for (const name of ['@types', 'undici-types']) {
+      const there = path.join(consumer, 'node_modules', name);
+      if (!existsSync(there)) symlinkSync(path.resolve('node_modules', name), there);
+    }
+    const module = `import { MayflyClient, type MayflyError, type TokenResponse } from 'mayfly/client';
+      const client = new MayflyClient({ url: 'https://mayfly.example', token: { file: '/token' } });
+      export const issued: Promise<TokenResponse> = client.exchange({ task_id: 'run-1', audience: 'crm' });
+      export const code = (error: MayflyError): string => error.code;
+      // @ts-expect-error: an exchange is for a task
+      void client.exchange({ audience: 'crm' });
+    `;
+    writeFileSync(path.join(consumer, 'agent.ts'), module);
+    const options =
+      '--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node';
+    const checked = spawnSync(
+      process.execPath,
+      [path.resolve('node_modules/.bin/tsc'), ...options.split(' '), 'agent.ts'],
+      { cwd: consumer, encoding: 'utf8' },
+    );
+    expect([checked.status, checked.stdout]).toEqual([0, '']);
+  });
+});
