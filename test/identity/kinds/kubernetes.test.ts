@@ -53,6 +53,16 @@ const as =
       ),
     );
 
+const legacy = (more: Claims = {}): Record<string, unknown> => ({
+  iss: CLUSTER,
+  sub: 'system:serviceaccount:agents:agent-7',
+  'kubernetes.io/serviceaccount/namespace': 'agents',
+  'kubernetes.io/serviceaccount/secret.name': 'agent-7-token-x',
+  'kubernetes.io/serviceaccount/service-account.name': 'agent-7',
+  'kubernetes.io/serviceaccount/service-account.uid': ACCOUNT_UID,
+  ...more,
+});
+
 describe('a projected token', () => {
   test('makes its bearer what the rules say of its namespace, account and pod', async () => {
     expect(await accepted(signed(keys.cluster, claims()))).toMatchObject({
@@ -190,15 +200,6 @@ describe('refuses a token of another cluster, issuer or kind', () => {
 });
 
 describe('refuses a token of the older kind', () => {
-  const legacy = (more: Claims = {}): Record<string, unknown> => ({
-    iss: CLUSTER,
-    sub: 'system:serviceaccount:agents:agent-7',
-    'kubernetes.io/serviceaccount/namespace': 'agents',
-    'kubernetes.io/serviceaccount/secret.name': 'agent-7-token-x',
-    'kubernetes.io/serviceaccount/service-account.name': 'agent-7',
-    'kubernetes.io/serviceaccount/service-account.uid': ACCOUNT_UID,
-    ...more,
-  });
   refuses([
     ['as it was: for ever and for everybody', () => signed(keys.cluster, legacy()), 'claim_missing'],
     [
