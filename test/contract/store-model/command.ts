@@ -10,7 +10,7 @@ import { reasonOf, select, tokenRequest } from '../store/scene.js';
 import type { Dead } from './agreement.js';
 import { expectAgreement } from './agreement.js';
 import type { StoreModel } from './model.js';
-import { AGENTS, CHILDREN, KEYS, ROOTS, TOOLS, TRUSTS } from './names.js';
+import { AGENTS, CHILDREN, INSTANCES, KEYS, ROOTS, TOOLS, TRUSTS } from './names.js';
 
 export interface Run {
   readonly scene: Scene;
@@ -65,18 +65,31 @@ export const nth = <T>(some: Iterable<T>, index: number): T | undefined => {
 };
 /** Mostly a task that is there; sometimes one that may not be. */
 export const someTask = fc.oneof({ weight: 9, arbitrary: which }, { weight: 1, arbitrary: task });
-export const request = fc.record({
-  task: someTask,
-  agent: fc.constantFrom(...AGENTS),
-  actors: fc.oneof(
-    { weight: 3, arbitrary: fc.constant([]) },
-    { weight: 1, arbitrary: fc.uniqueArray(fc.constantFrom(...AGENTS), { maxLength: 2 }) },
-  ),
-  tool: fc.constantFrom(...TOOLS),
-  trust: fc.constantFrom(...TRUSTS),
-  keyId: fc.constantFrom(...KEYS),
-  ttlMs,
-});
+const binding = fc.oneof(
+  { weight: 4, arbitrary: fc.constant({}) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(...INSTANCES).map((instance) => ({ instance, bindsInstance: true as const })),
+  },
+);
+export const request = fc
+  .record({
+    binding,
+    task: someTask,
+    agent: fc.constantFrom(...AGENTS),
+    actors: fc.oneof(
+      { weight: 3, arbitrary: fc.constant([]) },
+      { weight: 1, arbitrary: fc.uniqueArray(fc.constantFrom(...AGENTS), { maxLength: 2 }) },
+    ),
+    tool: fc.constantFrom(...TOOLS),
+    trust: fc.constantFrom(...TRUSTS),
+    keyId: fc.constantFrom(...KEYS),
+    ttlMs,
+  })
+  .map(({ binding: bound, ...rest }) => ({
+    ...rest,
+    ...(bound as { instance?: string; bindsInstance?: true }),
+  }));
 export const wide = fc.oneof(
   fc.constantFrom(...AGENTS).map((name) => select('agent', name)),
   fc.constantFrom(...TOOLS).map((name) => select('tool', name)),
@@ -99,6 +112,7 @@ export function expectGrant(
   const refusal = model.refusalOf(asked);
   expect(reasonOf(result)).toBe(refusal ?? 'not refused');
   if (result instanceof Refusal) return undefined;
+  model.bind(asked);
   expect(result.issuedAt).toBeGreaterThanOrEqual(model.now);
   expect(result.expiresAt).toBe(
     expiryOf(result.issuedAt, asked.ttlMs, model.tasks.get(asked.taskId)!.deadline),

@@ -62,7 +62,10 @@ export const race = command(
     ]);
     for (const result of [...first, ...second]) {
       if (result instanceof Refusal) expect([refusal, 'task_closed', 'task_ending']).toContain(result.reason);
-      else model.add(result);
+      else {
+        model.add(result);
+        model.bind(asked);
+      }
     }
     const later = [...model.leases.values()].filter(({ issuedAt }) => issuedAt > revocation.cutoff);
     if (facts.wide) model.kill(selector, revocation.at);

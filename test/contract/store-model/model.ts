@@ -46,11 +46,20 @@ function named({ kind, name }: Selector, lease: ModelLease): boolean {
   return { lease: lease.id, tool: lease.tool, trust: lease.trust, key: lease.keyId }[kind] === name;
 }
 
+const bindingOf = ({
+  taskId,
+  agent,
+  instance,
+}: Pick<LeaseRequest, 'taskId' | 'agent' | 'instance'>): string =>
+  [taskId.split('.')[0], agent, instance!.split(':')[0]].join(' ');
+
 export class StoreModel {
   readonly tasks = new Map<string, ModelTask>();
   readonly leases = new Map<string, ModelLease>();
   readonly quarantined = new Set<string>();
   readonly revokedKeys = new Set<string>();
+  /** Of a tree, an agent and a kind of instance: the first that got a lease. */
+  readonly #bound = new Map<string, string>();
   readonly leaseRetentionMs: number;
   /** The store's time as last seen. */
   now = 0;
@@ -96,7 +105,10 @@ export class StoreModel {
 
   /** Why the store has to refuse such a lease now, if it has to. */
   refusalOf(
-    request: Pick<LeaseRequest, 'taskId' | 'agent' | 'actors' | 'keyId' | 'ttlMs'>,
+    request: Pick<
+      LeaseRequest,
+      'taskId' | 'agent' | 'actors' | 'keyId' | 'ttlMs' | 'instance' | 'bindsInstance'
+    >,
   ): string | undefined {
     const task = this.tasks.get(request.taskId);
     if (!task) return 'task_unknown';
@@ -105,7 +117,15 @@ export class StoreModel {
       return 'agent_quarantined';
     if (request.keyId !== undefined && this.revokedKeys.has(request.keyId)) return 'key_revoked';
     const end = Math.min(this.now + request.ttlMs, task.deadline);
-    return end - (end % 1000) <= this.now ? 'task_ending' : undefined;
+    if (end - (end % 1000) <= this.now) return 'task_ending';
+    const bound = request.bindsInstance ? this.#bound.get(bindingOf(request)) : undefined;
+    return bound !== undefined && bound !== request.instance ? 'instance_mismatch' : undefined;
+  }
+
+  /** A lease was given out on this request. */
+  bind(request: LeaseRequest): void {
+    if (request.bindsInstance && !this.#bound.has(bindingOf(request)))
+      this.#bound.set(bindingOf(request), request.instance!);
   }
 
   add(lease: Lease, mintDeadlineMs?: number): void {
