@@ -8,6 +8,7 @@ import type { FixedSettings, StoreSettings, SwappableSettings } from './config/s
 import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
 import type { Secret } from './domain/secret.js';
+import type { TraceContext } from './domain/trace-context.js';
 import { showGauges } from './http/gauges.js';
 import { openListeners } from './http/listeners.js';
 import { trustedProxies } from './http/proxies.js';
@@ -32,6 +33,7 @@ import { openRedisStore } from './store/redis/redis-store.js';
 import { meteredStore } from './store/metered-store.js';
 import type { Store } from './store/store.js';
 import type { Log } from './telemetry/log.js';
+import type { Metrics } from './telemetry/metrics.js';
 import { PrometheusMetrics } from './telemetry/prometheus.js';
 import { ownVersion } from './version.js';
 
@@ -64,13 +66,22 @@ function openStore(
   { store, retention, keys }: FixedSettings,
   clock: Clock,
   log: Log,
+  metrics: Metrics,
 ): Promise<Store> | Store {
   const terms = { retention, clockSkewMs: keys.clockSkewMs };
   // Redis tells the time itself: brokers with clocks of their own would not agree.
   return store.kind === 'redis'
-    ? openRedisStore({ redis: store, ...terms, log })
+    ? openRedisStore({ redis: store, ...terms, log: counted(log, metrics) })
     : openEmbeddedStore({ path: store.path, clock, ...terms });
 }
+
+/** The store tells of connections that broke, and of state that was lost, by warnings alone. */
+const counted = (log: Log, metrics: Metrics): { warn(facts: object, message: string): void } => ({
+  warn: (facts: object, message: string) => {
+    metrics.count('store_warnings_total');
+    log.warn(facts, message);
+  },
+});
 
 const placeOf = (store: StoreSettings): string =>
   store.kind === 'embedded' ? store.path : `${store.servers.mode} Redis, prefix ${store.prefix}`;
@@ -95,7 +106,7 @@ export async function startBroker(
   const settings = live.fixed;
   for (const caution of cautionsAbout({ ...settings, ...live.current })) log.warn(caution);
   const metrics = new PrometheusMetrics();
-  const store = meteredStore(await openStore(settings, clock, log), metrics);
+  const store = meteredStore(await openStore(settings, clock, log, metrics), metrics);
   try {
     const seal = new Seal(givenSealKeys() ?? ownSealKeys(settings, log));
     const { keys: keySettings } = settings;
@@ -104,7 +115,10 @@ export async function startBroker(
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
 
-    const sources = new KeySources(clock);
+    const fetched = (trust: string, outcome: string): void =>
+      metrics.count('issuer_fetches_total', trust, outcome);
+    const sources = new KeySources(clock, undefined, fetched);
+    const looked = (result: string): void => metrics.count('token_cache_lookups_total', result);
     const inForce = (swappable: SwappableSettings, before?: InForce): InForce => {
       const { catalogue, policies, trust } = swappable;
       if (policies)
@@ -113,7 +127,7 @@ export async function startBroker(
       const authenticator =
         before?.trust === trust
           ? before.authenticator
-          : new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources });
+          : new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources, looked });
       const policy = meteredPolicy(policyOf(swappable), metrics);
       const runPrefixes = trust.flatMap((one) =>
         one.kind === 'github' && one.runs ? [one.runs.prefix] : [],
@@ -145,7 +159,7 @@ export async function startBroker(
     let draining = false;
     const edge = {
       broker,
-      authenticate: (token: string) => force.authenticator.authenticate(token),
+      authenticate: (token: string, trace?: TraceContext) => force.authenticator.authenticate(token, trace),
       remembers: (token: string) => force.authenticator.remembers(token),
       trust: () => force.authenticator,
       proofs,
@@ -157,6 +171,12 @@ export async function startBroker(
       securityHeaders: securityHeaders(settings.issuer.startsWith('https:') || settings.tls !== undefined),
       draining: () => draining,
     };
+    metrics.read('issuer_keys_age_seconds', () =>
+      force.trust.flatMap((one) => {
+        const { fetchedAgoMs } = sources.of(one);
+        return fetchedAgoMs === undefined ? [] : [{ labels: [one.name], value: fetchedAgoMs / 1000 }];
+      }),
+    );
     showGauges(edge, { version: ownVersion(), store: settings.store.kind });
     const listeners = await openListeners(edge, settings);
     sweeper.wake();

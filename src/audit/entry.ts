@@ -1,5 +1,6 @@
 // One request's entry in the audit log while the request is under way: filled as facts are learnt, concluded once.
 import type { RequestId } from '../domain/ids.js';
+import type { TraceContext } from '../domain/trace-context.js';
 import type { AuditAction, AuditConclusion, AuditEvent, AuditFacts } from './event.js';
 
 /**
@@ -8,13 +9,17 @@ import type { AuditAction, AuditConclusion, AuditEvent, AuditFacts } from './eve
  */
 export class AuditEntry {
   readonly facts: AuditFacts;
+  /** Of which trace the request is a part: for what others are asked for its sake. */
+  readonly trace: TraceContext | undefined;
   #concluded = false;
 
   constructor(
     requestId: RequestId,
     action: AuditAction,
     facts: Partial<Omit<AuditFacts, 'requestId' | 'action'>> = {},
+    trace?: TraceContext,
   ) {
+    this.trace = trace;
     this.facts = { requestId, action, detail: {}, ...facts };
   }
 

@@ -62,13 +62,18 @@ export interface Exchange {
 
 /** Where it came from stands in the record from the first: also of what is refused before anybody is known. */
 export const newEntry = (action: AuditAction, { address, trace }: Arrival): AuditEntry =>
-  new AuditEntry(requestId(), action, { detail: { address, ...(trace && { trace_id: trace.traceId }) } });
+  new AuditEntry(
+    requestId(),
+    action,
+    { detail: { address, ...(trace && { trace_id: trace.traceId }) } },
+    trace,
+  );
 
 /** By what a line of the log is found again: the caller's request id, and the trace that it is a part of. */
-const namesOf = ({ requestId, facts }: AuditEntry): { request_id: string; trace_id?: unknown } => {
-  const trace = facts.detail['trace_id'];
-  return { request_id: requestId, ...(trace !== undefined && { trace_id: trace }) };
-};
+const namesOf = ({ requestId, trace }: AuditEntry): { request_id: string; trace_id?: string } => ({
+  request_id: requestId,
+  ...(trace && { trace_id: trace.traceId }),
+});
 
 /**
  * Runs the work of one request to its answer. Every exit is recorded: by the transition, or else here. A refusal

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { AuditEntry } from '../audit/entry.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import type { TraceContext } from '../domain/trace-context.js';
 import type { Access } from './access.js';
 import type { LimitedDoor } from './limited.js';
 import { heldBack, overRate } from './limited.js';
@@ -19,7 +20,10 @@ export interface Caller {
 export interface Door extends ProofDesk, LimitedDoor {
   readonly broker: ProofDesk['broker'] & LimitedDoor['broker'];
   /** By the trust in force now. */
-  authenticate(token: string): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
+  authenticate(
+    token: string,
+    trace?: TraceContext,
+  ): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
 }
 
 /** `give`: takes the nonce that the answer is to bring, whatever becomes of the request. */
@@ -41,7 +45,7 @@ export async function callerOf(
   if (reading?.nonce !== undefined) give(reading.nonce);
   if (reading?.proof instanceof Refusal) return reading.proof;
 
-  const principal = await door.authenticate(token);
+  const principal = await door.authenticate(token, entry.trace);
   if (principal instanceof Refusal) return principal;
   entry.facts.principal = principal.name;
   const over = access.kills ? undefined : overRate(door, principal);

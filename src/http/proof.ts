@@ -3,11 +3,13 @@ import type { IncomingMessage } from 'node:http';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Proofs, Reading } from '../identity/dpop/proofs.js';
+import type { Metrics } from '../telemetry/metrics.js';
 import type { Answer } from './answer.js';
 
 /** What is needed of the edge. */
 export interface ProofDesk {
   readonly proofs: Proofs;
+  readonly metrics: Pick<Metrics, 'count'>;
   readonly broker: { readonly issuer: string };
 }
 
@@ -29,7 +31,7 @@ const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathna
 
 /** A token that is bound to a key is worth nothing to whoever has only the token (§7). */
 export async function prove(
-  { proofs }: Pick<ProofDesk, 'proofs'>,
+  { proofs, metrics }: Pick<ProofDesk, 'proofs' | 'metrics'>,
   reading: Reading | undefined,
   { confirmedKey }: Pick<VerifiedPrincipal, 'confirmedKey'>,
 ): Promise<ProvenKey | undefined | Refusal> {
@@ -42,7 +44,10 @@ export async function prove(
   if (proof instanceof Refusal) return proof;
   if (confirmedKey !== undefined && confirmedKey !== proof.key.thumbprint)
     return new Refusal('proof_key_mismatch', 'the workload token is bound to another key');
-  return proofs.prove(proof);
+  const proven = await proofs.prove(proof);
+  // What was refused is counted by its reason, where every refusal is.
+  if (!(proven instanceof Refusal)) metrics.count('dpop_proofs_total', 'accepted');
+  return proven;
 }
 
 /** §8.2: the next nonce comes with whatever is answered. */

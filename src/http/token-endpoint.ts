@@ -54,7 +54,7 @@ async function exchangeToken(
     const reading = bringsProof(request) ? readProof(edge, request) : undefined;
     nonce = reading?.nonce;
     if (reading?.proof instanceof Refusal) return reading.proof;
-    const principal = await edge.authenticate(token);
+    const principal = await edge.authenticate(token, entry.trace);
     if (principal instanceof Refusal) {
       entry.learn({ token: sha256(token) });
       return principal;

@@ -24,5 +24,17 @@ export function tell(metrics: Metrics, { route, action, outcome, reason, status,
   metrics.observe('http_request_duration_seconds', seconds, route);
   if (action === 'token.exchange') metrics.count('exchanges_total', outcome, reason ?? '');
   if (action === 'lease.renew') metrics.count('renewals_total', outcome, reason ?? '');
-  if (reason !== undefined) metrics.count('refusals_total', action, reason);
+  if (reason === undefined) return;
+  metrics.count('refusals_total', action, reason);
+  const limit = LIMITS[reason];
+  if (limit !== undefined) metrics.count('limited_total', limit);
+  if (reason.startsWith('proof_')) metrics.count('dpop_proofs_total', reason);
 }
+
+/** By what holds back: the name of the limit in the configuration, where a reason has but one. */
+const LIMITS: Partial<Record<RefusalReason, string>> = {
+  rate_limited: 'rate',
+  too_many_leases: 'live_leases',
+  too_many_tasks: 'open_tasks_per_orchestrator',
+  too_many_children: 'open_tasks_per_tree',
+};

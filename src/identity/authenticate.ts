@@ -6,6 +6,7 @@ import { MINUTE_MS } from '../domain/duration.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { verifiedPrincipal } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import type { TraceContext } from '../domain/trace-context.js';
 import type { CompactToken } from '../jws/compact.js';
 import { parseCompact, tooLarge } from '../jws/compact.js';
 import { verifySync } from '../jws/signature.js';
@@ -34,6 +35,8 @@ export interface AuthenticatorOptions {
   readonly clock: Clock;
   readonly store: ReplayStore;
   readonly mostCached?: number;
+  /** Told of each token whether it was verified a moment ago. */
+  readonly looked?: (result: 'hit' | 'miss') => void;
 }
 
 export type Authenticated = VerifiedPrincipal | Refusal;
@@ -69,11 +72,12 @@ export class Authenticator {
    *
    * @throws StoreUnavailable (as a rejection) where a one-time token cannot be recorded as used
    */
-  authenticate(token: string): Authenticated | Promise<Authenticated> {
+  authenticate(token: string, trace?: TraceContext): Authenticated | Promise<Authenticated> {
     const large = tooLarge(token);
     if (large) return large;
     const digest = sha256(token);
     const known = this.#verified.get(digest, this.#options.clock.now());
+    this.#options.looked?.(known ? 'hit' : 'miss');
     if (known) return known;
 
     const parsed = parseCompact(token);
@@ -87,18 +91,18 @@ export class Authenticator {
     const header = allowedAlgorithm(parsed.header, trusted.trust.algorithms);
     if (header instanceof Refusal) return header;
 
-    const key = trusted.source.find(header.kid, header.algorithm);
+    const key = trusted.source.find(header.kid, header.algorithm, trace);
     const verify = (found: KeyObject | Refusal) =>
       found instanceof Refusal ? found : this.#verify(parsed, header, found, trusted, digest);
     return key instanceof Promise ? key.then(verify) : verify(key);
   }
 
-  /** By `iss` where it is that of a trust; else by the trust domain of a SPIFFE ID. Each has its own keys, never another's. */
   /** Whether `authenticate` would know the token without verifying it. Costs one SHA-256. */
   remembers(token: string): boolean {
     return !tooLarge(token) && this.#verified.get(sha256(token), this.#options.clock.now()) !== undefined;
   }
 
+  /** By `iss` where it is that of a trust; else by the trust domain of a SPIFFE ID. Each has its own keys, never another's. */
   #trusted({ iss: issuer, sub: subject }: Claims): Trusted | Refusal {
     if (issuer !== undefined && typeof issuer !== 'string') return new Refusal('claim_mistyped', 'iss');
     if (issuer === this.#options.ownIssuer) return new Refusal('own_credential', 'says it is of this broker');

@@ -5,6 +5,8 @@ import type { Clock } from '../domain/clock.js';
 import { digestOf } from '../domain/digest.js';
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Refusal } from '../domain/refusal.js';
+import type { TraceContext } from '../domain/trace-context.js';
+import { onward } from '../domain/trace-context.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
 import type { Fetch } from './document.js';
 import type { KeyOrigin } from './key-origin.js';
@@ -23,10 +25,13 @@ const KEPT_MS = HOUR_MS;
 /** Between two fetches, whatever is asked meanwhile: garbage must not make us hammer an issuer. */
 const COOL_DOWN_MS = 10 * SECOND_MS;
 
+export type FetchOutcome = 'fetched' | 'failed';
+
 export class KeySource {
   readonly #origin: KeyOrigin;
   readonly #fetch: Fetch;
   readonly #clock: Clock;
+  readonly #told: (outcome: FetchOutcome) => void;
   #keys: KeySet | undefined;
   #digest = '';
   #fetchedAt = -Infinity;
@@ -36,7 +41,8 @@ export class KeySource {
   #ailment: string | undefined;
   #fetching: Promise<void> | undefined;
 
-  constructor(origin: KeyOrigin, fetch: Fetch, clock: Clock) {
+  constructor(origin: KeyOrigin, fetch: Fetch, clock: Clock, told: (outcome: FetchOutcome) => void) {
+    this.#told = told;
     this.#origin = origin;
     this.#fetch = fetch;
     this.#clock = clock;
@@ -52,10 +58,11 @@ export class KeySource {
   find(
     kid: string | undefined,
     algorithm: SignatureAlgorithm,
+    trace?: TraceContext,
   ): KeyObject | Refusal | Promise<KeyObject | Refusal> {
     const known = this.#current()?.find(kid, algorithm);
     if (known && this.#ageMs() <= this.#freshMs) return known;
-    const fetching = this.#refresh();
+    const fetching = this.#refresh(trace);
     if (known && this.#ageMs() <= OVERDUE_AFTER * this.#freshMs) return known;
     return fetching ? fetching.then(() => this.#found(kid, algorithm)) : this.#found(kid, algorithm);
   }
@@ -76,27 +83,38 @@ export class KeySource {
     return this.#keys;
   }
 
+  /** Since they were fetched; undefined where they never were. */
+  get fetchedAgoMs(): number | undefined {
+    return Number.isFinite(this.#fetchedAt) ? this.#clock.now() - this.#fetchedAt : undefined;
+  }
+
   #ageMs(): number {
     return this.#origin.from === 'configuration' ? 0 : this.#clock.now() - this.#fetchedAt;
   }
 
   /** The fetch that is under way, or a new one; undefined while it is too soon for that. Never rejects. */
-  #refresh(): Promise<void> | undefined {
+  #refresh(trace?: TraceContext): Promise<void> | undefined {
     if (this.#origin.from === 'configuration') return undefined;
     if (this.#fetching) return this.#fetching;
     if (this.#clock.now() - this.#triedAt < COOL_DOWN_MS) return undefined;
-    this.#fetching = this.#fetchKeys(this.#origin).finally(() => {
+    this.#fetching = this.#fetchKeys(this.#origin, trace).finally(() => {
       this.#triedAt = this.#clock.now();
       this.#fetching = undefined;
     });
     return this.#fetching;
   }
 
-  async #fetchKeys(origin: Exclude<KeyOrigin, { from: 'configuration' }>): Promise<void> {
+  async #fetchKeys(
+    origin: Exclude<KeyOrigin, { from: 'configuration' }>,
+    trace: TraceContext | undefined,
+  ): Promise<void> {
     // What the issuer takes back from here on is not in the answer, however long it is on its way.
     const askedAt = this.#clock.now();
     try {
-      const { keys, refreshMs = FRESH_MS } = await readKeys(this.#fetch, origin);
+      const { keys, refreshMs = FRESH_MS } = await readKeys(
+        trace ? tracing(this.#fetch, trace) : this.#fetch,
+        origin,
+      );
       const digest = digestOf(keys);
       if (digest !== this.#digest) this.#keys = new KeySet(keys, useOf(origin));
       this.#digest = digest;
@@ -104,11 +122,19 @@ export class KeySource {
       this.#freshMs = Math.max(COOL_DOWN_MS, Math.min(refreshMs, FRESH_MS));
       this.#fetchedAt = askedAt;
       this.#ailment = undefined;
+      this.#told('fetched');
     } catch (error) {
       this.#ailment = causes(error);
+      this.#told('failed');
     }
   }
 }
+
+/** A request that is made for somebody else's says of which trace it is a part. */
+const tracing =
+  (fetch: Fetch, trace: TraceContext): Fetch =>
+  (url, asking) =>
+    fetch(url, { ...asking, headers: { ...asking.headers, ...onward(trace) } });
 
 /** `fetch` says only that it failed; why is in the cause. */
 function causes(error: unknown): string {
@@ -120,11 +146,17 @@ function causes(error: unknown): string {
 export class KeySources {
   readonly #fetch: Fetch;
   readonly #clock: Clock;
+  readonly #told: (trust: string, outcome: FetchOutcome) => void;
   readonly #sources = new Map<string, KeySource>();
 
-  constructor(clock: Clock, fetch: Fetch = fetchWithAuthorities) {
+  constructor(
+    clock: Clock,
+    fetch: Fetch = fetchWithAuthorities,
+    told: (trust: string, outcome: FetchOutcome) => void = () => {},
+  ) {
     this.#clock = clock;
     this.#fetch = fetch;
+    this.#told = told;
   }
 
   of(trust: TrustedIssuer): KeySource {
@@ -132,7 +164,9 @@ export class KeySources {
     const name = digestOf(origin);
     const known = this.#sources.get(name);
     if (known) return known;
-    const source = new KeySource(origin, this.#fetch, this.#clock);
+    const source = new KeySource(origin, this.#fetch, this.#clock, (outcome) =>
+      this.#told(trust.name, outcome),
+    );
     this.#sources.set(name, source);
     return source;
   }

@@ -38,6 +38,10 @@ export const COUNTERS = {
     help: 'Kills of credentials at their targets: confirmed, failed (to be tried again) or irrevocable.',
     labels: ['outcome'],
   },
+  store_warnings_total: {
+    help: 'Warnings of the store, each in the log: connections that broke, state that was lost or made good.',
+    labels: [],
+  },
   store_unavailable_total: { help: 'Calls that the store could not answer.', labels: ['operation'] },
   audit_events_total: {
     help: 'Events of the audit log that requests left; the sweeper leaves others.',
@@ -48,8 +52,8 @@ export const COUNTERS = {
     labels: ['result'],
   },
   issuer_fetches_total: {
-    help: 'Documents asked of trusted issuers (discovery, keys, bundles).',
-    labels: ['outcome'],
+    help: 'Keys that were asked of trusted issuers: fetched or failed.',
+    labels: ['trust', 'outcome'],
   },
   dpop_proofs_total: {
     help: 'DPoP proofs that were shown: accepted, or the reason of the refusal.',
