@@ -1,6 +1,6 @@
 // The limits in force: what the edge and the use cases ask before they go on. Never asked before a kill.
 import type { Clock } from '../domain/clock.js';
-import type { LeaseId, PrincipalName, RequestId } from '../domain/ids.js';
+import type { PrincipalName, RequestId } from '../domain/ids.js';
 import type { Lease } from '../domain/lease.js';
 import type { RefusalReason } from '../domain/refusal.js';
 import { Refusal } from '../domain/refusal.js';
@@ -152,15 +152,23 @@ export class Limits {
   }
 
   /** The lease was ended by name, before its time. Said twice, it counts once. */
-  leaseReleased({ id, taskId, agent }: Pick<Lease, 'taskId' | 'agent'> & { readonly id: LeaseId }): void {
+  leaseReleased({
+    id,
+    taskId,
+    agent,
+    expiresAt,
+  }: Pick<Lease, 'id' | 'taskId' | 'agent' | 'expiresAt'>): void {
     if (!this.#released.first(id)) return;
-    this.#ofTasks.left(taskId);
-    this.#ofAgents.left(agent);
+    const leftMs = expiresAt - this.#options.clock.now();
+    this.#ofTasks.left(taskId, leftMs);
+    this.#ofAgents.left(agent, leftMs);
   }
 
-  leaseRenewed({ taskId, agent }: Pick<Lease, 'taskId' | 'agent'>, lifeMs: number): void {
-    this.#ofTasks.prolonged(taskId, lifeMs);
-    this.#ofAgents.prolonged(agent, lifeMs);
+  /** `before`: the lease as it was; it lives for `lifeMs` from now. */
+  leaseRenewed(before: Pick<Lease, 'taskId' | 'agent' | 'expiresAt'>, lifeMs: number): void {
+    const leftMs = before.expiresAt - this.#options.clock.now();
+    this.#ofTasks.prolonged(before.taskId, leftMs, lifeMs);
+    this.#ofAgents.prolonged(before.agent, leftMs, lifeMs);
   }
 
   /** A place for one more open task of the orchestrator. */
@@ -170,12 +178,14 @@ export class Limits {
     return entered instanceof Promise ? entered.then(forTask) : forTask(entered);
   }
 
-  taskClosed(orchestrator: PrincipalName): void {
-    this.#openTasks.left(orchestrator);
+  taskClosed({ orchestrator, deadline }: Pick<Task, 'orchestrator' | 'deadline'>): void {
+    this.#openTasks.left(orchestrator, deadline - this.#options.clock.now());
   }
 
-  taskExtended(orchestrator: PrincipalName, lifeMs: number): void {
-    this.#openTasks.prolonged(orchestrator, lifeMs);
+  /** `before`: the task as it was; it is open until `deadline`. */
+  taskExtended(before: Pick<Task, 'orchestrator' | 'deadline'>, deadline: number): void {
+    const now = this.#options.clock.now();
+    this.#openTasks.prolonged(before.orchestrator, before.deadline - now, deadline - now);
   }
 
   /** Something was killed, here or at another broker. */

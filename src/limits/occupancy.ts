@@ -7,6 +7,8 @@ const LOOK_AGAIN_MS = 1000;
 /** And no sooner than this, however much is ended meanwhile. */
 const LOOK_AT_MOST_EVERY_MS = 50;
 const MOST_NAMES = 20_000;
+/** Between the store's word and ours some time passes: what has no more than this left may be over by now. */
+const ABOUT_OVER_MS = 1000;
 /** Of many who wait for one look at the store some may have to wait for the next. */
 const MOST_LOOKS = 8;
 
@@ -89,21 +91,25 @@ export class Occupancy {
     return this.#place(holder, now, this.#most) ?? this.#enterAsking(holder, look);
   }
 
-  /** One of the name's has ended before its time. */
-  left(name: string): void {
+  /** One of the name's has ended, `leftMs` before its time. */
+  left(name: string, leftMs: number): void {
     const holder = this.#holders.get(name);
-    if (!holder) return;
+    // It may be over here already, and then another one's entry would go in its place.
+    if (!holder || leftMs <= ABOUT_OVER_MS) return;
     if (holder.ends.count(this.#options.monotonic()) > 0) holder.ends.drop(1);
     else if (holder.unseen > 0) holder.unseen--;
   }
 
-  /** One of the name's lives longer: for `lifeMs` from now. */
-  prolonged(name: string, lifeMs: number): void {
+  /** One of the name's, which would have lived for `leftMs`, lives for `lifeMs` from now. */
+  prolonged(name: string, leftMs: number, lifeMs: number): void {
     const now = this.#options.monotonic();
     const holder = this.#holders.get(name);
-    if (!holder || holder.ends.count(now) === 0) return;
-    holder.ends.drop(1);
-    holder.ends.add(now, lifeMs);
+    if (!holder) return;
+    const isCounted = leftMs > ABOUT_OVER_MS;
+    // Where none has an end, it is among those of which we know none.
+    if (isCounted && holder.ends.count(now) === 0) return;
+    if (isCounted) holder.ends.drop(1);
+    holder.ends.add(now, Math.max(leftMs, lifeMs));
   }
 
   /** Something has ended, and nobody says of whom: whoever is refused may ask anew. */

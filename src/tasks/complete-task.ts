@@ -32,7 +32,7 @@ export async function completeTask(
   const closed = await broker.store.closeTask(id, closing, entry);
   broker.wake();
   if (closed instanceof Refusal) return closed;
-  if (closed.closed?.requestId === entry.requestId) broker.limits.taskClosed(task.orchestrator);
+  if (closed.closed?.requestId === entry.requestId) broker.limits.taskClosed(task);
   return waitMs === undefined ? closed : settledWithin(broker, closed, waitMs, principal, entry);
 }
 

@@ -20,7 +20,6 @@ export async function extendTask(
   const deadline = 'deadline' in until ? until.deadline : (await broker.store.now()) + until.ttlMs;
   const extended = await broker.store.extendTask(id, { deadline, maxTtlMs: broker.maxTaskTtlMs }, entry);
   broker.wake();
-  if (!(extended instanceof Refusal))
-    broker.limits.taskExtended(task.orchestrator, extended.deadline - extended.openedAt);
+  if (!(extended instanceof Refusal)) broker.limits.taskExtended(task, extended.deadline);
   return extended;
 }
