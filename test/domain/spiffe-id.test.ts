@@ -7,12 +7,12 @@ const trustDomain = fc.stringMatching(/^[a-z0-9._-]{1,40}$/);
 const segment = fc.stringMatching(/^[A-Za-z0-9._-]{1,20}$/).filter((text) => text !== '.' && text !== '..');
 const path = fc.array(segment, { maxLength: 8 }).map((segments) => segments.map((one) => `/${one}`).join(''));
 
+const only = (allowed: string, one: string): boolean => one.split('').every((sign) => allowed.includes(sign));
+
 /** The rules one by one, as SPIFFE-ID §2 lists them, without a pattern for the whole. */
 function conforms(text: string): boolean {
   if (text.length > 2048 || !text.startsWith('spiffe://')) return false;
   const [domain = '', ...segments] = text.slice('spiffe://'.length).split('/');
-  const only = (allowed: string, one: string): boolean =>
-    one.split('').every((sign) => allowed.includes(sign));
   const lower = 'abcdefghijklmnopqrstuvwxyz0123456789.-_';
   if (domain === '' || domain.length > 255 || !only(lower, domain)) return false;
   return segments.every(

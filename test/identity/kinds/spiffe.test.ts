@@ -34,6 +34,13 @@ const saying = (more: Claims) => (): string => signed(keys.prod, claims(more));
 const headed = (header: Claims) => (): string => signed(keys.prod, claims(), header);
 const named = (sub: unknown) => saying({ sub });
 
+const hmac = () =>
+  forge(keys.prod, { alg: 'HS256', kid: 'svid' }, claims(), (input) =>
+    createHmac('sha256', JSON.stringify(svidJwk(keys.prod)))
+      .update(input)
+      .digest(),
+  );
+
 describe('a JWT-SVID', () => {
   test('makes its bearer the SPIFFE ID itself', async () => {
     expect(await accepted(saying({})())).toMatchObject({
@@ -196,12 +203,6 @@ describe('refuses a key that is not for tokens', () => {
 });
 
 describe('refuses an algorithm that no JWT-SVID has', () => {
-  const hmac = () =>
-    forge(keys.prod, { alg: 'HS256', kid: 'svid' }, claims(), (input) =>
-      createHmac('sha256', JSON.stringify(svidJwk(keys.prod)))
-        .update(input)
-        .digest(),
-    );
   refuses([
     ['none', headed({ alg: 'none' }), 'algorithm_not_allowed'],
     ['HMAC with the public key', hmac, 'algorithm_not_allowed'],
