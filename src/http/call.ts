@@ -70,9 +70,9 @@ export const newEntry = (action: AuditAction, { address, trace }: Arrival): Audi
   );
 
 /** By what a line of the log is found again: the caller's request id, and the trace that it is a part of. */
-const namesOf = ({ requestId, trace }: AuditEntry): { request_id: string; trace_id?: string } => ({
-  request_id: requestId,
-  ...(trace && { trace_id: trace.traceId }),
+const namesOf = (entry: AuditEntry): { request_id: string; trace_id?: string } => ({
+  request_id: entry.requestId,
+  ...(entry.trace && { trace_id: entry.trace.traceId }),
 });
 
 /**

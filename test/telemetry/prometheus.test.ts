@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { COUNTERS, GAUGES, HISTOGRAMS } from '../../src/telemetry/metrics.js';
 import { PrometheusMetrics } from '../../src/telemetry/prometheus.js';
+import { systemClock } from '../../src/domain/clock.js';
 import { TestBroker } from '../fixtures/broker.js';
+import { Prover } from '../fixtures/prover.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
@@ -30,7 +32,6 @@ test('every metric that is defined is exported, from the first scrape on', async
   const text = await page();
   const names = Object.keys({ ...COUNTERS, ...HISTOGRAMS, ...GAUGES });
   const missing = names.filter((name) => !text.includes(`# HELP mayfly_${name} `));
-  // What is fetched from issuers, and who is connected, is told by the parts that know.
   expect(missing).toEqual([]);
 });
 
@@ -89,6 +90,37 @@ describe('what happened is counted', () => {
     });
     expect([kills, begun, lifted]).toEqual([1, 1, 1]);
     expect(events).toBeGreaterThanOrEqual(2);
+  });
+
+  test('proofs, by what became of them, and tokens that were known', async () => {
+    const prover = new Prover(systemClock());
+    const good = (): string => prover.proof('POST', `${broker.url}/token`);
+    const series = [
+      'mayfly_dpop_proofs_total{outcome="accepted"}',
+      'mayfly_dpop_proofs_total{outcome="proof_malformed"}',
+      'mayfly_dpop_proofs_total{outcome="proof_replayed"}',
+      'mayfly_token_cache_lookups_total{result="miss"}',
+    ];
+    const grown = await growth(series, async () => {
+      const form = broker.exchangeForm('agent-6', { task_id: 'none', audience: 'crm' });
+      const used = good();
+      for (const dpop of [good(), 'nonsense', used, used])
+        await broker.call('POST', '/token', { form, headers: { dpop } });
+    });
+    expect(grown).toEqual([2, 1, 1, 1]);
+    expect(await value('mayfly_token_cache_lookups_total{result="hit"}')).toBeGreaterThan(0);
+  });
+
+  test('what a limit held back', async () => {
+    const limits = { requests_per_principal: { per_second: 0.01, burst: 1 }, open_tasks_per_orchestrator: 1 };
+    const limited = await TestBroker.start({ terms: { limits } });
+    try {
+      for (let times = 0; times < 3; times++) await limited.get('/v1/tools', 'agent-1');
+      const { text } = await limited.get('/metrics', 'auditor');
+      expect(text).toContain('mayfly_limited_total{limit="rate"} 2');
+    } finally {
+      await limited.stop();
+    }
   });
 
   test('requests that no route takes share one name', async () => {
