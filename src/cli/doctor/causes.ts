@@ -1,4 +1,5 @@
 // Why something on the network could not be had, in words, and what to do: by the codes that Node gives.
+import { types } from 'node:util';
 
 export interface Trouble {
   readonly why: string;
@@ -55,7 +56,7 @@ const BY_CODE: Readonly<Record<string, readonly [why: string, todo: string]>> = 
 /** `fetch` and connections say only that it failed; why is in the cause. */
 export function troubleIn(error: unknown): Trouble {
   const texts: string[] = [];
-  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+  for (let at: unknown = error; types.isNativeError(at); at = at.cause) {
     const { code, name, message } = at as NodeJS.ErrnoException;
     const known = BY_CODE[code ?? ''];
     if (known) return { why: known[0], todo: known[1] };

@@ -84,7 +84,8 @@ function keyFindings(check: string, trust: TrustedIssuer, keys: readonly unknown
   }
   const idle = algorithms.filter((algorithm) => !verifies.has(algorithm));
   const good = ok(check, `${issuer}: ${keys.length} keys, of use for ${served.join(' ')}`);
-  if (idle.length === 0) return [good];
+  // A trust domain names what SPIRE can sign with, and signs with one of them.
+  if (idle.length === 0 || trust.kind === 'spiffe') return [good];
   return [
     good,
     caution(

@@ -23,7 +23,7 @@ export const storeFindings = ({ store }: Settings): Promise<StoreFound> | StoreF
 
 function embedded(path: string): StoreFound {
   const folder = dirname(path);
-  const unwritable = unwritableText(existsSync(path) ? path : nearest(folder));
+  const unwritable = folderFlaw(folder) ?? unwritableText(existsSync(path) ? path : nearest(folder));
   if (unwritable !== undefined)
     return {
       findings: [
@@ -70,6 +70,9 @@ function openToOthers(path: string): Finding[] {
   if (!existsSync(path) || (statSync(path).mode & 0o077) === 0) return [];
   return [caution('store.file', `${path} is open to others on this machine`, `chmod 600 ${path}`)];
 }
+
+const folderFlaw = (folder: string): string | undefined =>
+  statSync(nearest(folder)).isDirectory() ? undefined : `${nearest(folder)} is no folder`;
 
 /** The folder itself, or the first above it that is there: a broker makes what is missing. */
 const nearest = (folder: string): string =>

@@ -37,6 +37,7 @@ const RIGHTS: Readonly<Record<string, (key: string, channel: string) => readonly
   zrevrange: (key) => [key, '0', '1'],
   zrangebyscore: (key) => [key, '0', '1'],
   zrevrangebyscore: (key) => [key, '1', '0'],
+  zlexcount: (key) => [key, '-', '+'],
   zrangebylex: (key) => [key, '-', '+'],
   xadd: (key) => [key, '*', 'f', '1'],
   xrange: (key) => [key, '-', '+'],
