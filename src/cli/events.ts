@@ -10,11 +10,23 @@ export const eventsText = (events: readonly AuditEventView[], now: number): stri
     events.map((event) => [
       when(event.at, now),
       event.action,
-      clip(event.principal ?? 'mayfly', 48),
-      event.reason === undefined ? event.outcome : `${event.outcome}: ${event.reason}`,
+      clip(whoOf(event), 48),
+      clip(outcomeOf(event), 48),
       clip(event.task_id ?? '', 40),
       clip(event.tool ?? '', 24),
       event.lease_id ?? '',
       event.request_id,
     ]),
   );
+
+/** Of a flood nobody may be known: then it is where it came from. */
+function whoOf({ principal, action, detail }: AuditEventView): string {
+  if (principal !== undefined) return principal;
+  if (action !== 'request.limited') return 'mayfly';
+  return typeof detail['address'] === 'string' ? detail['address'] : `${String(detail['others'])} others`;
+}
+
+function outcomeOf({ outcome, reason, action, detail }: AuditEventView): string {
+  const told = reason === undefined ? outcome : `${outcome}: ${reason}`;
+  return action === 'request.limited' ? `${told} × ${String(detail['count'])}` : told;
+}

@@ -28,6 +28,7 @@ const DID: Readonly<Record<string, string>> = {
   'audit.read': 'read the audit log',
   'key.rotate': 'rotated the signing keys',
   'store.recover': 'made good what the store had lost',
+  'request.limited': 'met a limit, with requests that are counted here together',
 };
 
 const OUTCOME: Readonly<Record<string, string>> = {
