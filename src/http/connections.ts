@@ -22,6 +22,8 @@ export type Cut = 'full' | 'address_full' | 'evicted' | 'unread';
 const RESERVE = 32;
 /** Bodies come at once, and answers are read at once; who takes longer may be slow on purpose. */
 const SLOW_AFTER_MS = 1000;
+/** Whoever has just come has not yet had the time to say something. */
+const NEW_FOR_MS = 1000;
 
 interface Held {
   /** The end of it that is closed. */
@@ -41,8 +43,9 @@ interface Held {
 
 /**
  * The order in which connections make room: (1) strangers with nothing to do, silent ones and those with half a
- * header among them; (2) whoever is slow to send a body or to read an answer; (3) known callers with nothing to do.
- * Within each the oldest goes first. Whoever is waiting for us is never cut off.
+ * header among them, unless they have just come; (2) whoever is slow to send a body or to read an answer; (3) known
+ * callers with nothing to do; (4) who has just come. Within each the oldest goes first. Whoever is waiting for us is
+ * never cut off.
  */
 export class Connections {
   readonly #terms: ConnectionTerms;
@@ -143,25 +146,32 @@ export class Connections {
   }
 
   #makeRoom(): boolean {
-    const [stranger] = this.#idleStrangers;
-    if (stranger) return this.#close(stranger, 'evicted');
     const now = performance.now();
+    const [stranger] = this.#idleStrangers;
+    if (stranger && (this.#areMany(this.#idleStrangers) || now - stranger.since > NEW_FOR_MS))
+      return this.#close(stranger, 'evicted');
     for (const held of this.#busy) if (isSlow(held, now)) return this.#close(held, 'evicted');
-    const [known] = this.#idleKnown;
-    return known ? this.#close(known, 'evicted') : false;
+    const [last = stranger] = this.#idleKnown;
+    return last ? this.#close(last, 'evicted') : false;
+  }
+
+  /** So many that the oldest of them has had its time, however fast others come. */
+  #areMany(strangers: ReadonlySet<Held>): boolean {
+    return strangers.size > this.#terms.maxConnections / 4;
   }
 
   /** The same among the connections of one address, in the order in which they came. */
   #makeRoomAmong(siblings: ReadonlySet<Held>): boolean {
     const now = performance.now();
     let slow: Held | undefined;
-    let known: Held | undefined;
+    let idle: Held | undefined;
     for (const held of siblings) {
-      if (this.#idleStrangers.has(held)) return this.#close(held, 'evicted');
-      if (held.responses.length === 0) known ??= held;
+      if (held.responses.length === 0 && !held.known && now - held.since > NEW_FOR_MS)
+        return this.#close(held, 'evicted');
+      if (held.responses.length === 0) idle ??= held;
       else if (!slow && isSlow(held, now)) slow = held;
     }
-    const chosen = slow ?? known;
+    const chosen = slow ?? idle;
     return chosen ? this.#close(chosen, 'evicted') : false;
   }
 
