@@ -12,10 +12,22 @@ import { spawnSync } from 'node:child_process';
 /** @type {readonly Part[]} */
 export const parts = [
   {
+    name: 'curl',
+    probe: ['curl', '--version'],
+    apt: ['curl'],
+    neededBy: 'test/e2e/readme.test.ts, and test/examples: the shell script and the workflow',
+  },
+  {
     name: 'nginx',
     probe: ['nginx', '-v'],
     apt: ['nginx-light'],
     neededBy: 'test/deploy/proxy.test.ts (the proxy of docker-compose.yml)',
+  },
+  {
+    name: 'python3',
+    probe: ['python3', '--version'],
+    apt: ['python3'],
+    neededBy: 'test/examples/python.test.ts',
   },
   {
     name: 'redis-server',

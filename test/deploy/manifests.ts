@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 
-export const MANIFESTS = 'deploy/kubernetes';
+const MANIFESTS = 'deploy/kubernetes';
 
 export interface Manifest {
   readonly apiVersion: string;
