@@ -59,7 +59,8 @@ export function checkAgainst<Schema extends z.ZodType>(
 
 function mistakesOf(issue: z.core.$ZodIssue, before: Path, schema: z.ZodType, source: YamlSource): Mistake[] {
   const path = [...before, ...(issue.path as (string | number)[])];
-  const wrongOrMissing = (): string => (source.has(path) ? issue.message : missing(purposeOf(schema, path)));
+  const wrongOrMissing = (): string =>
+    source.has(path) ? issue.message : missing(purposeOf(schema, path, source.read(path.slice(0, -1))));
   const within = (issues: readonly z.core.$ZodIssue[]) =>
     issues.flatMap((inner) => mistakesOf(inner, path, schema, source));
   if (issue.code === 'unrecognized_keys') {

@@ -69,8 +69,10 @@ const isNever = (schema: z.core.$ZodType): boolean =>
 export const schemaAt = (schema: z.core.$ZodType, path: Path): z.core.$ZodType | undefined =>
   layersAt(schema, path)[0];
 
-/** What the value at this path is for, in the schema's words. */
-export const purposeOf = (schema: z.core.$ZodType, path: Path): string | undefined =>
-  layersAt(schema, path)
+/** What the value at this path is for, in the schema's words: by the form of the mapping that it stands in, or should. */
+export function purposeOf(schema: z.core.$ZodType, path: Path, mapping: unknown): string | undefined {
+  const [meant] = membersAt(schema, path.slice(0, -1), mapping).get(String(path.at(-1))) ?? [];
+  return (meant ? layersOf(meant) : layersAt(schema, path))
     .map((layer) => z.globalRegistry.get(layer)?.description)
     .find((description) => description !== undefined);
+}
