@@ -44,7 +44,7 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
  */
 class Gathered {
   size = 0;
-  #bytes = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
 
   add(piece: Buffer): void {
     const size = this.size + piece.length;
