@@ -20,6 +20,7 @@ import type { Shell } from './shell.js';
 import { addTask } from './task.js';
 import { addToken } from './token.js';
 import { addTool } from './tool.js';
+import { addTop } from './top.js';
 import { addWhy } from './why.js';
 
 /** Runs one command line and answers its exit code. Never throws. */
@@ -86,6 +87,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addWhy,
     addAudit,
     addTool,
+    addTop,
     addIntrospect,
     addRevokeToken,
   ];

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NEEDED_RIGHTS } from '../../src/store/redis/rights.js';
 import { hasRedis } from '../fixtures/redis/presence.js';
 import { StandaloneRedis } from '../fixtures/redis/standalone.js';
+import type { Terms } from '../fixtures/broker-configuration.js';
 import { Scene } from './doctor-scene.js';
 
 const onRedis = hasRedis ? describe : describe.skip;
@@ -23,7 +24,7 @@ afterEach(async () => {
 const start = async (terms: Parameters<typeof StandaloneRedis.start>[0]): Promise<StandaloneRedis> =>
   (redis = await StandaloneRedis.start(terms));
 
-const storeOf = (more: object = {}): object => ({ store: { ...redis!.storeTerms(), ...more } });
+const storeOf = (more: object = {}): Terms => ({ store: { ...redis!.storeTerms(), ...more } });
 
 onRedis('the store', () => {
   test('that is well has no finding but good ones', async () => {

@@ -292,12 +292,12 @@ describe('a set-up that is broken:', () => {
   });
 });
 
-describe('a token', () => {
-  const judged = async (claims: Record<string, unknown>, sign = scene.key) => {
-    const file = scene.file('token', await scene.idp.token(sign, claims));
-    return scene.examine({}, ['--token-file', file]);
-  };
+const judged = async (claims: Record<string, unknown>, sign = scene.key) => {
+  const file = scene.file('token', await scene.idp.token(sign, claims));
+  return scene.examine({}, ['--token-file', file]);
+};
 
+describe('a token', () => {
   test('that is good: who it is, and what keeps it from other roles', async () => {
     const { exit, ok } = await judged({ sub: 'agent-7' });
     expect(exit).toBe(0);
