@@ -18,6 +18,14 @@ let sealKey: string | undefined;
 /** Of the keys of one test. */
 let prefix: string;
 
+const oneOf = (n: number): TestBroker => brokers[n % BROKERS]!;
+const exchange = (n: number, agent = 'agent-1', task = 'run-1') =>
+  oneOf(n).exchange(agent, { task_id: task, audience: 'crm' });
+const live = async (): Promise<number> => {
+  const path = '/v1/leases?state=active&limit=200';
+  return (await oneOf(0).get<{ leases: unknown[] }>(path, 'operator')).body.leases.length;
+};
+
 (hasRedis ? describe : describe.skip)('two brokers on one Redis', () => {
   beforeAll(async () => {
     sealKey = process.env['MAYFLY_SEAL_KEY'];
@@ -46,14 +54,6 @@ let prefix: string;
     }
   });
   afterEach(() => Promise.all(brokers.map((broker) => broker.stop())));
-
-  const oneOf = (n: number): TestBroker => brokers[n % BROKERS]!;
-  const exchange = (n: number, agent = 'agent-1', task = 'run-1') =>
-    oneOf(n).exchange(agent, { task_id: task, audience: 'crm' });
-  const live = async (): Promise<number> => {
-    const path = '/v1/leases?state=active&limit=200';
-    return (await oneOf(0).get<{ leases: unknown[] }>(path, 'operator')).body.leases.length;
-  };
 
   test('let as many leases live as there may be, one more for each broker at the most, also in a race', async () => {
     await oneOf(0).openTask({ id: 'run-1' });

@@ -10,11 +10,12 @@ import { Refusal } from '../../domain/refusal.js';
 import type { Revocation } from '../../domain/revocation.js';
 import type { Task } from '../../domain/task.js';
 import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal, Tally } from '../store.js';
+import { countLive } from './counting.js';
 import type { Row, Value } from './database.js';
 import { inTree, treeBounds, type Ledger } from './ledger.js';
 import { insertSql, leaseFromRow, leaseOf, leaseTerms } from './rows.js';
-import { ALIVE_SQL, STANDING_SQL } from './standing.js';
-import { isOpen, tally } from './tasks.js';
+import { STANDING_SQL } from './standing.js';
+import { isOpen } from './tasks.js';
 
 const INSERT_LEASE = insertSql('lease', [
   'id',
@@ -256,15 +257,8 @@ export class Leases implements LeaseStore {
     });
   }
 
-  /** In the order of their expiry, and from now on: what has run out is not looked at, however much there is of it. */
   countLive(of: { readonly task: TaskId } | { readonly agent: PrincipalName }, most: number): Promise<Tally> {
-    const [column, name] = 'task' in of ? ['task_id', of.task] : ['agent', of.agent];
-    const sql = `SELECT count(*) AS n FROM (SELECT 1 FROM lease l JOIN task t ON t.id = l.task_id
-      WHERE l.${column} = ?2 AND ${ALIVE_SQL} LIMIT ?3)`;
-    return this.#ledger.db.read(() => {
-      const counted = this.#ledger.db.sql(sql).get(this.#ledger.now(), name, most)!;
-      return tally(Number(counted['n']), most);
-    });
+    return this.#ledger.db.read(() => countLive(this.#ledger, of, most));
   }
 
   /** The lease as it stands at `now`, with the end that a selector, its task or time has brought it. */

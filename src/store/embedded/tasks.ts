@@ -10,6 +10,7 @@ import { taskSelector } from '../../domain/selector.js';
 import type { Task, TaskClosing } from '../../domain/task.js';
 import { outcomeForChild } from '../../domain/task.js';
 import type { Closing, LeaseCounts, NewTask, Tally, TaskQuery, TaskStore } from '../store.js';
+import { countOpenTasks, openInTree } from './counting.js';
 import type { Value } from './database.js';
 import { inTree, treeBounds, UNSETTLED, type Ledger } from './ledger.js';
 import { insertSql, taskFromRow, taskTerms } from './rows.js';
@@ -83,17 +84,14 @@ export class Tasks implements TaskStore {
     const root = rootOf(id);
     // A root is the first of its tree: there is nothing to count.
     if (root === id) return undefined;
-    const open = Number(this.#ledger.db.sql(COUNT_OPEN_IN_TREE).get(...treeBounds(root))!['n']);
+    const open = openInTree(this.#ledger, root);
     return open < mostOpenInTree
       ? undefined
       : new Refusal('too_many_children', `${open} tasks are open in the tree of ${root}`);
   }
 
   countOpenTasks(orchestrator: PrincipalName, most: number): Promise<Tally> {
-    return this.#ledger.db.read(() => {
-      const counted = this.#ledger.db.sql(COUNT_OPEN_OF).get(orchestrator, this.#ledger.now(), most)!;
-      return tally(Number(counted['n']), most);
-    });
+    return this.#ledger.db.read(() => countOpenTasks(this.#ledger, orchestrator, most));
   }
 
   readTask(id: TaskId): Promise<Task | undefined> {
@@ -231,10 +229,6 @@ export class Tasks implements TaskStore {
   }
 }
 
-/** Where as many were found as were looked for there may be more. */
-export const tally = (count: number, most: number): Tally =>
-  count < most ? { count } : { count, atLeast: true };
-
 /** Open, and not past its deadline either, whether or not the sweeper has been there. */
 export const isOpen = (task: Task, now: number): boolean => task.state === 'open' && now < task.deadline;
 
@@ -251,11 +245,6 @@ export const revocationOf = ({ id, deadline, closed }: Task, skewMs: number): Re
     ...(requestId !== undefined && { requestId }),
   };
 };
-
-const COUNT_OPEN_IN_TREE = `SELECT count(*) AS n FROM task WHERE state = 'open' AND ${inTree('id')}`;
-
-const COUNT_OPEN_OF = `SELECT count(*) AS n FROM (
-  SELECT 1 FROM task WHERE state = 'open' AND orchestrator = ? AND deadline > ? LIMIT ?)`;
 
 const COUNT_STANDING = `SELECT ${STANDING_SQL} AS standing, count(*) AS n
   FROM lease l JOIN task t ON t.id = l.task_id WHERE l.task_id = ?2 GROUP BY 1`;
