@@ -8,8 +8,8 @@ import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../../wire/token.js';
 import type { TokenResponse } from '../../wire/token-response.js';
 import type { ToolView } from '../../wire/tools.js';
 
-export const TASK_ID = 'run-42';
-export const LEASE_ID = 'lease_01m80y37e00j9wav9djnzn0h182t';
+const TASK_ID = 'run-42';
+const LEASE_ID = 'lease_01m80y37e00j9wav9djnzn0h182t';
 export const AGENT = 'cluster/agent-7';
 const REQUEST_ID = 'req_01m80y37m8yhqd9tje6jc3';
 const POLICY_DIGEST = 'qcfqKuRdN-JXuJqAmH8ieuXzxLQghU7wF0bp6SpjC6Q';
