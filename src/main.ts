@@ -159,7 +159,8 @@ export async function startBroker(
     let draining = false;
     const edge = {
       broker,
-      authenticate: (token: string, trace?: TraceContext) => force.authenticator.authenticate(token, trace),
+      authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
+        force.authenticator.authenticate(token, trace, forKill),
       remembers: (token: string) => force.authenticator.remembers(token),
       trust: () => force.authenticator,
       proofs,

@@ -23,6 +23,7 @@ export interface Door extends ProofDesk, LimitedDoor {
   authenticate(
     token: string,
     trace?: TraceContext,
+    forKill?: boolean,
   ): VerifiedPrincipal | Refusal | Promise<VerifiedPrincipal | Refusal>;
 }
 
@@ -45,7 +46,7 @@ export async function callerOf(
   if (reading?.nonce !== undefined) give(reading.nonce);
   if (reading?.proof instanceof Refusal) return reading.proof;
 
-  const principal = await door.authenticate(token, entry.trace);
+  const principal = await door.authenticate(token, entry.trace, access.kills);
   if (principal instanceof Refusal) return principal;
   entry.facts.principal = principal.name;
   const over = access.kills ? undefined : overRate(door, principal);
@@ -54,7 +55,7 @@ export async function callerOf(
     return new Refusal('proof_missing', 'a token that is bound to a key goes with Authorization: DPoP');
   }
   if (!reading) return { principal };
-  const provenKey = await prove(door, reading, principal);
+  const provenKey = await prove(door, reading, principal, access.kills);
   if (provenKey instanceof Refusal) return provenKey;
   entry.learn({ proof: provenKey });
   return { principal, ...(provenKey !== undefined && { provenKey }) };

@@ -34,6 +34,7 @@ export async function prove(
   { proofs, metrics }: Pick<ProofDesk, 'proofs' | 'metrics'>,
   reading: Reading | undefined,
   { confirmedKey }: Pick<VerifiedPrincipal, 'confirmedKey'>,
+  forKill = false,
 ): Promise<ProvenKey | undefined | Refusal> {
   if (!reading) {
     return confirmedKey === undefined
@@ -44,7 +45,7 @@ export async function prove(
   if (proof instanceof Refusal) return proof;
   if (confirmedKey !== undefined && confirmedKey !== proof.key.thumbprint)
     return new Refusal('proof_key_mismatch', 'the workload token is bound to another key');
-  const proven = await proofs.prove(proof);
+  const proven = await proofs.prove(proof, forKill);
   // What was refused is counted by its reason, where every refusal is.
   if (!(proven instanceof Refusal)) metrics.count('dpop_proofs_total', 'accepted');
   return proven;

@@ -70,9 +70,10 @@ export class Authenticator {
    * The principal, or why not. At once where the token was verified within the last minute or its issuer's keys
    * are known; a promise where they have to be fetched, and for a one-time token. Never throws for a token's sake.
    *
+   * @param forKill nothing holds back a kill: see `ReplayStore.once`
    * @throws StoreUnavailable (as a rejection) where a one-time token cannot be recorded as used
    */
-  authenticate(token: string, trace?: TraceContext): Authenticated | Promise<Authenticated> {
+  authenticate(token: string, trace?: TraceContext, forKill = false): Authenticated | Promise<Authenticated> {
     const large = tooLarge(token);
     if (large) return large;
     const digest = sha256(token);
@@ -93,7 +94,7 @@ export class Authenticator {
 
     const key = trusted.source.find(header.kid, header.algorithm, trace);
     const verify = (found: KeyObject | Refusal) =>
-      found instanceof Refusal ? found : this.#verify(parsed, header, found, trusted, digest);
+      found instanceof Refusal ? found : this.#verify(parsed, header, found, trusted, { digest, forKill });
     return key instanceof Promise ? key.then(verify) : verify(key);
   }
 
@@ -126,7 +127,7 @@ export class Authenticator {
     { algorithm }: CheckedHeader,
     key: KeyObject,
     { trust, source }: Trusted,
-    tokenDigest: string,
+    { digest: tokenDigest, forKill }: { readonly digest: string; readonly forKill: boolean },
   ): Authenticated | Promise<Authenticated> {
     if (!verifySync(algorithm, key, signingInput, signature)) {
       return new Refusal('signature_invalid', `by ${trust.name}`);
@@ -152,14 +153,19 @@ export class Authenticator {
       tokenDigest,
       expiresAt,
     });
-    if (trust.oneTime) return this.#onlyOnce(principal, tokenId!, goodUntil + REPLAY_MARGIN_MS);
+    if (trust.oneTime) return this.#onlyOnce(principal, tokenId!, goodUntil + REPLAY_MARGIN_MS, forKill);
     this.#verified.put(principal, { source, key }, goodUntil, now);
     return principal;
   }
 
   /** By issuer and `jti`, not by the token's text: the same token can be written in more than one way (ECDSA). */
-  async #onlyOnce(principal: VerifiedPrincipal, tokenId: string, until: number): Promise<Authenticated> {
-    const first = await this.#options.store.once(sha256(`${principal.issuer}\n${tokenId}`), until);
+  async #onlyOnce(
+    principal: VerifiedPrincipal,
+    tokenId: string,
+    until: number,
+    forKill: boolean,
+  ): Promise<Authenticated> {
+    const first = await this.#options.store.once(sha256(`${principal.issuer}\n${tokenId}`), until, forKill);
     return first ? principal : new Refusal('token_replayed', 'this one-time token was used before');
   }
 }

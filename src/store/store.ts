@@ -250,9 +250,10 @@ export interface AuditStore {
 export interface ReplayStore {
   /**
    * True for the first caller with this key, false for every other until `expiresAt` (milliseconds). Where that has
-   * passed by the store's time, false for all: nothing would be on record of it.
+   * passed by the store's time, false for all: nothing would be on record of it. Waits for replicas as kills do;
+   * `forKill`, of who comes with a kill, it does not, and works with a full memory: nothing holds back a kill.
    */
-  once(key: string, expiresAt: number): Promise<boolean>;
+  once(key: string, expiresAt: number, forKill?: boolean): Promise<boolean>;
 }
 
 export interface KeyStore {

@@ -113,6 +113,8 @@ describe('a server is refused', () => {
     await (deployment as StandaloneRedis).server.cli('CONFIG', 'SET', 'maxmemory', '1mb');
     await expect(store!.issueLease(tokenRequest('run-1'), entry())).rejects.toThrow(StoreUnavailable);
     expect(await store!.ailment()).toMatch(/OOM/);
+    // Who brings the kill may have to be found out by a one-time token, or a proof.
+    expect(await store!.once('jti-of-a-kill', Date.UTC(2040, 0, 1), true)).toBe(true);
     await store!.revoke({ select: select('lease', lease.id), by: OPERATOR }, entry());
     await store!.revoke({ select: select('agent', AGENT), by: OPERATOR, quarantine: true }, entry());
     await store!.closeTask(taskId('run-1'), { outcome: 'failed', by: PLANNER }, entry());
@@ -166,6 +168,9 @@ describe('a server is refused', () => {
     replica!.pause();
     try {
       await expect(store.once('jti-1', until2040)).rejects.toThrow(/0 of 1 replicas/);
+      // Nor does it hold back a kill: who brings one is let in, once.
+      expect(await store.once('jti-of-a-kill', until2040, true)).toBe(true);
+      expect(await store.once('jti-of-a-kill', until2040, true)).toBe(false);
     } finally {
       replica!.resume();
     }
@@ -173,6 +178,7 @@ describe('a server is refused', () => {
       store.once(`jti-${Math.random()}`, until2040).catch(() => false),
     );
     expect(await store.once('jti-1', until2040)).toBe(false);
+    expect(await store.once('jti-of-a-kill', until2040)).toBe(false);
     expect(await store.once('jti-2', until2040)).toBe(true);
   });
 

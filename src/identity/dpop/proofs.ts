@@ -58,9 +58,10 @@ export class Proofs {
    * The key, whose possession is proven by this: the signature is good, and nobody has shown the proof before, here or
    * at another broker. For a caller who is known already, so that nobody else fills the store.
    *
+   * @param forKill nothing holds back a kill: see `ReplayStore.once`.
    * @throws StoreUnavailable where that cannot be recorded.
    */
-  async prove(proof: ReadProof): Promise<ProvenKey | Refusal> {
+  async prove(proof: ReadProof, forKill = false): Promise<ProvenKey | Refusal> {
     const { key, id, goodUntil } = proof;
     const known = this.#keys.get(key.thumbprint);
     const imported = known && keyFits(key.algorithm, known) ? known : importKey(key);
@@ -69,7 +70,7 @@ export class Proofs {
     if (!known) this.#keys.put(key.thumbprint, imported);
     // By the key, too: nobody can use up another's names. Not by the text, which ECDSA lets be written in two ways.
     const name = sha256(`dpop\n${key.thumbprint}\n${id}`);
-    const first = await this.#options.store.once(name, goodUntil + REPLAY_MARGIN_MS);
+    const first = await this.#options.store.once(name, goodUntil + REPLAY_MARGIN_MS, forKill);
     if (!first) return new Refusal('proof_replayed', `jti ${sha256(id)}`);
     return key.thumbprint as ProvenKey;
   }

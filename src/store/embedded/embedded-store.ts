@@ -83,8 +83,11 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
       return db.read(() => auditEvents(db, query));
     },
 
-    once: (key, expiresAt) =>
-      db.transact(() => db.sql(INSERT_ONCE).run(key, expiresAt, ledger.now()).changes === 1),
+    once: (key, expiresAt, forKill) =>
+      db.transact(
+        () => db.sql(INSERT_ONCE).run(key, expiresAt, ledger.now()).changes === 1,
+        forKill ? 'first' : 'soon',
+      ),
 
     signingKeys: (use) => db.read(() => signingKeys(db, use)),
     async addSigningKey(key, entry, newest) {

@@ -7,8 +7,11 @@ import { Followers } from './followers.js';
 import type { RedisOptions } from './options.js';
 import type { Script } from './scripts.js';
 
-/** Kills, reservations and replay keys wait for replicas as configured; a kill goes by a connection of its own. */
-export type Lane = 'calls' | 'kills' | 'reservations';
+/**
+ * Kills, reservations and replay keys wait for replicas as configured; a kill goes by a connection of its own, and so
+ * does the replay key of who brings it, which waits for nobody.
+ */
+export type Lane = 'calls' | 'kills' | 'kill-callers' | 'reservations';
 
 const LOOK_AGAIN_MS = 20;
 /**

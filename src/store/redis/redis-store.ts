@@ -155,7 +155,7 @@ function assemble({
     recordInPassing: (entry, conclusion) => events.recordInPassing(entry, conclusion),
     auditEvents: (query) => events.auditEvents(query),
 
-    once: (key, expiresAt) => signing.once(key, expiresAt),
+    once: (key, expiresAt, forKill) => signing.once(key, expiresAt, forKill),
     signingKeys: (use) => signing.signingKeys(use),
     addSigningKey: (key, entry, newest) => signing.addSigningKey(key, entry, newest),
     removeSigningKey: (kid) => signing.removeSigningKey(kid),

@@ -53,7 +53,8 @@ const SCRIPTS = {
 
   'read-events': ['read', ['clock']],
   'record-event': ['write', ['clock', 'audit']],
-  once: ['write', ['clock']],
+  // Who brings a kill may have to be found out by a one-time token or a proof.
+  once: ['kill', ['clock']],
   'add-signing-key': ['write', ['clock', 'audit', 'kills']],
   'remove-signing-key': ['kill', ['clock', 'kills']],
 } as const satisfies Record<string, readonly [Permission, readonly Part[]]>;

@@ -18,14 +18,15 @@ export class SigningKeys implements KeyStore, ReplayStore {
     this.#reader = reader;
   }
 
-  async once(key: string, expiresAt: number): Promise<boolean> {
+  async once(key: string, expiresAt: number, forKill = false): Promise<boolean> {
     const digest = sha256(key);
     // By the key and never by the task: a token is used once, whatever it is used for.
     const slot = Buffer.from(digest, 'base64url')[0]! % SLOTS;
     const caller = randomBytes(8).toString('hex');
     const args = [digest, Math.ceil(expiresAt), caller];
     // A failover that forgot it would let the same token or proof in once more: replicas have it before it counts.
-    const [first] = await this.#slots.ask('once', slot, args, 'reservations');
+    const lane = forKill ? 'kill-callers' : 'reservations';
+    const [first] = await this.#slots.ask('once', slot, args, lane);
     return first === 1;
   }
 

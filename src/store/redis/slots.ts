@@ -223,6 +223,7 @@ export class Slots {
     const script = scriptNamed(name);
     const key = this.keys.clock(slot);
     if (lane === 'calls') return this.#connections.run(script, key, whole);
+    if (lane === 'kill-callers') return this.#connections.runKill(script, key, whole);
     const run = lane === 'kills' ? 'runKill' : 'run';
     const reply = await this.#connections[run](script, key, whole);
     await this.#connections.replicated(key, stampIn(reply));
