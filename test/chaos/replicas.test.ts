@@ -1,9 +1,13 @@
 // What a kill is worth when its server is lost: with min_replicas: 1 it is refused or kept; without, the window is measured.
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { systemClock } from '../../src/domain/clock.js';
 import type { TaskId } from '../../src/domain/ids.js';
+import type { Terms } from '../fixtures/broker-configuration.js';
 import { BrokerFleet } from '../fixtures/broker-fleet.js';
 import type { BrokerProcess } from '../fixtures/broker-process.js';
+import { Workloads } from '../fixtures/broker-workloads.js';
 import { crew } from '../fixtures/crew.js';
+import { digested, Prover } from '../fixtures/prover.js';
 import { hasRedis } from '../fixtures/redis/presence.js';
 import { SentinelRedis } from '../fixtures/redis/sentinel.js';
 import { until } from '../fixtures/until.js';
@@ -25,13 +29,14 @@ interface Scene {
   readonly second: BrokerProcess;
 }
 
-async function scene(store: object): Promise<Scene> {
+async function scene(store: object, terms: Terms = {}): Promise<Scene> {
   const redis = await SentinelRedis.start();
   ends.push(() => redis.close());
   const fleet = await BrokerFleet.start({
     count: 2,
     redis,
     store: { command_timeout: '1s', replica_timeout: '200ms', ...store },
+    terms,
   });
   ends.push(() => fleet.remove());
   const [first, second] = fleet.brokers as [BrokerProcess, BrokerProcess];
@@ -96,6 +101,41 @@ async function scene(store: object): Promise<Scene> {
       await redis.rejoin(old);
       await Promise.all(fleet.brokers.map((broker) => fleet.restart(broker)));
       expect(await seenAlive()).toEqual([]);
+    },
+    LIMIT_MS,
+  );
+
+  test(
+    'that is stopped holds back no kill because of the token or the proof that comes with it',
+    async () => {
+      const once = { name: 'once', issuer: 'https://once.example', one_time: true };
+      const trusted = Workloads.trust('./workloads.jwks.json');
+      const trust = [trusted, { ...trusted, ...once }];
+      const { redis, first, fleet } = await scene({ min_replicas: 1 }, { trust });
+      const [replica] = await redis.replicas();
+      for (const id of ['run-1', 'run-2']) await first.openTask({ id });
+      const prover = new Prover(systemClock());
+      const bound = first.workloads.sign('operator', { cnf: { jkt: prover.jkt } });
+      const complete = (id: string, authorization: string, claims: object = {}) => {
+        const path = `/v1/tasks/${id}/complete`;
+        const dpop = prover.proof('POST', `${fleet.brokers[0]!.url}${path}`, { claims: { ...claims } });
+        return first.call('POST', path, { headers: { authorization, dpop } });
+      };
+      const used = first.workloads.sign('operator', { iss: once.issuer, jti: 'one' });
+
+      replica!.pause();
+      // Not acknowledged, as no replica has it; and in force.
+      expect((await complete('run-1', `Bearer ${used}`)).status).toBe(503);
+      expect((await complete('run-2', `DPoP ${bound}`, { ath: digested(bound) })).status).toBe(503);
+      replica!.resume();
+      for (const id of ['run-1', 'run-2']) {
+        const task = await until('the broker answers', async () => {
+          const reply = await first.get<{ closed_by?: string }>(`/v1/tasks/${id}`, 'operator');
+          return reply.status === 200 ? reply.body : undefined;
+        });
+        expect(task.closed_by).toMatch(/\/operator$/);
+      }
+      expect((await complete('run-1', `Bearer ${used}`)).status).toBe(401);
     },
     LIMIT_MS,
   );
