@@ -26,6 +26,7 @@ const DID: Readonly<Record<string, string>> = {
   'quarantine.lift': 'lifted a quarantine',
   'tool.list': 'listed tools',
   'audit.read': 'read the audit log',
+  'metrics.read': 'read the metrics',
   'key.rotate': 'rotated the signing keys',
   'store.recover': 'made good what the store had lost',
   'request.limited': 'met a limit, with requests that are counted here together',
