@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './audit.js';
+import { addCompletion } from './completion.js';
 import { addDev } from './dev.js';
 import { addDoctor } from './doctor.js';
 import { MayflyError } from '../sdk/client/index.js';
@@ -90,6 +91,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addTop,
     addIntrospect,
     addRevokeToken,
+    addCompletion,
   ];
   for (const command of add) command(program, shell);
   return program;

@@ -39,8 +39,12 @@ export function frame(reading: Reading | undefined, view: View): string[] {
   const foot = keys
     ? [paint('dim', `q quit   p ${view.paused ? 'go on' : 'pause'}   s sort by ${nextSort(view.sort)}`)]
     : [];
-  const body = laidOut(sectionsOf(reading, view), rows - head.length - foot.length - 2, paint);
-  return [...head, summary(reading, paint), '', ...body, ...foot]
+  const body = laidOut(
+    sectionsOf(reading, view),
+    rows - head.length - foot.length - (reading.rates ? 3 : 2),
+    paint,
+  );
+  return [...head, ...summary(reading, paint), '', ...body, ...foot]
     .slice(0, rows)
     .map((line) => cut(line, columns));
 }
@@ -49,10 +53,10 @@ export const nextSort = (sort: Sort): Sort => SORTS[(SORTS.indexOf(sort) + 1) % 
 
 function headline({ url, paused }: View, reading: Reading | undefined): string {
   const at = reading ? `${new Date(reading.at).toISOString().slice(0, 19).replace('T', ' ')}Z` : 'asking…';
-  return ['mayfly top', url, at, ...(paused ? ['PAUSED'] : [])].join('   ');
+  return ['mayfly top', ...(paused ? ['PAUSED'] : []), url, at].join('   ');
 }
 
-function summary(reading: Reading, paint: Paint): string {
+function summary(reading: Reading, paint: Paint): string[] {
   const {
     ready,
     why = '',
@@ -72,15 +76,15 @@ function summary(reading: Reading, paint: Paint): string {
     ...(revoking === undefined ? [] : [`${many(revoking, moreRevoking)} to settle at targets`]),
     `${quarantines.length} in quarantine`,
   ];
+  const lines = [parts.join('   ')];
   if (rates) {
     const about = rates.atLeast ? '≥' : '';
-    parts.push(
-      `issued ${about}${rateText(rates.issued)}`,
-      `refused ${about}${rateText(rates.refused)}`,
-      `kills ${about}${rateText(rates.kills)}`,
+    const text = (what: string, rate: number): string => `${what} ${about}${rateText(rate)}`;
+    lines.push(
+      [text('issued', rates.issued), text('refused', rates.refused), text('kills', rates.kills)].join('   '),
     );
   }
-  return parts.join('   ');
+  return lines;
 }
 
 const many = (count: number, more: boolean): string => `${count}${more ? '+' : ''}`;
