@@ -7,7 +7,7 @@ import { stringify } from 'yaml';
 import { settingsFrom } from '../../../src/config/load.js';
 import type { VerifiedPrincipal } from '../../../src/domain/principal.js';
 import { Refusal, type RefusalReason } from '../../../src/domain/refusal.js';
-import { type Authenticated, Authenticator } from '../../../src/identity/authenticate.js';
+import { Authenticator } from '../../../src/identity/authenticate.js';
 import { KeySources } from '../../../src/identity/key-source.js';
 import { SettableClock } from '../../contract/store/harness.js';
 import { Github } from '../../fixtures/github.js';
@@ -178,9 +178,6 @@ beforeAll(async () => {
   authenticator = await trusting(...Object.values(TRUST));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-export const shown = (token: string): Promise<Authenticated> =>
-  Promise.resolve(authenticator.authenticate(token));
 
 /** @throws Error with the refusal, where there is one. */
 export async function accepted(token: string, by: Authenticator = authenticator): Promise<VerifiedPrincipal> {
