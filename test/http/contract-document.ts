@@ -11,7 +11,7 @@ interface Media {
 }
 interface Parameter {
   readonly name: string;
-  readonly in: 'path' | 'query';
+  readonly in: 'path' | 'query' | 'header';
   readonly required?: boolean;
   readonly schema: Record<string, unknown>;
 }
@@ -43,7 +43,7 @@ export function operationsOf({ paths }: Pick<OpenApiDocument, 'paths'>): Operati
 }
 
 /** A header that says something: one that comes must be documented. */
-const TELLING = ['retry-after', 'www-authenticate', 'location', 'allow', 'dpop-nonce'];
+const TELLING = ['retry-after', 'www-authenticate', 'location', 'allow'];
 /** Documented, and sent where there is something to say. */
 const AT_TIMES = new Set(['dpop-nonce', 'retry-after', 'x-request-id']);
 const REQUEST_ID = /^req_[0-9a-hjkmnp-tv-z]{22}$/;

@@ -111,7 +111,7 @@ function operation(
   { dialect, form = false, roles }: Terms,
 ): Members {
   const { tag, summary, description, body, answers } = route;
-  const parameters = [...pathParameters(route), ...queryParameters(route)];
+  const parameters = [...pathParameters(route), ...queryParameters(route), ...proofParameter(route)];
   const told = [description, roles && `For: ${roles.join(', ')}.`].filter(Boolean).join('\n\n');
   const responses: Members = {};
   for (const [status, answer] of Object.entries(answers)) responses[status] = responseOf(answer);
@@ -163,6 +163,18 @@ function queryParameters({ query }: DocumentedRoute): Members[] {
     schema,
   }));
 }
+
+const proofParameter = ({ takesProof }: DocumentedRoute): Members[] =>
+  takesProof
+    ? [
+        {
+          name: 'DPoP',
+          in: 'header',
+          description: 'A proof of possession (RFC 9449 §4): the credential is bound to its key.',
+          schema: { type: 'string' },
+        },
+      ]
+    : [];
 
 const headersOf = (names: readonly HeaderName[]): Members =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));

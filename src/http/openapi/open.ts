@@ -8,8 +8,16 @@ export const TOKEN_ROUTE: DocumentedRoute = {
   summary: 'Exchange a workload token for a credential of one task and one tool',
   description:
     'OAuth 2.0 Token Exchange (RFC 8693). The subject token is the proof of who asks; with a DPoP header (RFC 9449), the credential is bound to the key of that proof. Unknown parameters are ignored, repeated ones refused.',
+  takesProof: true,
   body: { schema: 'TokenRequest', example: example.exchange },
-  answers: { 200: { description: 'The credential.', schema: 'TokenResponse', example: example.credential } },
+  answers: {
+    200: {
+      description: 'The credential.',
+      schema: 'TokenResponse',
+      example: example.credential,
+      headers: ['DPoP-Nonce'],
+    },
+  },
   refusals: [
     'grant_type_unsupported',
     'target_missing',

@@ -21,6 +21,8 @@ export interface DocumentedRoute {
   /** What stands in the path, by name. */
   readonly path?: Readonly<Record<string, { readonly description: string; readonly schema: z.ZodType }>>;
   readonly query?: z.ZodObject;
+  /** A credential that is asked for with a proof is bound to its key. */
+  readonly takesProof?: true;
   readonly body?: { readonly schema: SchemaName; readonly example: unknown; readonly optional?: true };
   readonly answers: Readonly<Record<number, DocumentedAnswer>>;
   /** Why it may be refused, beside what every route of its kind refuses. */

@@ -147,9 +147,15 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     description:
       'For tools that are `renewable`. Decided as freshly as the first time; never more actions or resources. The body may be left out.',
     path: lease,
+    takesProof: true,
     body: { schema: 'Renewal', example: { requested_expiry: 200 }, optional: true },
     answers: {
-      200: { description: 'A new credential.', schema: 'TokenResponse', example: example.credential },
+      200: {
+        description: 'A new credential.',
+        schema: 'TokenResponse',
+        example: example.credential,
+        headers: ['DPoP-Nonce'],
+      },
     },
     refusals: ['lease_unknown', 'not_renewable', 'lease_ended', ...ISSUANCE],
   },
