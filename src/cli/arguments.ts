@@ -1,6 +1,7 @@
 // Arguments as people write them, checked before anything is sent.
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../domain/duration.js';
+import { INSTANCE_KINDS, type InstanceKind } from '../domain/principal.js';
 
 /** A duration of at least a second, as it was written: the broker reads it once more. */
 export function duration(written: string): string {
@@ -27,6 +28,19 @@ export const given = <Options extends object>(
   options: Options,
 ): { [Name in keyof Options]?: Exclude<Options[Name], undefined> } =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+
+/** `pod`, or `pod:<uid>` */
+export function instanceBinding(written: string): { kind: InstanceKind; id?: string } {
+  const [, kind = '', id] = /^([a-z]+)(?::(.+))?$/.exec(written) ?? [];
+  if (!isInstanceKind(kind))
+    throw new InvalidArgumentError(
+      `One of ${INSTANCE_KINDS.join(', ')}, and if it is known a colon and its id.`,
+    );
+  return { kind, ...(id !== undefined && { id }) };
+}
+
+const isInstanceKind = (text: string): text is InstanceKind =>
+  (INSTANCE_KINDS as readonly string[]).includes(text);
 
 /** For options that may be given several times. */
 export const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];

@@ -12,6 +12,7 @@ import { CommandEnded, EXIT, type ExitCode, Failure, type FailureFacts, failureJ
 import { addIntrospect } from './introspect.js';
 import { addLease } from './lease.js';
 import { plain, plainJson } from './plain.js';
+import { addKeys, addMetrics, addOpenapi, addStatus } from './published.js';
 import { addQuarantine } from './quarantine.js';
 import { addRecover } from './recover.js';
 import { addRevoke } from './revoke.js';
@@ -89,6 +90,10 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addAudit,
     addTool,
     addTop,
+    addStatus,
+    addKeys,
+    addOpenapi,
+    addMetrics,
     addIntrospect,
     addRevokeToken,
     addCompletion,

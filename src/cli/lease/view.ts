@@ -15,6 +15,8 @@ export function leaseText(lease: LeaseView, now: number): string {
     ['tool', `${lease.tool} (plane ${lease.plane}, ${lease.kind})`],
     ['audience', lease.audience],
     ['scope', lease.scope],
+    ['instance', lease.instance],
+    ['bound to key', lease.cnf?.jkt],
     ['details', details && JSON.stringify(details)],
     ['issued', when(lease.issued_at, now)],
     ['expires', when(lease.expires_at, now)],

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { OpenTaskRequest } from '../../wire/tasks.js';
-import { collect, collectPairs, duration } from '../arguments.js';
+import { collect, collectPairs, duration, instanceBinding } from '../arguments.js';
 import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
 import { usage } from '../failure.js';
 import type { Shell } from '../shell.js';
@@ -15,6 +15,7 @@ export interface TaskOptions {
   readonly purpose?: string;
   readonly agent?: readonly string[];
   readonly tool?: readonly WrittenTool[];
+  readonly instance?: OpenTaskRequest['instance'];
   readonly ttl?: string;
   readonly label?: readonly [string, string][];
   readonly file?: string;
@@ -31,6 +32,11 @@ export function addTaskOpen(task: Command, shell: Shell): void {
       'what it may use: crm:read,write or crm:read@customers/*; may be repeated',
       collectTools,
     )
+    .option(
+      '--instance <kind[:id]>',
+      'only one instance of each agent: pod, run or key; without an id, the first that gets a credential',
+      instanceBinding,
+    )
     .option('--ttl <duration>', 'how long it may last: 15m', duration)
     .option('--label <name=value>', 'may be repeated', collectPairs)
     .option('--file <file>', 'all of it as JSON instead; - for standard input')
@@ -42,7 +48,7 @@ export function addTaskOpen(task: Command, shell: Shell): void {
     });
 }
 
-const OPTIONS = ['id', 'parent', 'purpose', 'agent', 'tool', 'ttl', 'label'] as const;
+const OPTIONS = ['id', 'parent', 'purpose', 'agent', 'tool', 'instance', 'ttl', 'label'] as const;
 const NEEDED = ['purpose', 'agent', 'tool', 'ttl'] as const;
 
 async function taskBody(options: TaskOptions, shell: Pick<Shell, 'input'>): Promise<OpenTaskRequest> {
@@ -55,7 +61,7 @@ async function taskBody(options: TaskOptions, shell: Pick<Shell, 'input'>): Prom
 }
 
 export function bodyOf(options: TaskOptions): OpenTaskRequest {
-  const { id, parent, purpose, agent, tool, ttl, label } = options;
+  const { id, parent, purpose, agent, tool, instance, ttl, label } = options;
   if (purpose === undefined || agent === undefined || tool === undefined || ttl === undefined) {
     const missing = NEEDED.filter((name) => options[name] === undefined);
     throw usage(`a task needs ${missing.map((name) => `--${name}`).join(', ')}, or all of it from --file`);
@@ -66,6 +72,7 @@ export function bodyOf(options: TaskOptions): OpenTaskRequest {
     purpose,
     agents: [...agent],
     tools: [...tool],
+    ...(instance && { instance }),
     ttl,
     ...(label && { labels: Object.fromEntries(label) }),
   };

@@ -18,12 +18,16 @@ export function taskText(task: TaskView, now: number): string {
     ['orchestrator', task.orchestrator],
     ['agents', task.agents.join('  ')],
     ...task.tools.map(toolFact),
+    ['instance', task.instance && instanceText(task.instance)],
     ['opened', when(task.opened_at, now)],
     ['deadline', when(task.deadline, now)],
     ...Object.entries(task.labels).map(([name, value]) => [`label ${name}`, value] as const),
     ['leases', task.leases && leaseCounts(task)],
   ]);
 }
+
+const instanceText = ({ kind, id }: NonNullable<TaskView['instance']>): string =>
+  id === undefined ? `the first ${kind} of each agent that gets a credential` : `${kind} ${id}`;
 
 const toolFact = ({ tool, actions, resources }: TaskView['tools'][number]) =>
   ['tool', `${tool}: ${actions.join(', ')}${resources ? ` on ${resources.join(', ')}` : ''}`] as const;

@@ -128,7 +128,7 @@ export class Channel {
       throw new MayflyError('ERR_USAGE', 'a traceparent is 00-<32 hex>-<16 hex>-<2 hex> (W3C Trace Context)');
     }
     return {
-      accept: 'application/json, application/problem+json',
+      accept: 'application/json, application/problem+json, text/plain;q=0.5',
       ...(json && { 'content-type': 'application/json' }),
       ...(traceparent !== undefined && { traceparent }),
       ...(as === 'caller' && { authorization: `Bearer ${await this.token()}` }),

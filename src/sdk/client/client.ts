@@ -209,6 +209,11 @@ export class MayflyClient {
     );
   }
 
+  /** What the broker counts and measures, in the text format of Prometheus. */
+  async readMetrics(call: CallOptions = {}): Promise<string> {
+    return (await this.#channel.send(get('/metrics'), call)).text;
+  }
+
   // Open to everybody: no token is sent
 
   /** RFC 8414. */
@@ -224,6 +229,11 @@ export class MayflyClient {
   /** The keys that credentials are signed with (RFC 7517). */
   jwks(call: CallOptions = {}): Promise<KeySet> {
     return this.#read(open('/jwks'), call);
+  }
+
+  /** The contract as an OpenAPI 3.1 document. */
+  openapi(call: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+    return this.#read(open('/openapi.json'), call);
   }
 
   /** Whether the broker lives: resolves while it does. */
