@@ -27,7 +27,7 @@ interface Line {
 /** For so many an account of their own is kept between two writings; the others are counted together. */
 const MOST_KEPT = 1000;
 /** So many have an event of their own, those with the most; a flood from everywhere costs no more than that. */
-const MOST_NAMED = 20;
+const MOST_NAMED = 10;
 
 export interface SummaryLog {
   warn(facts: object, message: string): void;

@@ -126,7 +126,7 @@ describe('many addresses', () => {
     const events = await recorded();
     expect(oneByOne(events)).toBe(BURST);
     const counted = summaries(events) as { count: number; limit: string }[];
-    expect(counted.length).toBeLessThanOrEqual(24);
+    expect(counted.length).toBeLessThanOrEqual(14);
     expect(counted.reduce((sum, { count }) => sum + count, 0)).toBe(100 - BURST);
   });
 

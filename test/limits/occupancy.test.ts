@@ -285,6 +285,19 @@ describe('one of several brokers', () => {
   });
 });
 
+test('brokers that wait while one fills the limit add a quarter each, and no more', async () => {
+  const world = new World(100, false);
+  const idle = [1, 2].map(() => {
+    const occupancy = new Occupancy({ alone: false, monotonic: () => world.now });
+    occupancy.most = 100;
+    return occupancy;
+  });
+  for (let n = 0; n < 200; n++) await world.enter(60_000);
+  expect(world.live).toBe(100);
+  for (const occupancy of idle) for (let n = 0; n < 200; n++) await world.enter(60_000, { occupancy });
+  expect(world.live).toBe(150);
+});
+
 describe('ends', () => {
   test('are never counted as fewer than there are, and all are over in the end', () => {
     fc.assert(
