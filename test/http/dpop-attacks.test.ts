@@ -43,6 +43,12 @@ const shared = (input: string): Buffer => createHmac('sha256', 'secret').update(
 const p384 = generateKeyPairSync('ec', { namedCurve: 'P-384' });
 const ed25519 = generateKeyPairSync('ed25519');
 
+/** 2^2392 + 1: odd, as an exponent has to be. */
+const longExponent = Buffer.concat([Buffer.of(1), Buffer.alloc(298), Buffer.of(1)]).toString('base64url');
+const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+/** 32 bytes leave two bits over in the last of 43 letters. */
+const withSpareBits = (text: string): string =>
+  text.slice(0, -1) + LETTERS[LETTERS.indexOf(text.at(-1)!) | 1]!;
 const padded = (text: string): string => text.replace(/^/, 'AA');
 const otherKey = new Prover(clock);
 
@@ -172,6 +178,25 @@ const KEYS: Bad[] = [
     () => proof({ header: { jwk: { ...prover.jwk, x: padded(prover.jwk.x!) } } }),
     'proof_key_not_allowed',
   ],
+  [
+    'the same number in another text: spare bits in its last letter',
+    () => proof({ header: { jwk: { ...prover.jwk, x: withSpareBits(prover.jwk.x!) } } }),
+    'proof_key_not_allowed',
+  ],
+  [
+    'the same number in another text: padding',
+    () => proof({ header: { jwk: { ...prover.jwk, x: `${prover.jwk.x}=` } } }),
+    'proof_key_not_allowed',
+  ],
+  [
+    'the same exponent in another text: a zero before it',
+    () => {
+      const { header, ...rest } = rsaParts(2048);
+      const jwk = { ...(header!['jwk'] as object), e: 'AAEAAQ' };
+      return proof({ ...rest, header: { ...header, jwk } });
+    },
+    'proof_key_not_allowed',
+  ],
   ['1024 bits of RSA', () => proof(rsaParts(1024)), 'proof_key_not_allowed'],
   [
     'an RSA key of 6 kB',
@@ -184,7 +209,7 @@ const KEYS: Bad[] = [
       proof({
         header: {
           alg: 'RS256',
-          jwk: { kty: 'RSA', n: rsa(2048).publicKey.export({ format: 'jwk' }).n, e: 'A'.repeat(400) },
+          jwk: { kty: 'RSA', n: rsa(2048).publicKey.export({ format: 'jwk' }).n, e: longExponent },
         },
       }),
     'proof_key_not_allowed',

@@ -5,7 +5,7 @@ import { sha256 } from '../../domain/digest.js';
 import { MINUTE_MS } from '../../domain/duration.js';
 import type { ProvenKey } from '../../domain/principal.js';
 import { Refusal } from '../../domain/refusal.js';
-import { keyFits, verifySync } from '../../jws/signature.js';
+import { verifySync } from '../../jws/signature.js';
 import type { ReplayStore } from '../../store/store.js';
 import { KeyCache } from './key-cache.js';
 import type { Nonces } from './nonces.js';
@@ -64,7 +64,8 @@ export class Proofs {
   async prove(proof: ReadProof, forKill = false): Promise<ProvenKey | Refusal> {
     const { key, id, goodUntil } = proof;
     const known = this.#keys.get(key.thumbprint);
-    const imported = known && keyFits(key.algorithm, known) ? known : importKey(key);
+    // The thumbprint says the kind and the curve, and so does the algorithm: a known key fits any proof of its name.
+    const imported = known ?? importKey(key);
     if (imported instanceof Refusal) return imported;
     if (!isSigned(proof, imported)) return new Refusal('proof_signature_invalid', `with ${key.algorithm}`);
     if (!known) this.#keys.put(key.thumbprint, imported);
