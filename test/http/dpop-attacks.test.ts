@@ -222,7 +222,7 @@ const KEYS: Bad[] = [
   ],
 ];
 
-/** Its signature. */
+/** Its signature, also where the key is one that the broker has seen. */
 const SIGNATURES: Bad[] = [
   ['signed by another key', () => proof({ sign: otherKey.sign }), 'proof_signature_invalid'],
   ['of zeros', () => proof({ sign: () => Buffer.alloc(64) }), 'proof_signature_invalid'],
@@ -284,6 +284,8 @@ test('there are enough of them', () => {
 });
 
 describe.each(Object.entries(ALL))('%s: a proof', (_, bad) => {
+  beforeAll(async () => expect((await exchange(proof())).status).toBe(200));
+
   test.each(bad)('with %s is refused', async (_name, dpop, reason) => {
     const reply = await exchange(dpop());
     await expectRefusal(broker, reply, {
