@@ -4,17 +4,14 @@ import { Readable } from 'node:stream';
 import type { ReadableStream } from 'node:stream/web';
 import type { Asking, Fetch } from './document.js';
 
+/** Plain http goes to this machine alone, where there is nothing to vouch for. */
 export const fetchWithAuthorities: Fetch = (url, asking) =>
-  asking.ca === undefined || !url.startsWith('https:')
+  asking.ca === undefined || new URL(url).protocol === 'http:'
     ? globalThis.fetch(url, asking)
     : fetchTrusting(url, asking, asking.ca);
 
 /** Follows no redirect and unpacks nothing: whoever asks looks at the status, and counts what comes. */
-function fetchTrusting(
-  url: string,
-  { headers, signal }: Asking,
-  ca: string,
-): ReturnType<Fetch> {
+function fetchTrusting(url: string, { headers, signal }: Asking, ca: string): ReturnType<Fetch> {
   return new Promise((resolve, reject) => {
     // Connections that stay would be ones that an authority vouched for which has been replaced since.
     request(url, { ca, headers, signal, agent: false }, (response) => {

@@ -203,6 +203,18 @@ describe('a cluster', () => {
     expect(place.asked).toHaveLength(2);
   });
 
+  test('is held to its authority however its address is written', async () => {
+    const place = await apiServer({ bearer: 'token', keys: [keys[0]] });
+    const at = {
+      jwksUri: `${place.url.replace('https', 'HTTPS')}${JWKS}`,
+      tokenFile: file('token', 'token'),
+    };
+    const by = trusting(cluster({ ...at, caFile: file('ca.crt', certificates.ca) }));
+    expect(await answer(by, token(keys[0]))).toBe(NAME);
+    const other = trusting(cluster({ ...at, caFile: file('other.crt', otherAuthority.ca) }));
+    expect(await answer(other, token(keys[0]))).toMatch(/^issuer_unavailable/);
+  });
+
   test.each<[string, (ca: string) => Partial<KubernetesTrust>]>([
     ['its authority is not among those of Node', () => ({})],
     ['the file of authorities is empty', () => ({ caFile: file('ca.crt', '') })],
