@@ -22,6 +22,7 @@ import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
 import { taskRoutes } from './tasks.js';
+import { routeName } from './told.js';
 import { answerExchange } from './token-endpoint.js';
 
 export function createApp(edge: Edge): express.Express {
@@ -59,7 +60,11 @@ export function createApp(edge: Edge): express.Express {
     '/openapi.json': openApiAnswer(broker.issuer),
   };
   for (const [path, answer] of Object.entries(published))
-    app.get(path, async (_request, response) => send(response, await answer(), requestId(), securityHeaders));
+    app.get(path, async (_request, response) => {
+      const made = await answer();
+      edge.metrics.count('http_requests_total', routeName('get', path), String(made.status));
+      send(response, made, requestId(), securityHeaders);
+    });
 
   refuseElsewhere(app, edge, Object.keys(published));
   app.use(async (error: unknown, request: Request, response: Response, _next: NextFunction) => {

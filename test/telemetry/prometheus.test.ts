@@ -171,3 +171,9 @@ test('each broker counts for itself, and the process is told by all of them', as
   for (const { text } of [await one.page(), await other.page()])
     expect(text).toMatch(/^nodejs_eventloop_lag_p99_seconds /m);
 });
+
+test('what is open to everybody is counted too', async () => {
+  const series = 'mayfly_http_requests_total{route="GET /openapi.json",status="200"}';
+  const [grown] = await growth([series], () => broker.call('GET', '/openapi.json'));
+  expect(grown).toBe(1);
+});

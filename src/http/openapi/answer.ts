@@ -10,7 +10,7 @@ export function openApiAnswer(issuer: string): () => Answer {
   let text: string | undefined;
   return () => ({
     status: 200,
-    body: (text ??= JSON.stringify(openApiDocument({ issuer, version: ownVersion() }))),
+    body: (text ??= ascii(JSON.stringify(openApiDocument({ issuer, version: ownVersion() })))),
     headers: {
       'content-type': 'application/json',
       'cache-control': `public, max-age=${KEPT_SECONDS}`,
@@ -18,3 +18,10 @@ export function openApiAnswer(issuer: string): () => Answer {
     },
   });
 }
+
+/** The same JSON, of one byte a character: anybody may ask for it, and it is sent without being encoded each time. */
+const ascii = (json: string): string =>
+  json.replaceAll(
+    /[\u0080-\uffff]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
