@@ -1,5 +1,5 @@
 // `mayfly exec` with real commands against a real broker: what they get, how they end, and that all is given back.
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -283,6 +283,31 @@ describe('a credential in a file', () => {
     expect(() => statSync(dirname(path))).toThrow('ENOENT');
   });
 
+  test('takes the place of nothing else: --file ./agent.sh is soon written', async () => {
+    const precious = join(folder, 'agent.sh');
+    for (const [content, mode] of [
+      ['echo precious', 0o700],
+      ['a key\nof two lines\n', 0o600],
+    ] as const) {
+      writeFileSync(precious, content, { mode });
+      chmodSync(precious, mode);
+      expect(await ran(['--file', precious], ['true'])).toMatchObject({
+        exit: 125,
+        err: expect.stringContaining('is there already'),
+      });
+      expect(readFileSync(precious, 'utf8')).toBe(content);
+    }
+    expect(await states()).toEqual([]);
+  });
+
+  test('takes the place of one that was left behind', async () => {
+    const left = join(folder, 'left-behind');
+    writeFileSync(left, 'eyJ.an.old.one', { mode: 0o600 });
+    const { exit, out } = await ran(['--file', left], shell('cat "$MAYFLY_CREDENTIAL_FILE"'));
+    expect([exit, out]).toEqual([0, expect.stringMatching(/^eyJ(?!\.an\.old)[\w.-]+$/)]);
+    expect(() => statSync(left)).toThrow('ENOENT');
+  });
+
   test('is renewed under the same lease well before it ends, and never missing or half there', async () => {
     const named = join(folder, 'credential');
     const { command, path, stop } = await held(['--file', named, '--ttl', '3s']);
@@ -346,6 +371,20 @@ describe('a credential in a file', () => {
     expect(await states()).toEqual(['revoked']);
     writeFileSync(stop, '');
     await command.ended;
+  });
+
+  test('that is being given back to a broker that hangs holds up nobody who is in a hurry', async () => {
+    const { command, path, stop } = await held(['--file']);
+    broker.signal('SIGSTOP');
+    try {
+      writeFileSync(stop, '');
+      await until('the command has ended', () => readOr(path, '') === '');
+      command.child.kill('SIGTERM');
+      const { exit, err } = await command.ended;
+      expect([exit, err]).toEqual([6, expect.stringContaining('could not be released')]);
+    } finally {
+      broker.signal('SIGCONT');
+    }
   });
 
   test('that cannot be given back is told of, and the exit code stays', async () => {

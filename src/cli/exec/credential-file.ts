@@ -1,11 +1,13 @@
 // The file by which a command gets its credential: for the command's user alone, replaced whole, gone in the end.
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { mkdtemp, open, rename, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Secret } from '../../domain/secret.js';
 import { EXIT, Failure } from '../failure.js';
+
+const MOST_BYTES = 256 * 1024;
 
 export class CredentialFile {
   readonly path: string;
@@ -16,11 +18,22 @@ export class CredentialFile {
     this.#folder = folder;
   }
 
-  /** At a path; or, where there is none, in a folder that nobody else may look into. */
+  /**
+   * At a path; or, where there is none, in a folder that nobody else may look into.
+   *
+   * @throws Failure where something else is there: in the end it would be gone, and `--file ./agent.sh` is soon written
+   */
   static async at(path: string | true): Promise<CredentialFile> {
-    if (path !== true) return new CredentialFile(resolve(path));
-    const folder = await mkdtemp(join(tmpdir(), 'mayfly-exec-'));
-    return new CredentialFile(join(folder, 'credential'), folder);
+    if (path !== true) {
+      if (await isFreeOrOurs(path)) return new CredentialFile(resolve(path));
+      throw new Failure(EXIT.notStarted, `${path} is there already, and is no credential: name another file`);
+    }
+    try {
+      const folder = await mkdtemp(join(tmpdir(), 'mayfly-exec-'));
+      return new CredentialFile(join(folder, 'credential'), folder);
+    } catch (error) {
+      throw new Failure(EXIT.notStarted, `no folder can be made in ${tmpdir()} (${codeOf(error)})`);
+    }
   }
 
   /** Written beside its place and then moved there: whoever reads gets all of the old one or all of the new one. */
@@ -36,12 +49,24 @@ export class CredentialFile {
       await rename(beside, this.path);
     } catch (error) {
       await rm(beside, { force: true });
-      const { code } = error as NodeJS.ErrnoException;
-      throw new Failure(EXIT.notStarted, `${this.path} cannot be written (${code})`);
+      throw new Failure(EXIT.notStarted, `${this.path} cannot be written (${codeOf(error)})`);
     }
   }
 
   async remove(): Promise<void> {
     await rm(this.#folder ?? this.path, { recursive: this.#folder !== undefined, force: true });
+  }
+}
+
+const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code;
+
+/** What a `mayfly exec` left behind that was killed: a file for its user alone, of one line without an end. */
+async function isFreeOrOurs(path: string): Promise<boolean> {
+  try {
+    const stat = await lstat(path);
+    const isOwn = stat.isFile() && stat.uid === process.getuid?.() && (stat.mode & 0o777) === 0o600;
+    return isOwn && stat.size <= MOST_BYTES && !(await readFile(path, 'utf8')).includes('\n');
+  } catch (error) {
+    return codeOf(error) === 'ENOENT';
   }
 }

@@ -39,29 +39,31 @@ export async function execute(client: MayflyClient, shell: Shell, execution: Exe
   const say: Say = (text) => shell.err(`mayfly exec: ${plain(text)}`);
   // From here on no signal ends us: what is obtained has to be given back.
   const signals = new SignalRelay();
+  // Where it shall go is settled first: a credential that nobody gets is a risk for nothing.
+  const file = execution.file === undefined ? undefined : await CredentialFile.at(execution.file);
   try {
     const held = await beforeTheCommand(shell, () =>
       HeldCredential.obtain(client, execution.asked, signals.interrupted),
     );
     try {
-      return await runWith(held, execution, signals, say);
+      return await runWith(held, file, execution, signals, say);
     } finally {
-      signals.release();
       await held.release(say, signals.interrupted);
     }
   } finally {
+    await file?.remove();
     signals.off();
   }
 }
 
 async function runWith(
   held: HeldCredential,
+  file: CredentialFile | undefined,
   execution: Execution,
   signals: SignalRelay,
   say: Say,
 ): Promise<number> {
   const { command, args, variable, keepsToken, terminate } = execution;
-  const file = execution.file === undefined ? undefined : await CredentialFile.at(execution.file);
   const over = new AbortController();
   const hangUp = new AbortController();
   const ending = { over: over.signal, hangUp: hangUp.signal };
@@ -82,9 +84,10 @@ async function runWith(
     if (terminate) void terminateWhenOver(Promise.race(ends), running, terminate.graceMs, say);
     return await running.ended;
   } finally {
+    signals.release();
     over.abort();
     // A renewal that is under way brings a lease that has to be given back, too.
-    if (!(await settled(ends, LAST_ANSWER_WITHIN_MS))) hangUp.abort();
+    if (!(await settled(ends, LAST_ANSWER_WITHIN_MS, signals.interrupted))) hangUp.abort();
     await Promise.all(ends);
     await file?.remove();
   }
@@ -100,10 +103,14 @@ async function terminateWhenOver(
   if ((await ended) === 'over') running.terminate(graceMs, say);
 }
 
-async function settled(work: readonly Promise<unknown>[], withinMs: number): Promise<boolean> {
+async function settled(
+  work: readonly Promise<unknown>[],
+  withinMs: number,
+  impatient: AbortSignal,
+): Promise<boolean> {
   const enough = new AbortController();
   const done = Promise.all(work).then(() => true);
-  const late = pause(withinMs, enough.signal).then(() => false);
+  const late = pause(withinMs, AbortSignal.any([enough.signal, impatient])).then(() => false);
   const answer = await Promise.race([done, late]);
   enough.abort();
   return answer;

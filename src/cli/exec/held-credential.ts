@@ -13,7 +13,7 @@ const RELEASE_WITHIN_MS = 5000;
 export class HeldCredential {
   readonly #client: MayflyClient;
   readonly #asked: ExchangeRequest;
-  /** Those that have not ended, with the time when they do. */
+  /** Each with when it ends. Times here are those of a clock that nobody sets, `performance.now()`. */
   readonly #leases = new Map<string, number>();
   #renewable = true;
   #leaseId = '';
@@ -40,13 +40,15 @@ export class HeldCredential {
     return this.#credential;
   }
 
-  get expiresAt(): number {
-    return this.#expiresAt;
+  /** Milliseconds until it ends. */
+  get lifeMs(): number {
+    return this.#expiresAt - performance.now();
   }
 
-  /** When a new one should be asked for: with a third of its life left, and not when everybody else does. */
-  get renewAt(): number {
-    return this.#receivedAt + (this.#expiresAt - this.#receivedAt) * (0.6 + Math.random() * 0.1);
+  /** Milliseconds until a new one should be asked for: with a third of its life left, and not when all others do. */
+  get freshMs(): number {
+    const renewAt = this.#receivedAt + (this.#expiresAt - this.#receivedAt) * (0.6 + Math.random() * 0.1);
+    return renewAt - performance.now();
   }
 
   /**
@@ -83,14 +85,15 @@ export class HeldCredential {
   /** Gives back all that has not ended. Never throws: what cannot be given back runs out by itself. */
   async release(say: Say, impatient: AbortSignal): Promise<void> {
     const signal = AbortSignal.any([impatient, AbortSignal.timeout(RELEASE_WITHIN_MS)]);
-    const live = [...this.#leases].filter(([, expiresAt]) => expiresAt > Date.now());
+    const live = [...this.#leases].filter(([, expiresAt]) => expiresAt > performance.now());
     await Promise.all(
       live.map(async ([id, expiresAt]) => {
         try {
           await this.#client.releaseLease(id, { signal });
         } catch (error) {
           const why = error instanceof MayflyError ? error.message : 'no answer in time';
-          say(`${id} could not be released (${why}); it ends at ${new Date(expiresAt).toISOString()}`);
+          const end = timeIn(expiresAt - performance.now());
+          say(`${id} could not be released (${why}); it ends at ${end}`);
         }
       }),
     );
@@ -116,13 +119,16 @@ export class HeldCredential {
   }
 
   #take({ access_token: credential, lease_id: lease, expires_in: seconds }: TokenResponse): void {
-    this.#receivedAt = Date.now();
+    this.#receivedAt = performance.now();
     this.#expiresAt = this.#receivedAt + seconds * 1000;
     this.#credential = new Secret(credential);
     this.#leaseId = lease;
     this.#leases.set(lease, this.#expiresAt);
   }
 }
+
+/** The time in so many milliseconds, as people write it. */
+export const timeIn = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
 /** What another try would not change. A workload token that is not accepted may be replaced by the platform meanwhile. */
 const isFinal = ({ code, oauthError }: MayflyError): boolean =>

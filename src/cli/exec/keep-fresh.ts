@@ -1,9 +1,11 @@
 // Keeps the file of a running command fresh: a new credential well before the old one ends, also through an outage.
 import type { CredentialFile } from './credential-file.js';
 import type { Say } from './say.js';
-import { CredentialOver, type HeldCredential } from './held-credential.js';
+import { CredentialOver, type HeldCredential, timeIn } from './held-credential.js';
 import { pause } from './pause.js';
 
+/** The nearer the end of the task, the shorter each credential lives. */
+const SOONEST_MS = 500;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 15_000;
 
@@ -24,7 +26,7 @@ export async function keepFresh(
 ): Promise<'over' | 'stopped'> {
   let failures = 0;
   while (!over.aborted) {
-    const waitMs = failures === 0 ? held.renewAt - Date.now() : backoff(failures);
+    const waitMs = failures === 0 ? Math.max(SOONEST_MS, held.freshMs) : backoff(failures);
     if (!(await pause(waitMs, over))) break;
     try {
       await held.renew(hangUp);
@@ -37,11 +39,12 @@ export async function keepFresh(
       const { message } = error as Error;
       if (error instanceof CredentialOver) {
         say(`there is no new credential: ${message}`);
-        return 'over';
+        // The present one may be good until its end; if it is dead already, the watch finds out.
+        return (await pause(held.lifeMs, over)) ? 'over' : 'stopped';
       }
       // Once, and not at every try: these lines stand between what the command writes.
       if (failures === 0)
-        say(`no new credential yet: ${message}; the present one ends at ${timeOf(held)}; trying on`);
+        say(`no new credential yet: ${message}; the present one ends at ${timeIn(held.lifeMs)}; trying on`);
       failures++;
     }
   }
@@ -50,5 +53,3 @@ export async function keepFresh(
 
 const backoff = (failures: number): number =>
   Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (failures - 1)) * (0.75 + Math.random() / 2);
-
-const timeOf = ({ expiresAt }: HeldCredential): string => new Date(expiresAt).toISOString();

@@ -9,7 +9,7 @@ export async function sayWhenSpent(
   say: Say,
   signal: AbortSignal,
 ): Promise<'over' | 'stopped'> {
-  if (!(await pause(held.expiresAt - Date.now(), signal))) return 'stopped';
+  if (!(await pause(held.lifeMs, signal))) return 'stopped';
   say('the credential has ended, and a variable cannot be replaced: --file keeps one fresh');
   return 'over';
 }
