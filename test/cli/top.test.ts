@@ -1,0 +1,130 @@
+// `mayfly top`: what it shows is what is, in a handful of requests; nobody's text acts on the terminal, and it fits.
+import { stripVTControlCharacters } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Secret } from '../../src/domain/secret.js';
+import { type View, frame } from '../../src/cli/top/frame.js';
+import { Gauge, type Reading } from '../../src/cli/top/reading.js';
+import { type AnswerFacts, MayflyClient } from '../../src/sdk/client/index.js';
+import { TestBroker } from '../fixtures/broker.js';
+import { ran } from './fake-shell.js';
+
+let broker: TestBroker;
+const asked: AnswerFacts[] = [];
+const gaugeAs = (sub: string): Gauge => {
+  const client = new MayflyClient({
+    url: broker.url,
+    token: () => broker.workloads.token(sub),
+    onAnswer: (answer) => asked.push(answer),
+  });
+  return new Gauge(client, () => Date.now());
+};
+let reading: Reading;
+
+beforeAll(async () => {
+  broker = await TestBroker.start();
+  for (const id of ['few', 'many']) await broker.openTask({ id });
+  for (const task of ['few', 'many', 'many'])
+    await broker.credential('agent-1', { task_id: task, audience: 'crm' });
+  await broker.credential('agent-2', { task_id: 'many', audience: 'crm' });
+  await broker.exchange('agent-2', { task_id: 'nowhere', audience: 'crm' });
+  await broker.kill({ agent: 'cluster/agent-2' }, { quarantine: true });
+  reading = await gaugeAs('operator').read();
+});
+afterAll(() => broker.stop());
+
+const VIEW: View = {
+  url: 'http://b',
+  columns: 120,
+  rows: 40,
+  colours: false,
+  sort: 'leases',
+  paused: false,
+  keys: true,
+};
+
+test('reads tasks, leases, kills and refusals in six requests', () => {
+  expect(asked).toHaveLength(6);
+  expect(reading).toMatchObject({ ready: true, live: 3, revoking: 0, moreLive: false });
+  expect(reading.agents).toEqual([{ agent: 'cluster/agent-1', leases: 3, tasks: 2 }]);
+  expect(reading.tasks.map(({ id }) => id)).toEqual(['many', 'few']);
+  expect(reading.quarantines.map(({ agent }) => agent)).toEqual(['cluster/agent-2']);
+  expect(reading.kills.map(({ detail }) => detail['select'])).toEqual(['agent:cluster/agent-2']);
+  expect(reading.refusals.map(({ reason }) => reason)).toEqual(['task_unknown']);
+  expect(reading.rates).toMatchObject({ issued: 4 / 30, kills: 1 / 30, atLeast: false });
+});
+
+test('counts what came since the last look, and once', async () => {
+  const gauge = gaugeAs('operator');
+  const { rates: before } = await gauge.read();
+  await broker.credential('agent-1', { task_id: 'few', audience: 'crm' });
+  const { rates: after } = await gauge.read();
+  expect(after!.issued - before!.issued).toBeCloseTo(1 / 30);
+});
+
+test('shows an auditor what an auditor may see', async () => {
+  const { quarantines, kills } = await gaugeAs('auditor').read();
+  expect([quarantines.length, kills.length]).toEqual([0, 1]);
+});
+
+describe('a frame', () => {
+  test('has every part, sorted as asked for', () => {
+    const lines = frame(reading, VIEW);
+    expect(
+      lines
+        .filter((line) => line === line.toUpperCase() && /^[A-Z ]+$/.test(line))
+        .map((line) => line.trim()),
+    ).toEqual(
+      expect.arrayContaining([
+        'OPEN TASKS',
+        'AGENTS WITH MOST LIVE LEASES',
+        'LATEST KILLS',
+        'LATEST REFUSALS',
+      ]),
+    );
+    const tasks = lines.filter((line) => /^(few|many) /.test(line)).map((line) => line.split(' ')[0]);
+    expect(tasks).toEqual(['many', 'few']);
+    expect(lines.at(-1)).toBe('q quit   p pause   s sort by deadline');
+  });
+
+  test.each([
+    [120, 40],
+    [80, 24],
+    [40, 10],
+    [12, 3],
+    [1, 1],
+  ])('fits a terminal of %d by %d', (columns, rows) => {
+    for (const colours of [false, true]) {
+      const lines = frame(reading, { ...VIEW, columns, rows, colours });
+      expect(lines.length).toBeLessThanOrEqual(rows);
+      for (const line of lines) expect(stripVTControlCharacters(line).length).toBeLessThanOrEqual(columns);
+    }
+  });
+
+  test('has no colours unless asked for, and nothing that others wrote acts on the terminal', () => {
+    const [task] = reading.tasks;
+    const nasty = { ...reading, tasks: [{ ...task!, purpose: 'x\u001B[2J\u202Ey' }] };
+    const text = frame(nasty, VIEW).join('\n');
+    expect(text).not.toMatch(/[^\P{C}\n]/u);
+    expect(text).toContain(String.raw`x\x1b[2J\u{202e}y`);
+  });
+
+  test('tells what keeps it from being new', () => {
+    expect(frame(reading, { ...VIEW, trouble: 'the broker cannot be reached' })[1]).toBe(
+      'the broker cannot be reached',
+    );
+    expect(frame({ ...reading, ready: false, why: 'disk full' }, VIEW)[1]).toContain('NOT READY: disk full');
+    expect(frame(undefined, VIEW)).toEqual(['mayfly top   http://b   asking…']);
+  });
+});
+
+test('in a pipe it is one frame, and with --json one document', async () => {
+  const environment = { url: broker.url, token: new Secret(broker.workloads.token('operator')) };
+  const { exit, out } = await ran(['top'], { environment });
+  expect([exit, out.split('\n')[0]]).toEqual([0, expect.stringMatching(/^mayfly top {3}http/)]);
+  const { out: json } = await ran(['top', '--once', '--json'], { environment });
+  expect(JSON.parse(json)).toMatchObject({
+    ready: true,
+    live_leases: expect.any(Number),
+    per_second: { at_least: false },
+  });
+});
