@@ -6,8 +6,9 @@ import { duration } from './values.js';
 const OFF = 'off';
 const MOST = 1_000_000_000;
 
-const RATE_WANTED = 'must be { per_second: …, burst: … }, or off';
-const rateOf = (perSecond: number, burst: number) =>
+const RATE = 'must be { per_second: …, burst: … }';
+const RATE_WANTED = `${RATE}, or off`;
+const rateOf = (perSecond: number, burst: number, wanted = RATE) =>
   z.strictObject(
     {
       per_second: z
@@ -23,14 +24,16 @@ const rateOf = (perSecond: number, burst: number) =>
         .prefault(burst)
         .describe('so many at once after a pause'),
     },
-    RATE_WANTED,
+    wanted,
   );
 const rate = (perSecond: number, burst: number) =>
-  z.union([rateOf(perSecond, burst), z.literal(OFF)], RATE_WANTED).prefault({});
+  z.union([rateOf(perSecond, burst, RATE_WANTED), z.literal(OFF, RATE_WANTED)], RATE_WANTED).prefault({});
 
 const COUNT_WANTED = 'must be a whole number of at least 1, or off';
 const count = (most: number) =>
-  z.union([z.int(COUNT_WANTED).min(1, COUNT_WANTED).max(MOST), z.literal(OFF)], COUNT_WANTED).prefault(most);
+  z
+    .union([z.int(COUNT_WANTED).min(1, COUNT_WANTED).max(MOST), z.literal(OFF, COUNT_WANTED)], COUNT_WANTED)
+    .prefault(most);
 
 export const limitsSchema = z.strictObject({
   requests_per_principal: rate(1000, 3000).describe('requests of one principal; kills are not counted'),
