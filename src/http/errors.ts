@@ -2,7 +2,7 @@
 import type { Refusal, RefusalReason } from '../domain/refusal.js';
 import type { OAuthError, Problem } from '../wire/common.js';
 import type { Answer } from './answer.js';
-import { isProofReason, PROOF_ERRORS, proofChallenge } from './proof-errors.js';
+import { challenge, isProofReason, PROOF_ERRORS } from './proof-errors.js';
 import type { WireError } from './wire-error.js';
 import { error } from './wire-error.js';
 
@@ -281,14 +281,6 @@ const PROTOCOL_SAYS: Readonly<Record<number, string>> = {
   429: 'These are too many requests at once on one connection.',
   431: 'The headers are too large.',
 };
-
-/** RFC 6750 §3: no error code where no token was sent. */
-function challenge(refusal: Refusal | undefined): string {
-  if (refusal && isProofReason(refusal.reason)) return proofChallenge(refusal.reason);
-  return refusal?.reason === 'token_missing'
-    ? 'Bearer realm="mayfly"'
-    : 'Bearer realm="mayfly", error="invalid_token"';
-}
 
 /**
  * At an OAuth endpoint that asks for a caller: not known is 401, as at every other route (RFC 7662 §2.3); known but

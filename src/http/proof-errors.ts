@@ -1,5 +1,5 @@
 // Refusals of proofs on the wire (RFC 9449 §5, §7.1, §8, §9): 400 at /token, 401 with a DPoP challenge everywhere else.
-import type { RefusalReason } from '../domain/refusal.js';
+import type { Refusal, RefusalReason } from '../domain/refusal.js';
 import { DPOP_ALGORITHMS } from '../identity/dpop/proof.js';
 import type { WireError } from './wire-error.js';
 import { error } from './wire-error.js';
@@ -35,9 +35,17 @@ export const isProofReason = (reason: RefusalReason): reason is ProofReason => r
 /** §7.1: a token that is not shown by its own key is itself what is wrong. */
 const INVALID_TOKEN: ReadonlySet<ProofReason> = new Set(['proof_missing', 'proof_key_mismatch']);
 
-/** The WWW-Authenticate header. Says which algorithms a proof may have, so that the next one can be right. */
-export function proofChallenge(reason: ProofReason): string {
+/** Says which algorithms a proof may have, so that the next one can be right. */
+function proofChallenge(reason: ProofReason): string {
   const { oauth, say } = PROOF_ERRORS[reason];
   const code = INVALID_TOKEN.has(reason) ? 'invalid_token' : oauth;
   return `DPoP error="${code}", error_description="${say}", algs="${DPOP_ALGORITHMS.join(' ')}"`;
+}
+
+/** WWW-Authenticate with a 401. RFC 6750 §3: no error code where no token was sent. */
+export function challenge(refusal: Refusal | undefined): string {
+  if (refusal && isProofReason(refusal.reason)) return proofChallenge(refusal.reason);
+  return refusal?.reason === 'token_missing'
+    ? 'Bearer realm="mayfly"'
+    : 'Bearer realm="mayfly", error="invalid_token"';
 }
