@@ -82,12 +82,21 @@ const resolved = (schema: JsonSchema, schemas: Schemas): JsonSchema => {
 };
 
 function objectOf(schema: JsonSchema, schemas: Schemas, depth: number): fc.Arbitrary<unknown> {
-  const { properties, required = [] } = schema as {
+  const {
+    properties,
+    required = [],
+    propertyNames,
+    additionalProperties: values = {},
+  } = schema as {
     properties?: Record<string, JsonSchema>;
     required?: string[];
+    propertyNames?: JsonSchema;
+    additionalProperties?: JsonSchema;
   };
-  if (!properties || depth > DEEPEST)
-    return fc.dictionary(fc.string({ maxLength: 8 }), fc.string(), { maxKeys: 3 });
+  if (!properties || depth > DEEPEST) {
+    const names = propertyNames ? textOf(propertyNames) : fc.string({ maxLength: 8 });
+    return fc.dictionary(names, fitting(values, schemas, '', depth + 1), { maxKeys: 3 });
+  }
   const members = Object.entries(properties).map(([name, member]): [string, fc.Arbitrary<unknown>] => {
     const value = fitting(member, schemas, name, depth + 1);
     const seldom = fc.oneof(
@@ -128,7 +137,7 @@ function textOf(schema: JsonSchema): fc.Arbitrary<string> {
     return fc.date(when).map((date) => date.toISOString());
   }
   if (pattern !== undefined && !pattern.includes('\\p{')) return fc.stringMatching(new RegExp(pattern));
-  return fc.string({ minLength, maxLength: Math.min(maxLength, 60) });
+  return fc.string({ minLength, maxLength: Math.min(maxLength, 60), size: 'max' });
 }
 
 const nested = (depth: number, open: string, close: string): string =>
