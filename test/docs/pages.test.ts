@@ -7,9 +7,13 @@ import { SCHEMA } from '../../src/store/embedded/schema.js';
 
 const pages = [
   'README.md',
+  'CHANGELOG.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
   'deploy/README.md',
+  ...readdirSync('examples').map((name) => path.join('examples', name, 'README.md')),
   ...readdirSync('docs').map((name) => path.join('docs', name)),
-].filter((name) => name.endsWith('.md'));
+].filter((name) => name.endsWith('.md') && existsSync(name));
 const read = (page: string): string => readFileSync(page, 'utf8');
 
 /** As GitHub makes them of headings. */
