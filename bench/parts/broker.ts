@@ -18,6 +18,8 @@ interface Terms {
   readonly issuer: string;
   /** As it stands in the configuration. */
   readonly store: string;
+  /** The limits that everybody has who says nothing; none that anybody could meet when absent. */
+  readonly usualLimits?: true;
   /** More members of the configuration, as lines. */
   readonly more?: readonly string[];
 }
@@ -25,7 +27,19 @@ interface Terms {
 /** High and not off: a benchmark pays for asking the limits, as everybody does, and meets none. */
 const PLENTY = '{ per_second: 1000000000, burst: 1000000000 }';
 
-const configuration = (url: string, { issuer, store, more = [] }: Terms): string => `issuer: ${issuer}
+const NO_LIMITS = `limits:
+  requests_per_principal: ${PLENTY}
+  refusals_per_address: ${PLENTY}
+  live_leases_per_task: 1000000000
+  live_leases_per_agent: 1000000000
+  open_tasks_per_orchestrator: 1000000000
+  open_tasks_per_tree: 1000000000
+`;
+
+const configuration = (
+  url: string,
+  { issuer, store, usualLimits, more = [] }: Terms,
+): string => `issuer: ${issuer}
 listen: ${new URL(url).host}
 store: ${store}
 trust:
@@ -48,14 +62,7 @@ tools:
     max_ttl: 1h
     credential: { kind: jwt }
 keys: { algorithm: ${ALGORITHM} }
-limits:
-  requests_per_principal: ${PLENTY}
-  refusals_per_address: ${PLENTY}
-  live_leases_per_task: 1000000000
-  live_leases_per_agent: 1000000000
-  open_tasks_per_orchestrator: 1000000000
-  open_tasks_per_tree: 1000000000
-${more.map((line) => `${line}\n`).join('')}`;
+${usualLimits ? '' : NO_LIMITS}${more.map((line) => `${line}\n`).join('')}`;
 
 export interface BrokerPlace {
   readonly name: string;

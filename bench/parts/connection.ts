@@ -29,10 +29,12 @@ export class Connection {
     socket.on('close', () => this.#waiting?.reject(new Error('the server closed the connection')));
   }
 
-  static open(url: string): Promise<Connection> {
+  /** @param localAddress from which address of this machine, where it matters */
+  static open(url: string, localAddress?: string): Promise<Connection> {
     const { hostname, port } = new URL(url);
+    const where = { host: hostname, port: Number(port), ...(localAddress !== undefined && { localAddress }) };
     return new Promise((resolve, reject) => {
-      const socket = connect(Number(port), hostname, () => resolve(new Connection(socket)));
+      const socket = connect(where, () => resolve(new Connection(socket)));
       socket.once('error', reject);
     });
   }

@@ -8,6 +8,8 @@ export interface Server {
   readonly url: string;
   /** What it has used of its core so far, in seconds: says more than the clock where a machine is shared. */
   cpuSeconds(): number;
+  /** What it has in memory now. NaN where the system does not tell. */
+  residentBytes(): number;
   stop(): Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export async function startServer(
   return {
     url,
     cpuSeconds: () => cpuSecondsOf(child.pid!),
+    residentBytes: () => residentBytesOf(child.pid!),
     async stop() {
       if (hasEnded()) throw new Error(`${name} ended by itself:\n${readFileSync(log, 'utf8').slice(-2000)}`);
       child.kill('SIGTERM');
@@ -78,4 +81,11 @@ export function cpuSecondsOf(pid: number): number {
   if (process.platform !== 'linux') return NaN;
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+
+/** Linux. */
+function residentBytesOf(pid: number): number {
+  if (process.platform !== 'linux') return NaN;
+  const [, kilobytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  return Number(kilobytes) * 1024;
 }

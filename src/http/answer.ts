@@ -1,5 +1,6 @@
 // An answer before it is written, and how it is written.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { readOn } from './courtesy.js';
 import type { HeaderLines } from './security-headers.js';
 
 export interface Answer {
@@ -14,10 +15,6 @@ export const ok = (body: object, status = 200): Answer => ({
   body,
   headers: { 'cache-control': 'no-store' },
 });
-
-/** How much of a body that nobody wants is read all the same, and for how long. */
-const MOST_DISCARDED_BYTES = 1024 * 1024;
-const MOST_DISCARDING_MS = 1000;
 
 /** Writes the whole answer; nothing of it may be kept unless it says so. Does nothing where the caller is gone. */
 export function send(
@@ -47,24 +44,8 @@ export function send(
   // The caller is still sending. Closing now would reset the connection, and with it lose the answer.
   response.flushHeaders();
   if (text !== '') response.write(text);
-  discardRest(request, () => response.end());
+  readOn(request, () => response.end());
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
-
-function discardRest(request: IncomingMessage, done: () => void): void {
-  let size = 0;
-  const overdue = setTimeout(stop, MOST_DISCARDING_MS);
-  function stop(): void {
-    clearTimeout(overdue);
-    request.off('data', count).off('end', stop).off('close', stop);
-    done();
-  }
-  function count(chunk: Buffer): void {
-    size += chunk.length;
-    if (size > MOST_DISCARDED_BYTES) stop();
-  }
-  request.on('data', count).once('end', stop).once('close', stop);
-  request.resume();
-}

@@ -23,7 +23,11 @@ export function answerUnreadable(server: Server, edge: Edge): void {
     const code = error.code ?? 'unknown';
     // Nobody is there any more to be answered.
     if (!socket.writable || code === 'ECONNRESET' || code === 'EPIPE') socket.destroy();
-    else void answerOn(socket, edge, code);
+    else {
+      // What comes behind it is nothing that we could read either.
+      socket.pause();
+      void answerOn(socket, edge, code);
+    }
   });
 }
 
