@@ -26,8 +26,11 @@ export function readProof({ proofs, broker }: ProofDesk, request: IncomingMessag
   });
 }
 
-/** A request line may hold a whole URI (RFC 9112 §3.2.2). */
-const pathOf = (url: string): string => (URL.canParse(url) ? new URL(url).pathname : url.split('?', 1)[0]!);
+/** A request line may hold a whole URI (RFC 9112 §3.2.2). What has no path of its own must not lengthen our host's name. */
+function pathOf(url: string): string {
+  const path = URL.canParse(url) ? new URL(url).pathname : url.split('?', 1)[0]!;
+  return path.startsWith('/') ? path : `/${path}`;
+}
 
 /** A token that is bound to a key is worth nothing to whoever has only the token (§7). */
 export async function prove(

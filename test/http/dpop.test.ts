@@ -1,4 +1,5 @@
 // Credentials and workload tokens that are bound to a key: worth something only to whoever has the key, and no harder to kill.
+import { request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/domain/clock.js';
 import type { RouteName } from '../../src/http/access.js';
@@ -157,6 +158,22 @@ describe('the renewal of a lease that is bound', () => {
       const reply = await shown({ ath });
       expect([reply.status, challengeOf(reply)]).toEqual([401, 'invalid_dpop_proof']);
     }
+  });
+
+  test('is for our own address also where the request line holds a whole one', async () => {
+    const send = (at: string, htu: string): Promise<number | undefined> =>
+      new Promise((resolve, reject) => {
+        const headers = {
+          authorization: `Bearer ${broker.workloads.token('agent-1')}`,
+          dpop: prover.proof('POST', htu),
+        };
+        const { hostname: host, port } = new URL(broker.url);
+        const sent = request({ host, port, method: 'POST', path: at, headers });
+        sent.once('response', (response) => resolve(response.resume().statusCode)).once('error', reject);
+        sent.end();
+      });
+    expect(await send(`http://evil.example${path}`, `${broker.url}${path}`)).toBe(200);
+    expect(await send(`http://evil.example${path}`, `http://evil.example${path}`)).toBe(401);
   });
 
   test('of one that is not bound goes on as ever, and a proof does not bind it afterwards', async () => {
