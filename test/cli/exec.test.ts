@@ -144,6 +144,9 @@ describe('a command', () => {
   test('continues the trace that it is called in', async () => {
     const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     expect((await ran([], shell('echo "$TRACEPARENT"'), { TRACEPARENT: parent })).out).toBe(`${parent}\n`);
+    const [opened, exchanged] = (await broker.audit({ task })).toReversed();
+    expect([opened?.action, exchanged?.action]).toEqual(['task.open', 'token.exchange']);
+    expect(exchanged?.detail).toMatchObject({ trace_id: '4bf92f3577b34da6a3ce929d0e0e4736' });
   });
 });
 
