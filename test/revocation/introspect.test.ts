@@ -22,10 +22,11 @@ const lease = {
   actions: ['read'],
   state: 'active',
 } as unknown as Lease;
+let held = lease;
 const broker = {
   issuer: ISSUER,
   keys: { byId: () => ({ kid: 'k', algorithm: 'ES256', publicKey }) },
-  store: { readLease: () => Promise.resolve(lease), now: () => Promise.resolve(1000) },
+  store: { readLease: () => Promise.resolve(held), now: () => Promise.resolve(1000) },
 } as unknown as Broker;
 const operator = { roles: [{ role: 'operator' }] } as unknown as VerifiedPrincipal;
 
@@ -58,6 +59,21 @@ test.each([
   { plane: 'tool' },
   { aud: 'https://search.example' },
   { scope: 'read write' },
+  { cnf: { jkt: 'a key that the lease does not know' } },
 ])('what it does not say is not, although a key of ours signed it: %o', async (said) => {
   expect(await active(said)).toBe(false);
+});
+
+test.each([
+  [{ cnf: { jkt: 'the key' } }, true],
+  [{ cnf: { jkt: 'another key' } }, false],
+  [{ cnf: {} }, false],
+  [{}, false],
+])('of a lease that is bound to a key, %j alive: %s', async (said, alive) => {
+  held = { ...lease, jkt: 'the key' };
+  try {
+    expect(await active(said)).toBe(alive);
+  } finally {
+    held = lease;
+  }
 });
