@@ -191,8 +191,13 @@ describe('the renewal of a lease that is bound', () => {
     broker.configure({ tools });
     await broker.live.reload();
     try {
-      const reply = await broker.renew(lease, 'agent-1');
-      expect([reply.status, challengeOf(reply)]).toEqual([401, 'invalid_token']);
+      const at = `/v1/leases/${lease}/renew`;
+      // Nor with a proof: what came of it would be bound to nothing all the same.
+      for (const headers of [{}, { dpop: proofOf(prover, 'POST', at) }]) {
+        const asked = { as: 'agent-1', headers: headers as Record<string, string>, json: {} };
+        const reply = await broker.call('POST', at, asked);
+        expect([reply.status, challengeOf(reply)]).toEqual([401, 'invalid_token']);
+      }
     } finally {
       broker.configure({ tools: { crm: CRM, search: { ...SEARCH, renewable: true, require_dpop: true } } });
       await broker.live.reload();
