@@ -27,7 +27,7 @@ export const overRate = (door: LimitedDoor, { name }: VerifiedPrincipal): Refusa
 
 /** Whether the refusal is counted in the limits' summary instead of being recorded by itself. */
 export function toldInSummary(
-  door: LimitedDoor,
+  door: Pick<LimitedDoor, 'broker'>,
   entry: AuditEntry,
   refusal: Refusal,
   isKill: boolean,

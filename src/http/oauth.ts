@@ -9,6 +9,7 @@ import { TOKEN_EXCHANGE } from '../wire/token.js';
 import type { Answer } from './answer.js';
 import { ok } from './answer.js';
 import type { Respond } from './call.js';
+import { toldInSummary } from './limited.js';
 
 export const oauthRoutes = (broker: Broker) =>
   ({
@@ -27,10 +28,16 @@ export const oauthRoutes = (broker: Broker) =>
         ? ({ outcome: 'refused', reason: refused.reason } as const)
         : ({ outcome: 'permitted' } as const);
       // Waited for in either case, so that the time of the answer does not tell one from the other.
-      if (!entry.concluded) await broker.store.record(entry, how);
-      return { status: 200, headers: { 'cache-control': 'no-store' } };
+      if (entry.concluded) return DONE;
+      if (toldInSummary({ broker }, entry, refused ?? NO_CREDENTIAL, true)) entry.markConcluded();
+      else await broker.store.record(entry, how);
+      return DONE;
     },
   }) satisfies Record<string, Respond>;
+
+const DONE: Answer = { status: 200, headers: { 'cache-control': 'no-store' } };
+/** For the limits: whoever shows such things all the time has no event for each. */
+const NO_CREDENTIAL = new Refusal('lease_unknown', 'not a credential of ours');
 
 function tokenIn(body: unknown): string | Refusal {
   const token = body instanceof Map ? (body.get('token') as string | undefined) : undefined;

@@ -116,9 +116,11 @@ export class Limits {
   tellsInSummary(refusal: Refusal, request: RefusedRequest): boolean {
     const { reason } = refusal;
     if (LIMITS_SAY.has(reason)) return this.#counted(limitOf(refusal), reason, request);
+    // Whoever has no role may be anybody: an issuer that the world may use vouches for the whole world.
+    const isStranger = request.principal === undefined || reason === 'role_missing';
+    if (!isStranger) return false;
     const now = this.#monotonic();
-    if (request.principal !== undefined) return false;
-    const charged = this.#settings.refusalsPerAddress && !OURS.has(reason);
+    const charged = request.principal === undefined && this.#settings.refusalsPerAddress && !OURS.has(reason);
     if (charged && this.#refusals.take(callerAt(request.address), now) > 0)
       return this.#counted('refusals_per_address', reason, request);
     return this.#recorded.take('', now) > 0 && this.#counted('recorded_refusals', reason, request);

@@ -9,6 +9,8 @@ const LOOK_AT_MOST_EVERY_MS = 50;
 const MOST_NAMES = 20_000;
 /** Between the store's word and ours some time passes: what has no more than this left may be over by now. */
 const ABOUT_OVER_MS = 1000;
+/** Of the store's time no more than this part goes into looking for one name. */
+const LOOKING_PART = 1 / 20;
 /** Of many who wait for one look at the store some may have to wait for the next. */
 const MOST_LOOKS = 8;
 
@@ -46,6 +48,7 @@ interface Holder {
   /** How many more may come before the store is asked. */
   unasked: number;
   lookedAt: number;
+  lookTookMs: number;
   endingsThen: number;
   looking: Promise<void> | undefined;
 }
@@ -128,6 +131,7 @@ export class Occupancy {
       came: 0,
       unasked: known ? Infinity : alone ? 0 : share(0, most),
       lookedAt: -Infinity,
+      lookTookMs: 0,
       endingsThen: this.#endings,
       looking: undefined,
     };
@@ -188,7 +192,7 @@ export class Occupancy {
     }
     const now = monotonic();
     const most = this.#most ?? Infinity;
-    const lookAgainMs = Math.max(0, holder.lookedAt + LOOK_AGAIN_MS - now);
+    const lookAgainMs = Math.max(0, holder.lookedAt + Math.max(LOOK_AGAIN_MS, restMs(holder)) - now);
     const nextEndMs = holder.unseen + holder.pending >= most ? 0 : (holder.ends.next ?? now) - now;
     return { retryAfterMs: Math.max(lookAgainMs, nextEndMs) };
   }
@@ -197,8 +201,8 @@ export class Occupancy {
     // There is room, as far as we know: it is the others that have to be asked for.
     if (held(holder, now) < most) return true;
     const since = now - holder.lookedAt;
-    const mayBeFewer = holder.endingsThen !== this.#endings && since >= LOOK_AT_MOST_EVERY_MS;
-    return mayBeFewer || since >= LOOK_AGAIN_MS;
+    const mayBeFewer = holder.endingsThen !== this.#endings;
+    return since >= Math.max(mayBeFewer ? LOOK_AT_MOST_EVERY_MS : LOOK_AGAIN_MS, restMs(holder));
   }
 
   async #look(holder: Holder, look: Look, most: number): Promise<void> {
@@ -207,6 +211,7 @@ export class Occupancy {
     holder.endingsThen = this.#endings;
     holder.lookedAt = monotonic();
     const { count, atLeast } = await look(most);
+    holder.lookTookMs = monotonic() - holder.lookedAt;
     // What came while the store was counting may be in its answer or not.
     const there = count + holder.came - came;
     const known = holder.ends.count(monotonic()) + holder.unseen;
@@ -221,5 +226,7 @@ function share(there: number, most: number): number {
   const left = most - there;
   return Math.min(left, Math.max(Math.ceil(left / 4), Math.ceil(most / 100)));
 }
+
+const restMs = ({ lookTookMs }: Holder): number => lookTookMs / LOOKING_PART;
 
 const held = ({ ends, unseen, pending }: Holder, now: number): number => ends.count(now) + unseen + pending;

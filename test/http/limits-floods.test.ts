@@ -117,6 +117,18 @@ const madeUp = (n: number) => ({ 'x-forwarded-for': `203.0.113.${n}`, forwarded:
 
 const via = (header: string) => garbage(broker, { 'x-forwarded-for': header });
 
+test('somebody who is known and has no role is recorded as a stranger, and no neighbour pays for it', async () => {
+  await start({ recorded_refusals: SCARCE, refusals_per_address: SCARCE });
+  const stranger = fresh('nobody');
+  const replies = [];
+  for (let n = 0; n < 30; n++) replies.push(await broker.call('GET', '/v1/audit', { bearer: stranger }));
+  expect(new Set(replies.map(({ status }) => status))).toEqual(new Set([403]));
+  expect((await broker.call('GET', '/v1/tools', { bearer: fresh('agent-1') })).status).toBe(200);
+  const events = await recorded();
+  expect(oneByOne(events)).toBe(BURST);
+  expect(summaries(events)).toMatchObject([{ limit: 'recorded_refusals', count: 30 - BURST }]);
+});
+
 describe('many addresses', () => {
   test('each within its limit: what all of them together try is recorded in summary, and refused as it deserves', async () => {
     await start({ refusals_per_address: { per_second: 1, burst: 2 }, recorded_refusals: SCARCE });

@@ -165,6 +165,23 @@ describe('a broker that is alone', () => {
     expect(world.looks - looks).toBeLessThanOrEqual(11);
   });
 
+  test('rests for twenty times as long as it took to look, however often something ends', async () => {
+    const world = new World(1);
+    await world.enter(3_600_000);
+    let looks = 0;
+    const slow = async (most: number): Promise<Tally> => {
+      looks++;
+      world.now += 100;
+      return world.look(most);
+    };
+    for (let n = 0; n < 1000; n++) {
+      world.now += 10;
+      world.occupancy.somethingEnded();
+      await world.occupancy.enter('a', slow);
+    }
+    expect(looks).toBeLessThanOrEqual(6);
+  });
+
   test('counts what is under way, and gives up the place of what failed', async () => {
     const world = new World(1);
     const first = await world.occupancy.enter('a', world.look);

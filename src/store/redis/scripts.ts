@@ -34,6 +34,7 @@ const SCRIPTS = {
   'end-lease': ['kill', [...LEASE, 'kills']],
   'read-lease': ['read', ['clock', 'tasks', 'standing']],
   'list-leases': ['read', ['clock', 'tasks', 'standing']],
+  'count-live': ['read', ['clock', 'tasks', 'standing']],
 
   'intend-kill': ['kill', ['clock']],
   'raise-fence': ['kill', ['clock']],
