@@ -107,8 +107,16 @@ export async function settle(
     answer = await failed(broker, log, exchange, error);
   }
   const seconds = (performance.now() - began) / 1000;
-  const { action } = entry.facts;
-  tell(metrics, { route, action, outcome, ...(reason && { reason }), status: answer.status, seconds });
+  const { action, principal } = entry.facts;
+  tell(metrics, {
+    route,
+    action,
+    isKnown: principal !== undefined,
+    outcome,
+    ...(reason && { reason }),
+    status: answer.status,
+    seconds,
+  });
   return answer;
 }
 

@@ -112,12 +112,26 @@ describe('what happened is counted', () => {
   });
 
   test('what a limit held back', async () => {
-    const limits = { requests_per_principal: { per_second: 0.01, burst: 1 }, open_tasks_per_orchestrator: 1 };
+    const rate = { per_second: 0.01, burst: 2 };
+    const limits = {
+      requests_per_principal: rate,
+      refusals_per_address: rate,
+      open_tasks_per_orchestrator: 1,
+    };
     const limited = await TestBroker.start({ terms: { limits } });
     try {
       for (let times = 0; times < 3; times++) await limited.get('/v1/tools', 'agent-1');
+      for (const id of ['run-1', 'run-2']) await limited.openTask({ id });
+      // The auditor is remembered from here on: a flood from its address does not keep it out.
+      await limited.get('/v1/tools', 'auditor');
+      for (let times = 0; times < 3; times++) await limited.call('GET', '/v1/tools', { bearer: 'garbage' });
       const { text } = await limited.get('/metrics', 'auditor');
-      expect(text).toContain('mayfly_limited_total{limit="rate"} 2');
+      const counted = [...text.matchAll(/^mayfly_limited_total\{limit="(\w+)"\} (\d+)$/gm)];
+      expect(Object.fromEntries(counted.map(([, limit, count]) => [limit, Number(count)]))).toEqual({
+        requests_per_principal: 1,
+        open_tasks_per_orchestrator: 1,
+        refusals_per_address: 1,
+      });
     } finally {
       await limited.stop();
     }
