@@ -30,6 +30,8 @@ export class RunningCommand {
     const running = new RunningCommand(child);
     try {
       await once(child, 'spawn');
+      // A command that became somebody else (sudo) takes no signals from us: that ends neither it nor us.
+      child.on('error', () => undefined);
       return running;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
