@@ -4,6 +4,7 @@ import { Refusal } from '../../domain/refusal.js';
 import type { SpiffeId } from '../../domain/spiffe-id.js';
 import { parseSpiffeId } from '../../domain/spiffe-id.js';
 import { quoted } from '../quoted.js';
+import type { SpiffeTrust } from '../trust.js';
 import type { Claims, Workload } from './workload.js';
 
 /** Whether somebody means it for a SPIFFE ID, good or not. */
@@ -18,10 +19,13 @@ export function workloadSpiffeId(subject: string): SpiffeId | Refusal {
     : new Refusal('claim_mistyped', `sub ${quoted(subject)} is no SPIFFE ID of a workload`);
 }
 
-/** The trust was chosen by the trust domain of this very subject: nothing in the token can choose another. */
-export function spiffeWorkload(subject: string, claims: Claims): Workload | Refusal {
+/** The trust was chosen by the trust domain of this very subject. Here it is seen that it was. */
+export function spiffeWorkload(trust: SpiffeTrust, subject: string, claims: Claims): Workload | Refusal {
   const id = workloadSpiffeId(subject);
   if (id instanceof Refusal) return id;
+  if (id.trustDomain !== trust.trustDomain) {
+    return new Refusal('claims_disagree', `sub ${quoted(subject)} is not of ${trust.trustDomain}`);
+  }
   return {
     name: subject as PrincipalName,
     facts: { ...claims, spiffe_id: subject, path: id.path },

@@ -17,6 +17,6 @@ export function workloadOf(trust: TrustedIssuer, subject: string, claims: Claims
     case 'github':
       return githubJob(trust, subject, claims);
     case 'spiffe':
-      return spiffeWorkload(subject, claims);
+      return spiffeWorkload(trust, subject, claims);
   }
 }

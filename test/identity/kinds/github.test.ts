@@ -196,6 +196,11 @@ describe('refuses claims that contradict each other', () => {
     ['a repository of another owner', saying({ repository_owner: 'evil' }), 'claims_disagree'],
     ['a repository with a path behind', saying({ repository: 'acme/app/evil' }), 'claims_disagree'],
     ['a repository without its owner', saying({ repository: 'app' }), 'claims_disagree'],
+    [
+      'a repository with a path behind, and a sub that does not tell',
+      saying({ repository: 'acme/app/evil', sub: 'repository_owner_id:65:context:main' }),
+      'claims_disagree',
+    ],
     ['sub in capitals', saying({ sub: 'repo:ACME/APP:ref:refs/heads/main' }), 'claims_disagree'],
   ]);
 });

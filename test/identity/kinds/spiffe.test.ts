@@ -144,6 +144,15 @@ describe('refuses a workload of another trust domain', () => {
     ['signed by ours', named('spiffe://staging.example/agents/agent-7'), 'signature_invalid'],
     ['signed by theirs, in our name', () => signed(keys.staging, claims()), 'signature_invalid'],
     [
+      'signed by ours, which says that it is the issuer',
+      () =>
+        signed(
+          keys.prod,
+          claims({ iss: 'spiffe://prod.example', sub: 'spiffe://staging.example/agents/agent-7' }),
+        ),
+      'signature_invalid',
+    ],
+    [
       'with an empty bundle, which trusts nobody',
       () => signed(keys.prod, claims({ sub: 'spiffe://gone.example/agents/agent-7' })),
       'key_unknown',
