@@ -1,5 +1,6 @@
 // Limits on what is asked for: how often, how many at a time; what a refused caller sees; and when there is room again.
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { SettableClock } from '../contract/store/harness.js';
 import type { Reply } from '../fixtures/broker-client.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { GENEROUS } from '../fixtures/broker-configuration.js';
@@ -263,5 +264,31 @@ describe('how many tasks may be open', () => {
     expect(await opened('run-2')).toBe(201);
     await broker.complete('run-1.a');
     expect((await child('c')).status).toBe(201);
+  });
+});
+
+describe('when the clock jumps', () => {
+  test('ahead, a rate lets nobody through for it', async () => {
+    const clock = new SettableClock();
+    const limits = limited({ requests_per_principal: { per_second: 0.01, burst: 1 } });
+    broker = await TestBroker.start({ clock, terms: limits });
+    expect((await broker.openTask({ id: 'run-1' })).status).toBe(201);
+    clock.advance(600_000);
+    expect((await broker.openTask({ id: 'run-2' })).status).toBe(429);
+  });
+
+  test('ahead, past the end of leases, there is room; back, nothing is counted less', async () => {
+    const clock = new SettableClock();
+    broker = await TestBroker.start({ clock, terms: limited({ live_leases_per_agent: 2 }) });
+    await broker.openTask({ id: 'run-1', ttl: '1h' });
+    for (let n = 0; n < 2; n++) await broker.credential('agent-1', asked);
+    clock.advance(-60_000);
+    expect((await broker.exchange('agent-1', asked)).status).toBe(429);
+    clock.advance(420_000);
+    const since = performance.now();
+    await until('there is room', async () => (await broker.exchange('agent-1', asked)).status === 200);
+    expect(performance.now() - since).toBeLessThan(2000);
+    expect((await broker.exchange('agent-1', asked)).status).toBe(200);
+    expect((await broker.exchange('agent-1', asked)).status).toBe(429);
   });
 });
