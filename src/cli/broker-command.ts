@@ -15,10 +15,9 @@ export interface BrokerOptions {
 }
 
 export const brokerCommand = (parent: Command, nameAndArguments: string, summary: string): Command =>
-  withBroker(parent.command(nameAndArguments).description(summary));
-
-export const withBroker = (command: Command): Command =>
-  command
+  parent
+    .command(nameAndArguments)
+    .description(summary)
     .option('--url <url>', `the broker; MAYFLY_URL, or ${DEFAULT_URL}`)
     .option('--token-file <file>', 'your workload token; MAYFLY_TOKEN_FILE, or the value of MAYFLY_TOKEN')
     .option('--json', 'for programs: JSON, errors too')
