@@ -1,6 +1,7 @@
 // What is allowed and yet should not pass in silence: said at every start, and by `mayfly serve --check`.
 import { isLoopback } from '../domain/loopback.js';
 import type { RedisServers } from '../store/redis/options.js';
+import { edgeCautions } from './edge-cautions.js';
 import { limitCautions } from './limits-schema.js';
 import type { FixedSettings, SwappableSettings } from './settings.js';
 
@@ -13,7 +14,11 @@ import type { FixedSettings, SwappableSettings } from './settings.js';
 export const cautionsAbout = ({
   store,
   limits,
-}: Pick<FixedSettings, 'store'> & Partial<Pick<SwappableSettings, 'limits'>>): readonly string[] => [
+  ...edge
+}: Pick<FixedSettings, 'store'> &
+  Partial<Pick<FixedSettings, 'issuer' | 'tls' | 'trustedProxies'>> &
+  Partial<Pick<SwappableSettings, 'limits'>>): readonly string[] => [
+  ...edgeCautions(edge),
   ...storeCautions(store),
   ...(limits ? limitCautions(limits) : []),
 ];

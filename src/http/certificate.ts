@@ -4,14 +4,14 @@ import { createSecureContext } from 'node:tls';
 import { constants } from 'node:crypto';
 import type { CertificateFiles, ServingCertificate } from '../config/certificate-files.js';
 import { readCertificate, untimely } from '../config/certificate-files.js';
+import { certificateCautions } from '../config/edge-cautions.js';
 import { ConfigurationError } from '../config/mistakes.js';
 import type { Clock } from '../domain/clock.js';
-import { DAY_MS, HOUR_MS, SECOND_MS } from '../domain/duration.js';
+import { HOUR_MS, SECOND_MS } from '../domain/duration.js';
 import type { Log } from '../telemetry/log.js';
 
 /** Looking costs two small reads. Events of the file system would not tell of a link that points elsewhere now. */
 const LOOK_EVERY_MS = 5 * SECOND_MS;
-const ENDS_SOON_MS = 7 * DAY_MS;
 const WARN_AGAIN_AFTER_MS = 12 * HOUR_MS;
 
 /** RFC 9325 §4.2: forward secrecy and authenticated encryption, nothing else. TLS 1.3 has its own. */
@@ -142,23 +142,6 @@ export class Certificate {
     for (const caution of certificateCautions(this.#current, issuer, now))
       log.warn(`${files.certificate} ${caution}`);
   }
-}
-
-/** What nobody who checks would accept, or soon will not. */
-export function certificateCautions(
-  certificate: ServingCertificate,
-  issuer: string,
-  now: number,
-): readonly string[] {
-  const { hostname } = new URL(issuer);
-  const host = hostname.replace(/^\[(.*)\]$/, '$1');
-  const time = untimely(certificate, now);
-  const ends = new Date(certificate.notAfter).toISOString();
-  return [
-    ...(time === undefined ? [] : [`${time}: callers that check it are refused by themselves`]),
-    ...(time === undefined && certificate.notAfter - now < ENDS_SOON_MS ? [`expires soon, on ${ends}`] : []),
-    ...(certificate.names(host) ? [] : [`is not for ${host}, the host of issuer`]),
-  ];
 }
 
 function optionsFor({ certificate, key, clientCa }: ServingCertificate): TlsOptions {
