@@ -1,0 +1,136 @@
+// What a page takes for granted when somebody begins to type: a folder, a broker, who they are. One scene for a page.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort } from '../../../examples/demo/port.js';
+import { BrokerFleet } from '../../fixtures/broker-fleet.js';
+import { StandaloneRedis } from '../../fixtures/redis/standalone.js';
+import type { Typed } from './blocks.js';
+
+export interface Setting {
+  readonly variables: Readonly<Record<string, string>>;
+  /** Typed before a command, and not part of the page: who the person at the terminal is by now. */
+  before?(typed: Typed): string;
+  /** Puts in what chance made: a port that is free, the id of a lease. */
+  put?(text: string): string;
+  stop?(): Promise<void>;
+}
+
+export interface Scene {
+  readonly page: string;
+  /** Parts of test/parts.mjs that its commands need. */
+  readonly needs?: readonly string[];
+  set(folder: string): Promise<Setting> | Setting;
+}
+
+/** Of the parts of the tests, those that are not on this machine. */
+export const missing = (needs: readonly string[]): string[] => {
+  const absent = (process.env['MAYFLY_TEST_ABSENT'] ?? '').split(',');
+  return needs.filter((need) => absent.includes(need));
+};
+
+/** What is typed by another test, or cannot be typed here: where, or why. */
+export const ELSEWHERE: readonly {
+  readonly page: string;
+  /** Only below this heading. */
+  readonly below?: string;
+  readonly what: RegExp;
+  readonly where: string;
+}[] = [
+  { page: 'README.md', what: /^npm run demo/, where: 'test/e2e/demo.test.ts; npm test is what runs now' },
+  { page: 'README.md', what: /./, below: 'Try it with curl', where: 'test/e2e/readme.test.ts' },
+  { page: 'docs/benchmarks.md', what: /^npm run bench/, where: '.ci/run, each for two seconds' },
+  {
+    page: 'docs/operations.md',
+    what: /./,
+    below: 'The recovery drill',
+    where: 'test/docs/operations.test.ts',
+  },
+  {
+    page: 'deploy/README.md',
+    what: /./,
+    where: 'test/deploy/: what is in the files, and the services without an engine; docker itself needs one',
+  },
+];
+
+export const SCENES: readonly Scene[] = [
+  {
+    page: 'docs/configuration.md',
+    set(folder) {
+      // The mistakes that the page shows, at the places where it shows them.
+      const store = '{ kind: redis, url: "redis://:secret@redis.example", path: ./x }';
+      writeFileSync(join(folder, 'mayfly.yaml'), mistaken(store));
+      return { variables: {} };
+    },
+  },
+  {
+    page: 'docs/operations.md',
+    needs: ['redis-server'],
+    async set() {
+      const redis = await StandaloneRedis.start();
+      const fleet = await BrokerFleet.start({ count: 1, redis });
+      const broker = fleet.brokers[0]!;
+      const { body: task } = await broker.openTask();
+      await broker.credential('agent-1', { task_id: task.id, audience: 'crm' });
+      return {
+        variables: { MAYFLY_URL: broker.url, MAYFLY_TOKEN: broker.workloads.token('operator') },
+        // Whoever is at the terminal means their own Redis, and no other that may run here.
+        before: () => `redis-cli() { command redis-cli -p ${redis.server.port} "$@"; }`,
+        stop: async () => {
+          await fleet.remove();
+          await redis.close();
+        },
+      };
+    },
+  },
+  {
+    page: 'docs/cli.md',
+    async set() {
+      const port = String(await freePort());
+      return {
+        variables: { MAYFLY_URL: `http://127.0.0.1:${port}` },
+        put: (text) => text.replace(/^mayfly dev$/m, `mayfly dev --port ${port}`).replaceAll('8420', port),
+        before: ({ headings }) => asWhom(headings),
+      };
+    },
+  },
+  {
+    page: 'docs/exec.md',
+    async set() {
+      const port = String(await freePort());
+      return {
+        variables: { MAYFLY_URL: `http://127.0.0.1:${port}` },
+        put: (text) => text.replace(/^mayfly dev$/m, `mayfly dev --port ${port}`),
+      };
+    },
+  },
+];
+
+const mistaken = (store: string): string => `issuer: https://mayfly.example
+listen: 127.0.0.1:8420
+store: ${store}
+trust:
+  - name: cluster
+    kind: oidc
+    issuer: https://oidc.example
+    audience: mayfly
+    roles: { agent: { sub: 'agent-*' } }
+tools:
+  crm: { plane: data, audience: https://crm.example, actions: [read], credential: { kind: jwt } }
+`;
+
+const NAMES: readonly (readonly [role: string, name: string])[] = [
+  ['orchestrator', 'planner'],
+  ['agent', 'agent-1'],
+  ['verifier', 'crm-api'],
+  ['operator', 'operator'],
+  ['auditor', 'auditor'],
+];
+
+/** A heading says for whom it is: `## Tasks (orchestrator)`. */
+function asWhom(headings: readonly string[]): string {
+  const said = headings
+    .toReversed()
+    .flatMap((heading) => /\(([a-z]+)(?:, [a-z]+)*\)$/.exec(heading)?.[1] ?? []);
+  const name = NAMES.find(([role]) => role === said[0])?.[1];
+  return name === undefined ? '' : `export MAYFLY_TOKEN=$(mayfly dev token --as ${name})`;
+}
