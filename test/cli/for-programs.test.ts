@@ -161,25 +161,26 @@ test('a credential that is shown is given back', async () => {
   expect((await as('agent-1', ['revoke-token', '-'])).exit).toBe(2);
 });
 
+const open = (id: string, instance: string): Promise<Ran> =>
+  as('planner', [
+    'task',
+    'open',
+    '--id',
+    id,
+    '--purpose',
+    'p',
+    '--agent',
+    'cluster/*',
+    '--tool',
+    'crm:read',
+    '--ttl',
+    '5m',
+    '--instance',
+    instance,
+    '--json',
+  ]);
+
 test('a task is bound to instances as the command line says', async () => {
-  const open = (id: string, instance: string): Promise<Ran> =>
-    as('planner', [
-      'task',
-      'open',
-      '--id',
-      id,
-      '--purpose',
-      'p',
-      '--agent',
-      'cluster/*',
-      '--tool',
-      'crm:read',
-      '--ttl',
-      '5m',
-      '--instance',
-      instance,
-      '--json',
-    ]);
   expect(jsonOf((await open('bound', 'pod:uid-1')).out)).toMatchObject({
     instance: { kind: 'pod', id: 'uid-1' },
   });
