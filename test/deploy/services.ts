@@ -129,6 +129,7 @@ export function startBroker({
   const configuration = readFileSync('deploy/mayfly/mayfly.yaml', 'utf8')
     .replace('issuer: http://127.0.0.1:8420', `issuer: ${issuer}`)
     .replace('listen: 0.0.0.0:8420', `listen: 127.0.0.1:${port}`)
+    .replace('172.28.84.0/24', '127.0.0.1')
     .replace('redis://redis:6379', `redis://127.0.0.1:${redisPort}`)
     .replace('/run/secrets/redis-password', join(secrets, 'redis-password'))
     .replace('/run/secrets/try-jwks', join(secrets, 'try-jwks.json'));

@@ -111,6 +111,25 @@ const opened = (id: string): Promise<{ status: number }> =>
     expect(await exchange('run-1')).toHaveProperty('error');
   });
 
+  test('the record has the address that the proxy saw, whatever the caller says of itself', async () => {
+    const headers = {
+      'x-forwarded-for': '203.0.113.66',
+      'content-type': 'application/x-www-form-urlencoded',
+    };
+    const { status, headers: told } = await fetch(`${url}/token`, {
+      method: 'POST',
+      headers,
+      body: 'grant_type=x',
+    });
+    const query = new URLSearchParams({ request: told.get('x-request-id') ?? '' });
+    const authorization = `Bearer ${tokenOf('auditor')}`;
+    const audit = await fetch(`${url}/v1/audit?${query}`, { headers: { authorization } });
+    expect([status, await audit.json()]).toMatchObject([
+      400,
+      { events: [{ detail: { address: '127.0.0.1' } }] },
+    ]);
+  });
+
   test('goes on with one broker when the other is told to stop, and no caller notices', async () => {
     expect((await opened('run-2')).status).toBe(201);
     expect(await brokers[0]!.stop()).toEqual([0, null]);
