@@ -221,7 +221,8 @@ describe('the configuration', () => {
   });
 
   test('is accepted by mayfly serve --check', () => {
-    const { ca, certificate, key } = makeCertificates();
+    const { hostname } = new URL(configuration.issuer);
+    const { ca, certificate, key } = makeCertificates({ until: Date.now() + 90 * 86_400_000 }, [hostname]);
     const contents: Readonly<Record<string, string>> = {
       'ca.crt': ca,
       'redis-ca.crt': ca,
