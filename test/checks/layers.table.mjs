@@ -74,7 +74,6 @@ export const packages = {
   'cli-table3': ['cli'],
   commander: ['cli'],
   express: ['http'],
-  helmet: ['http'],
   ioredis: ['store/redis'],
   jose: ['identity', 'minters', 'keys', 'jws', 'cli/dev'],
   libsql: ['store/embedded'],

@@ -59,7 +59,6 @@ describe('layers', () => {
       `import express from 'express';`,
       'express is imported only in http',
     ],
-    ['helmet outside http', 'cli/a.ts', `import helmet from 'helmet';`, 'helmet is imported only in http'],
     [
       'ioredis outside its adapter',
       'store/a.ts',
