@@ -14,6 +14,8 @@ export interface ClientOptions {
   readonly retries?: number;
   /** The longest that is waited before sending again; where the broker asks for more, the call fails: 5,000 ms. */
   readonly longestRetryWaitMs?: number;
+  /** Makes the proof (RFC 9449 §4.2) that goes with an exchange or a renewal: for credentials that are bound to a key. */
+  readonly prove?: (request: ProofRequest) => string | Promise<string>;
   /** W3C Trace Context: the header to send, asked anew at each call. */
   readonly traceparent?: () => string | undefined;
   /** Told of every answer, also of those after which the call is sent again. */
@@ -21,6 +23,16 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
   /** Sends tokens over http to another machine. */
   readonly dangerouslyPlainHttp?: boolean;
+}
+
+/** What a proof is for. */
+export interface ProofRequest {
+  /** `htm` */
+  readonly method: string;
+  /** `htu` */
+  readonly url: string;
+  /** To be in the proof: the broker gave it. */
+  readonly nonce?: string;
 }
 
 export interface CallOptions {
@@ -53,6 +65,8 @@ export interface Outgoing {
   readonly repeatable: boolean;
   /** How much longer than usual the answer may take. */
   readonly waitMs?: number;
+  /** A proof goes with it, where there is somebody to make one. */
+  readonly proved?: true;
   /** A status beside 2xx that is an answer and no refusal. */
   readonly alsoGood?: number;
 }
@@ -67,6 +81,7 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export class Channel {
   readonly #url: string;
   readonly #options: ClientOptions;
+  #nonce: string | undefined;
 
   /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to */
   constructor(options: ClientOptions) {
@@ -85,13 +100,21 @@ export class Channel {
   async send(outgoing: Outgoing, call: CallOptions): Promise<Incoming> {
     const { retries = 2, longestRetryWaitMs = 5000 } = this.#options;
     for (let sent = 1; ; sent++) {
-      const answer = await this.#sendOnce(outgoing, call);
+      const nonce = this.#nonce;
+      let answer = await this.#sendOnce(outgoing, call);
+      // It was refused for the lack of a nonce that is here now (RFC 9449 §8): nothing was done.
+      if (this.#asksForNonce(outgoing, answer, nonce)) answer = await this.#sendOnce(outgoing, call);
       if (!(answer instanceof MayflyError)) return answer;
       const waitMs = answer.retryAfterMs ?? Infinity;
       if (sent > retries || waitMs > longestRetryWaitMs || !mayRepeat(outgoing, answer)) throw answer;
       // Not all of those who were told the same come back at the same moment.
       await pause(waitMs + Math.random() * 200, call.signal);
     }
+  }
+
+  #asksForNonce({ proved }: Outgoing, answer: Incoming | MayflyError, before: string | undefined): boolean {
+    const refused = answer instanceof MayflyError && (answer.status === 400 || answer.status === 401);
+    return refused && proved === true && this.#options.prove !== undefined && this.#nonce !== before;
   }
 
   async #sendOnce(outgoing: Outgoing, call: CallOptions): Promise<Incoming | MayflyError> {
@@ -117,17 +140,25 @@ export class Channel {
       call.signal?.throwIfAborted();
       throw this.#unreachable(error, patience.aborted ? patienceMs : undefined);
     }
+    this.#nonce = response.headers.get('dpop-nonce') ?? this.#nonce;
     this.#options.onAnswer?.(factsOf(outgoing, response, performance.now() - began));
     const { status } = response;
     return response.ok || status === alsoGood ? { status, text } : refusalOf(response, text, Date.now());
   }
 
-  async #headersOf({ as, json }: Outgoing, call: CallOptions): Promise<Record<string, string>> {
+  async #headersOf(
+    { as, json, method, path, proved }: Outgoing,
+    call: CallOptions,
+  ): Promise<Record<string, string>> {
     const traceparent = call.traceparent ?? this.#options.traceparent?.();
     if (traceparent !== undefined && !TRACEPARENT.test(traceparent)) {
       throw new MayflyError('ERR_USAGE', 'a traceparent is 00-<32 hex>-<16 hex>-<2 hex> (W3C Trace Context)');
     }
+    const { prove } = this.#options;
+    const nonce = this.#nonce;
+    const request = { method, url: `${this.#url}${path}`, ...(nonce !== undefined && { nonce }) };
     return {
+      ...(proved && prove && { dpop: await prove(request) }),
       accept: 'application/json, application/problem+json, text/plain;q=0.5',
       ...(json && { 'content-type': 'application/json' }),
       ...(traceparent !== undefined && { traceparent }),

@@ -52,7 +52,8 @@ export class MayflyClient {
   /** A credential for one task and one tool (RFC 8693), for the workload token's bearer. Never sent twice. */
   async exchange(asked: ExchangeRequest, call: CallOptions = {}): Promise<TokenResponse> {
     const form = exchangeForm(asked, await this.#channel.token());
-    return this.#read({ method: 'POST', path: '/token', form, as: 'nobody', repeatable: false }, call);
+    const path = '/token';
+    return this.#read({ method: 'POST', path, form, as: 'nobody', repeatable: false, proved: true }, call);
   }
 
   /** Whether a credential is alive at this moment, and what it says (RFC 7662). */
@@ -148,7 +149,8 @@ export class MayflyClient {
     asked: { readonly requested_expiry?: number } = {},
     call: CallOptions = {},
   ): Promise<TokenResponse> {
-    return this.#read({ ...post(`/v1/leases/${segment(id)}/renew`, asked), repeatable: false }, call);
+    const path = `/v1/leases/${segment(id)}/renew`;
+    return this.#read({ ...post(path, asked), repeatable: false, proved: true }, call);
   }
 
   // Operating

@@ -2,7 +2,7 @@
 export { MayflyClient } from './client.js';
 export { MayflyError } from './errors.js';
 export type { MayflyErrorCode, MayflyErrorFacts } from './errors.js';
-export type { AnswerFacts, CallOptions, ClientOptions } from './channel.js';
+export type { AnswerFacts, CallOptions, ClientOptions, ProofRequest } from './channel.js';
 export type { TokenSource } from './token-source.js';
 export type { AuditFilter, ExchangeRequest, LeaseFilter, TaskFilter } from './asked.js';
 export type { Introspection, KeySet, Readiness, ServerMetadata } from './answers.js';
