@@ -208,8 +208,7 @@ export async function startBroker(
       await store.close();
       log.info('stopped');
     };
-    const { rereadCertificate } = listeners;
-    return { url, rereadCertificate, stop: () => (stopped ??= stop()) };
+    return { url, rereadCertificate: () => listeners.rereadCertificate(), stop: () => (stopped ??= stop()) };
   } catch (error) {
     await store.close();
     throw error;

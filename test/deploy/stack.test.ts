@@ -123,7 +123,7 @@ const opened = (id: string): Promise<{ status: number }> =>
     });
     const query = new URLSearchParams({ request: told.get('x-request-id') ?? '' });
     const authorization = `Bearer ${tokenOf('auditor')}`;
-    const audit = await fetch(`${url}/v1/audit?${query}`, { headers: { authorization } });
+    const audit = await fetch(`${url}/v1/audit?${query.toString()}`, { headers: { authorization } });
     expect([status, await audit.json()]).toMatchObject([
       400,
       { events: [{ detail: { address: '127.0.0.1' } }] },

@@ -181,11 +181,7 @@ test('all subject tokens that are not accepted get the same answer', async () =>
 
 test('a principal that is no agent gets no credential', async () => {
   const reply = await broker.exchange('planner', GOOD);
-  await expectRefusal(
-    broker,
-    reply as unknown as Reply<Record<string, unknown>>,
-    refused('invalid_request', 'role_missing'),
-  );
+  await expectRefusal(broker, reply, refused('invalid_request', 'role_missing'));
 });
 
 test.each(['audience', 'resource', 'scope', 'task_id', 'subject_token', 'unknown'])(
@@ -225,11 +221,7 @@ describe('no oracle (invariant 8)', () => {
     ];
     expect(new Set(replies.map(([, reply]) => reply.text)).size).toBe(1);
     for (const [reason, reply] of replies) {
-      await expectRefusal(
-        broker,
-        reply as unknown as Reply<Record<string, unknown>>,
-        refused('invalid_target', reason),
-      );
+      await expectRefusal(broker, reply, refused('invalid_target', reason));
     }
   });
 

@@ -28,7 +28,7 @@ describe('the same as jose', () => {
   test.each(Object.entries(pairs))('for %s, whatever else is said of the key', async (_, pair) => {
     for (let n = 0; n < 3; n++) {
       const jwk = pair().publicKey.export({ format: 'jwk' });
-      expect(thumbprint(jwk)).toBe(await calculateJwkThumbprint(jwk as never));
+      expect(thumbprint(jwk)).toBe(await calculateJwkThumbprint(jwk));
       const backwards = Object.fromEntries(Object.entries({ ...jwk, kid: 'k', use: 'sig' }).toReversed());
       expect(thumbprint(backwards)).toBe(thumbprint(jwk));
     }
