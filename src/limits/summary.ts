@@ -117,10 +117,12 @@ export class Summary {
     return line;
   }
 
-  /** Back among what is to be written. */
+  /** Back among what is to be written, which came to be as much as may be kept meanwhile. */
   #keep(of: string, line: Line): void {
-    const newer = this.#lines.get(of);
-    this.#lines.set(of, newer ? together([line, newer]) : line);
+    const known = this.#lines.has(of) || this.#lines.size < MOST_KEPT;
+    const name = known ? of : line.first.limit;
+    const newer = this.#lines.get(name);
+    this.#lines.set(name, newer ? together([line, newer]) : line);
     this.#timer ??= setTimeout(() => void this.write(), this.#options.everyMs).unref();
   }
 }

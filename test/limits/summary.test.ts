@@ -24,9 +24,14 @@ class Page {
   readonly conclusions: AuditConclusion[] = [];
   readonly logged: object[] = [];
   isDown = false;
+  /** Happens while it is written, once. */
+  meanwhile: (() => void) | undefined;
   readonly summary = new Summary({
     store: {
       record: (entry, conclusion) => {
+        const { meanwhile } = this;
+        this.meanwhile = undefined;
+        meanwhile?.();
         if (this.isDown) return Promise.reject(new Error('the disk is full'));
         this.entries.push(entry);
         this.conclusions.push(conclusion);
@@ -138,12 +143,20 @@ describe('a summary', () => {
     const page = new Page();
     page.isDown = true;
     for (let round = 0; round < 20; round++) {
-      for (let n = 0; n < 5000; n++) page.refuse(1, { address: `${round}-${n}` });
+      // The flood goes on while the store is asked.
+      page.meanwhile = () => {
+        for (let n = 0; n < 5000; n++) page.refuse(1, { address: `${round}-${n}` });
+      };
+      if (round === 0) page.refuse(1);
       await page.summary.write();
     }
     page.isDown = false;
+    page.logged.length = 0;
     await page.summary.write();
+    // As many accounts as fit, and one for each limit where they did not.
+    expect(page.logged).toMatchObject([{ requests: 100_001, names: expect.any(Number) }]);
+    expect((page.logged[0] as { names: number }).names).toBeLessThanOrEqual(1010);
     expect(page.entries.length).toBeLessThanOrEqual(12);
-    expect(page.written.reduce((sum, { count }) => sum + count, 0)).toBe(100_000);
+    expect(page.written.reduce((sum, { count }) => sum + count, 0)).toBe(100_001);
   });
 });
