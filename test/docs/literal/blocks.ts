@@ -47,6 +47,9 @@ export function typedIn(markdown: string): Typed[] {
   for (const { line, headings, info, lines } of fencesIn(markdown)) {
     const [language, ...needs] = info;
     const place = { line, headings, needs };
+    // A prompt says what it is, whatever the block is called.
+    if (language === undefined && lines.some((line) => line.startsWith('$ ')))
+      throw new Error(`the block of line ${line} is to be called console`);
     if (language === 'sh') typed.push({ ...place, language, text: lines.join('\n') });
     else if (language === 'console')
       typed.push(...dialogue(lines).map((turn): Typed => ({ ...place, language: 'console', ...turn })));
@@ -77,7 +80,11 @@ function dialogue(lines: readonly string[]): { text: string; shown?: string }[] 
 const CHANCE: readonly (readonly [seen: string, any: string])[] = [
   [String.raw`\n?…`, '[^]*?'],
   [String.raw`\b(?:lease|req)_[0-9a-z]*…?`, '(?:lease|req)_[0-9a-z]+…?'],
-  [String.raw`\d{4}-\d\d-\d\d[T ][\d:.]+Z?`, String.raw`\d{4}-\d\d-\d\d[T ][\d:.]+Z?`],
+  // How long ago comes with it, or `now`.
+  [
+    String.raw`\d{4}-\d\d-\d\d[T ][\d:.]+Z?(?: \(\w+ ago\))?`,
+    String.raw`\d{4}-\d\d-\d\d[T ][\d:.]+Z?(?: \([^)]*\))?`,
+  ],
   [String.raw`\b\d+(?:\.\d+)?(?:ms|s|m|h|d)?\b`, String.raw`\d+(?:\.\d+)?(?:ms|s|m|h|d)?`],
   [' {2,}', ' +'],
 ];

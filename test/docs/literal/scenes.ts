@@ -1,4 +1,5 @@
 // What a page takes for granted when somebody begins to type: a folder, a broker, who they are. One scene for a page.
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../../examples/demo/port.js';
@@ -84,11 +85,22 @@ export const SCENES: readonly Scene[] = [
   },
   {
     page: 'docs/cli.md',
-    async set() {
-      const port = String(await freePort());
+    async set(folder) {
+      const [port, another, served] = [await freePort(), await freePort(), await freePort()].map(String);
+      const file = join(folder, 'mayfly.yaml');
+      writeFileSync(join(folder, 'oidc.jwks.json'), JSON.stringify({ keys: [publicJwk()] }));
+      writeFileSync(file, sound(`http://127.0.0.1:${served}`));
       return {
-        variables: { MAYFLY_URL: `http://127.0.0.1:${port}` },
-        put: (text) => text.replace(/^mayfly dev$/m, `mayfly dev --port ${port}`).replaceAll('8420', port),
+        variables: {
+          MAYFLY_URL: `http://127.0.0.1:${port}`,
+          MAYFLY_SEAL_KEY: randomBytes(32).toString('base64'),
+        },
+        put: (text) =>
+          text
+            .replace(/^mayfly dev$/m, `mayfly dev --port ${port}`)
+            .replaceAll('8420', port!)
+            .replaceAll('9000', another!)
+            .replaceAll('/etc/mayfly/mayfly.yaml', file),
         before: ({ headings }) => asWhom(headings),
       };
     },
@@ -113,6 +125,24 @@ trust:
     kind: oidc
     issuer: https://oidc.example
     audience: mayfly
+    roles: { agent: { sub: 'agent-*' } }
+tools:
+  crm: { plane: data, audience: https://crm.example, actions: [read], credential: { kind: jwt } }
+`;
+
+const publicJwk = (): object =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' });
+
+/** A configuration that a broker starts by. */
+const sound = (url: string): string => `issuer: ${url}
+listen: ${new URL(url).host}
+store: { kind: embedded, path: ./served.db }
+trust:
+  - name: cluster
+    kind: oidc
+    issuer: https://oidc.example
+    audience: mayfly
+    jwks_file: ./oidc.jwks.json
     roles: { agent: { sub: 'agent-*' } }
 tools:
   crm: { plane: data, audience: https://crm.example, actions: [read], credential: { kind: jwt } }

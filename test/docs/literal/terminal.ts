@@ -1,6 +1,6 @@
 // A terminal in an empty folder, with what npm would put on the path: types what a page says, command by command.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import type { Typed } from './blocks.js';
@@ -34,8 +34,11 @@ const MARK = '\u0007literal';
 export function openTerminal(): Terminal {
   const folder = mkdtempSync(join(tmpdir(), 'mayfly-literal-'));
   const bin = mkdtempSync(join(tmpdir(), 'mayfly-literal-bin-'));
-  const script = `#!/bin/sh\nexec node ${resolve('dist/cli/mayfly.js')} "$@"\n`;
-  writeFileSync(join(bin, 'mayfly'), script, { mode: 0o755 });
+  // As npm does it, by a link: the command calls itself as it was called.
+  const link = join(bin, 'linked', 'mayfly');
+  mkdirSync(join(bin, 'linked'));
+  symlinkSync(resolve('dist/cli/mayfly.js'), link);
+  writeFileSync(join(bin, 'mayfly'), `#!/bin/sh\nexec node ${link} "$@"\n`, { mode: 0o755 });
   const groups: number[] = [];
   return {
     folder,
