@@ -5,6 +5,7 @@ import { loadSettings } from './load.js';
 import type { LoadOptions } from './load-options.js';
 import { ConfigurationError, type Mistake } from './mistakes.js';
 import { sameUri } from './same-uri.js';
+import type { Configuration } from './schema.js';
 import type { FixedSettings, Settings, SwappableSettings } from './settings.js';
 
 /** With a digest for each secret, so that one that was replaced is seen. */
@@ -15,8 +16,10 @@ function withDigests(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, withDigests(member)]));
 }
 
-/** What stays for as long as the broker runs, by its name in the file. */
-const FIXED: Readonly<Record<string, (settings: FixedSettings) => unknown>> = {
+/** What stays for as long as the broker runs, by its name in the file: all of it that is not swapped. */
+type Fixed = Exclude<keyof Configuration, Swappable>;
+
+const FIXED: Readonly<Record<Fixed, (settings: FixedSettings) => unknown>> = {
   issuer: ({ issuer }) => issuer,
   listen: ({ listen }) => listen,
   tls: ({ tls }) => tls,
@@ -24,6 +27,7 @@ const FIXED: Readonly<Record<string, (settings: FixedSettings) => unknown>> = {
   metrics: ({ metrics }) => metrics,
   store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,
+  dpop: ({ dpop }) => dpop,
   tasks: ({ tasks }) => tasks,
   task_retention: ({ retention }) => retention.taskMs,
   lease_retention: ({ retention }) => retention.leaseMs,
