@@ -48,7 +48,7 @@ export function typedIn(markdown: string): Typed[] {
     const [language, ...needs] = info;
     const place = { line, headings, needs };
     // A prompt says what it is, whatever the block is called.
-    if (language === undefined && lines.some((line) => line.startsWith('$ ')))
+    if (language === undefined && lines.some((one) => one.startsWith('$ ')))
       throw new Error(`the block of line ${line} is to be called console`);
     if (language === 'sh') typed.push({ ...place, language, text: lines.join('\n') });
     else if (language === 'console')
