@@ -1,21 +1,17 @@
 // One request after another to one broker: sent, waited for within bounds, sent again only where that is safe.
+import { Caller, type CallerOptions } from './caller.js';
 import { MayflyError, refusalOf } from './errors.js';
 import { brokerUrl, type Query, queryText } from './broker-url.js';
-import { type TokenSource, tokenFrom } from './token-source.js';
 
-export interface ClientOptions {
+export interface ClientOptions extends CallerOptions {
   /** The broker, with the path that it is under if there is one. https, unless it is on this machine. */
   readonly url: string;
-  /** Your workload token. What is open to everybody needs none. */
-  readonly token?: TokenSource;
   /** How long one answer may take: 15,000 ms. */
   readonly timeoutMs?: number;
   /** How often a call is sent again after a 429 or 503 that says when, where that is safe: twice. */
   readonly retries?: number;
   /** The longest that is waited before sending again; where the broker asks for more, the call fails: 5,000 ms. */
   readonly longestRetryWaitMs?: number;
-  /** Makes the proof (RFC 9449 §4.2) that goes with an exchange or a renewal: for credentials that are bound to a key. */
-  readonly prove?: (request: ProofRequest) => string | Promise<string>;
   /** W3C Trace Context: the header to send, asked anew at each call. */
   readonly traceparent?: () => string | undefined;
   /** Told of every answer, also of those after which the call is sent again. */
@@ -23,16 +19,6 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch;
   /** Sends tokens over http to another machine. */
   readonly dangerouslyPlainHttp?: boolean;
-}
-
-/** What a proof is for. */
-export interface ProofRequest {
-  /** `htm` */
-  readonly method: string;
-  /** `htu` */
-  readonly url: string;
-  /** To be in the proof: the broker gave it. */
-  readonly nonce?: string;
 }
 
 export interface CallOptions {
@@ -61,12 +47,12 @@ export interface Outgoing {
   readonly form?: URLSearchParams;
   /** Whose token goes along: the caller's as a header, or nobody's. */
   readonly as: 'caller' | 'nobody';
+  /** What comes of it is bound to the client's key, if it has one. */
+  readonly binds?: true;
   /** Doing it twice is as good as once: it may be sent again when a broker says that it was too busy. */
   readonly repeatable: boolean;
   /** How much longer than usual the answer may take. */
   readonly waitMs?: number;
-  /** A proof goes with it, where there is somebody to make one. */
-  readonly proved?: true;
   /** A status beside 2xx that is an answer and no refusal. */
   readonly alsoGood?: number;
 }
@@ -81,29 +67,24 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export class Channel {
   readonly #url: string;
   readonly #options: ClientOptions;
-  #nonce: string | undefined;
+  /** Who calls. */
+  readonly caller: Caller;
 
   /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to */
   constructor(options: ClientOptions) {
     this.#url = brokerUrl(options.url, options.dangerouslyPlainHttp);
     this.#options = options;
+    this.caller = new Caller(options);
   }
 
   get url(): string {
     return this.#url;
   }
 
-  token(): Promise<string> {
-    return tokenFrom(this.#options.token);
-  }
-
   async send(outgoing: Outgoing, call: CallOptions): Promise<Incoming> {
     const { retries = 2, longestRetryWaitMs = 5000 } = this.#options;
     for (let sent = 1; ; sent++) {
-      const nonce = this.#nonce;
-      let answer = await this.#sendOnce(outgoing, call);
-      // It was refused for the lack of a nonce that is here now (RFC 9449 §8): nothing was done.
-      if (this.#asksForNonce(outgoing, answer, nonce)) answer = await this.#sendOnce(outgoing, call);
+      const answer = await this.#sendWithNonce(outgoing, call);
       if (!(answer instanceof MayflyError)) return answer;
       const waitMs = answer.retryAfterMs ?? Infinity;
       if (sent > retries || waitMs > longestRetryWaitMs || !mayRepeat(outgoing, answer)) throw answer;
@@ -112,22 +93,28 @@ export class Channel {
     }
   }
 
-  #asksForNonce({ proved }: Outgoing, answer: Incoming | MayflyError, before: string | undefined): boolean {
-    const refused = answer instanceof MayflyError && (answer.status === 400 || answer.status === 401);
-    return refused && proved === true && this.#options.prove !== undefined && this.#nonce !== before;
+  /** Nothing was done yet where a nonce is asked for (RFC 9449 §8): once more, with the one that came. */
+  async #sendWithNonce(outgoing: Outgoing, call: CallOptions): Promise<Incoming | MayflyError> {
+    const { answer, nonceCame } = await this.#sendOnce(outgoing, call);
+    return nonceCame ? (await this.#sendOnce(outgoing, call)).answer : answer;
   }
 
-  async #sendOnce(outgoing: Outgoing, call: CallOptions): Promise<Incoming | MayflyError> {
+  /** `nonceCame`: it was refused for want of the nonce that came with the refusal. */
+  async #sendOnce(
+    outgoing: Outgoing,
+    call: CallOptions,
+  ): Promise<{ answer: Incoming | MayflyError; nonceCame: boolean }> {
     const { method, path, query = {}, alsoGood } = outgoing;
     const patienceMs = (call.timeoutMs ?? this.#options.timeoutMs ?? 15_000) + (outgoing.waitMs ?? 0);
     const patience = AbortSignal.timeout(patienceMs);
-    const headers = await this.#headersOf(outgoing, call);
+    const url = `${this.#url}${path}${queryText(query)}`;
+    const headers = { ...this.#headersOf(outgoing, call), ...(await this.caller.headers(outgoing, url)) };
     const body = outgoing.form ?? (outgoing.json && JSON.stringify(outgoing.json));
     const began = performance.now();
     let response: Response;
     let text: string;
     try {
-      response = await (this.#options.fetch ?? fetch)(`${this.#url}${path}${queryText(query)}`, {
+      response = await (this.#options.fetch ?? fetch)(url, {
         method,
         headers,
         ...(body !== undefined && { body }),
@@ -140,29 +127,25 @@ export class Channel {
       call.signal?.throwIfAborted();
       throw this.#unreachable(error, patience.aborted ? patienceMs : undefined);
     }
-    this.#nonce = response.headers.get('dpop-nonce') ?? this.#nonce;
     this.#options.onAnswer?.(factsOf(outgoing, response, performance.now() - began));
     const { status } = response;
-    return response.ok || status === alsoGood ? { status, text } : refusalOf(response, text, Date.now());
+    if (response.ok || status === alsoGood) {
+      this.caller.keepNonce(response);
+      return { answer: { status, text }, nonceCame: false };
+    }
+    const refusal = refusalOf(response, text, Date.now());
+    return { answer: refusal, nonceCame: this.caller.keepNonce(response, refusal) };
   }
 
-  async #headersOf(
-    { as, json, method, path, proved }: Outgoing,
-    call: CallOptions,
-  ): Promise<Record<string, string>> {
+  #headersOf({ json }: Outgoing, call: CallOptions): Record<string, string> {
     const traceparent = call.traceparent ?? this.#options.traceparent?.();
     if (traceparent !== undefined && !TRACEPARENT.test(traceparent)) {
       throw new MayflyError('ERR_USAGE', 'a traceparent is 00-<32 hex>-<16 hex>-<2 hex> (W3C Trace Context)');
     }
-    const { prove } = this.#options;
-    const nonce = this.#nonce;
-    const request = { method, url: `${this.#url}${path}`, ...(nonce !== undefined && { nonce }) };
     return {
-      ...(proved && prove && { dpop: await prove(request) }),
       accept: 'application/json, application/problem+json, text/plain;q=0.5',
       ...(json && { 'content-type': 'application/json' }),
       ...(traceparent !== undefined && { traceparent }),
-      ...(as === 'caller' && { authorization: `Bearer ${await this.token()}` }),
     };
   }
 

@@ -51,9 +51,9 @@ export class MayflyClient {
 
   /** A credential for one task and one tool (RFC 8693), for the workload token's bearer. Never sent twice. */
   async exchange(asked: ExchangeRequest, call: CallOptions = {}): Promise<TokenResponse> {
-    const form = exchangeForm(asked, await this.#channel.token());
+    const form = exchangeForm(asked, await this.#channel.caller.token());
     const path = '/token';
-    return this.#read({ method: 'POST', path, form, as: 'nobody', repeatable: false, proved: true }, call);
+    return this.#read({ method: 'POST', path, form, as: 'nobody', binds: true, repeatable: false }, call);
   }
 
   /** Whether a credential is alive at this moment, and what it says (RFC 7662). */
@@ -150,7 +150,7 @@ export class MayflyClient {
     call: CallOptions = {},
   ): Promise<TokenResponse> {
     const path = `/v1/leases/${segment(id)}/renew`;
-    return this.#read({ ...post(path, asked), repeatable: false, proved: true }, call);
+    return this.#read({ ...post(path, asked), binds: true, repeatable: false }, call);
   }
 
   // Operating
