@@ -127,7 +127,15 @@ export async function startBroker(
       const authenticator =
         before?.trust === trust
           ? before.authenticator
-          : new Authenticator({ trust, ownIssuer: settings.issuer, clock, store, sources, looked });
+          : new Authenticator({
+              trust,
+              ownIssuer: settings.issuer,
+              clock,
+              store,
+              sources,
+              looked,
+              inForce: () => force.authenticator,
+            });
       const policy = meteredPolicy(policyOf(swappable), metrics);
       const runPrefixes = trust.flatMap((one) =>
         one.kind === 'github' && one.runs ? [one.runs.prefix] : [],

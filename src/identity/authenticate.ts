@@ -35,6 +35,8 @@ export interface AuthenticatorOptions {
   readonly clock: Clock;
   readonly store: ReplayStore;
   readonly mostCached?: number;
+  /** The one for the configuration of now: itself when absent. */
+  readonly inForce?: () => Authenticator;
   /** Told of each token whether it was verified a moment ago. */
   readonly looked?: (result: 'hit' | 'miss') => void;
 }
@@ -95,7 +97,13 @@ export class Authenticator {
     const key = trusted.source.find(header.kid, header.algorithm, trace);
     const verify = (found: KeyObject | Refusal) =>
       found instanceof Refusal ? found : this.#verify(parsed, header, found, trusted, { digest, forKill });
-    return key instanceof Promise ? key.then(verify) : verify(key);
+    if (!(key instanceof Promise)) return verify(key);
+    return key.then((found) => {
+      // Keys may be long in coming, as long as their issuer likes: whoever lost our trust meanwhile is not believed.
+      const { inForce = () => this } = this.#options;
+      const current = inForce();
+      return current === this ? verify(found) : current.authenticate(token, trace, forKill);
+    });
   }
 
   /** Whether `authenticate` would know the token without verifying it. Costs one SHA-256. */
