@@ -1,6 +1,7 @@
 // What every command that talks to a broker has in common: which broker, as whom, and for a person or a program.
 import type { Command } from 'commander';
 import { Connection } from './connection.js';
+import { keyFrom } from './key-file.js';
 import { plain, plainJson } from './plain.js';
 import type { Shell } from './shell.js';
 import { tokenSource } from './workload-token.js';
@@ -10,6 +11,7 @@ export const DEFAULT_URL = 'http://127.0.0.1:8420';
 export interface BrokerOptions {
   readonly url?: string;
   readonly tokenFile?: string;
+  readonly dpopKey?: string;
   readonly json?: true;
   readonly dangerouslyPlainHttp?: true;
 }
@@ -20,14 +22,17 @@ export const brokerCommand = (parent: Command, nameAndArguments: string, summary
     .description(summary)
     .option('--url <url>', `the broker; MAYFLY_URL, or ${DEFAULT_URL}`)
     .option('--token-file <file>', 'your workload token; MAYFLY_TOKEN_FILE, or the value of MAYFLY_TOKEN')
+    .option('--dpop-key <file>', 'the key that credentials are bound to; MAYFLY_DPOP_KEY_FILE')
     .option('--json', 'for programs: JSON, errors too')
     .option('--dangerously-plain-http', 'send tokens over http to another machine');
 
 export const connect = (options: BrokerOptions, { environment }: Shell): Connection => {
   const { traceparent } = environment;
+  const keyFile = options.dpopKey ?? environment.dpopKeyFile;
   return new Connection({
     url: options.url ?? environment.url ?? DEFAULT_URL,
     token: tokenSource(options.tokenFile, environment),
+    ...(keyFile !== undefined && { dpop: keyFrom(keyFile) }),
     ...(options.dangerouslyPlainHttp && { dangerouslyPlainHttp: true }),
     ...(traceparent !== undefined && { traceparent: () => traceparent }),
   });

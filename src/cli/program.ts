@@ -5,6 +5,7 @@ import { addAudit } from './audit.js';
 import { addCompletion } from './completion.js';
 import { addDev } from './dev.js';
 import { addDoctor } from './doctor.js';
+import { addDpopKey } from './dpop-key.js';
 import { MayflyError } from '../sdk/client/index.js';
 import { failureOf } from './connection.js';
 import { addExec } from './exec.js';
@@ -82,6 +83,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addTask,
     addToken,
     addExec,
+    addDpopKey,
     addLease,
     addRevoke,
     addQuarantine,

@@ -82,6 +82,8 @@ export interface CliEnvironment {
   readonly token?: Secret;
   /** Read at each use, as platforms replace workload tokens while we run. */
   readonly tokenFile?: string;
+  /** The key that credentials are bound to (DPoP). */
+  readonly dpopKeyFile?: string;
   readonly configPath?: string;
   /** W3C Trace Context, from `TRACEPARENT`: what our requests are part of. */
   readonly traceparent?: string;
@@ -91,12 +93,14 @@ export function cliEnvironment(environment: Environment = process.env): CliEnvir
   const url = valueOf(environment, 'MAYFLY_URL');
   const token = valueOf(environment, 'MAYFLY_TOKEN');
   const tokenFile = valueOf(environment, 'MAYFLY_TOKEN_FILE');
+  const dpopKeyFile = valueOf(environment, 'MAYFLY_DPOP_KEY_FILE');
   const configPath = valueOf(environment, 'MAYFLY_CONFIG');
   const traceparent = valueOf(environment, 'TRACEPARENT');
   return {
     ...(url !== undefined && { url }),
     ...(token !== undefined && { token: new Secret(token) }),
     ...(tokenFile !== undefined && { tokenFile }),
+    ...(dpopKeyFile !== undefined && { dpopKeyFile }),
     ...(configPath !== undefined && { configPath }),
     ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
   };

@@ -68,9 +68,15 @@ test('the command line is told where to go and as whom, and what is set to nothi
     MAYFLY_URL: 'https://broker.example',
     MAYFLY_TOKEN: 'secret',
     MAYFLY_TOKEN_FILE: '/token',
+    MAYFLY_DPOP_KEY_FILE: '/key',
     MAYFLY_CONFIG: 'mayfly.yaml',
   });
-  expect(rest).toEqual({ url: 'https://broker.example', tokenFile: '/token', configPath: 'mayfly.yaml' });
+  expect(rest).toEqual({
+    url: 'https://broker.example',
+    tokenFile: '/token',
+    dpopKeyFile: '/key',
+    configPath: 'mayfly.yaml',
+  });
   expect(token?.reveal()).toBe('secret');
   expect(JSON.stringify(token)).toBe('"[secret]"');
 });

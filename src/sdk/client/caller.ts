@@ -39,7 +39,7 @@ export class Caller {
     const token = await tokenFrom(this.#options.token);
     const jkt = boundTo(token);
     if (jkt === undefined || jkt === (await this.#prover())?.thumbprint) return token;
-    const ours = this.#options.dpop ? 'that of the client is another one' : 'the client was given none';
+    const ours = this.#options.dpop ? 'the dpop key is another one' : 'no dpop key was given';
     const message = `the workload token is bound to a key (cnf.jkt ${JSON.stringify(jkt)}), and ${ours}`;
     throw new MayflyError('ERR_TOKEN_SOURCE', message);
   }
