@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http';
 import { AuditEntry } from '../audit/entry.js';
 import type { AuditAction, AuditOutcome } from '../audit/event.js';
 import type { Broker } from '../broker.js';
-import { hasRole } from '../domain/principal.js';
 import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
 import { StoreUnavailable } from '../store/store.js';
@@ -180,11 +179,6 @@ export async function answerCall(
       if (edge.draining()) return new Refusal('shutting_down');
       const caller = await callerOf(edge, access, request, entry, (next) => (nonce = next));
       if (caller instanceof Refusal) return caller;
-      const { principal } = caller;
-      const byRun = access.byRun === true && principal.run !== undefined;
-      if (!byRun && !hasRole(principal, ...access.roles)) {
-        return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
-      }
       letIn = true;
       const trust = edge.trust();
       const given = await read();

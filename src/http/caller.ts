@@ -1,7 +1,8 @@
-// Who calls a route that asks for that: the workload token in the Authorization header, with its proof where one is due.
+// Who calls a route that asks for that: the workload token in the Authorization header, its role, its proof where one is due.
 import type { IncomingMessage } from 'node:http';
 import type { AuditEntry } from '../audit/entry.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
+import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { TraceContext } from '../domain/trace-context.js';
 import type { Access } from './access.js';
@@ -49,11 +50,16 @@ export async function callerOf(
   const principal = await door.authenticate(token, entry.trace, access.kills);
   if (principal instanceof Refusal) return principal;
   entry.facts.principal = principal.name;
-  const over = access.kills ? undefined : overRate(door, principal);
-  if (over) return over;
   if (!withProof && principal.confirmedKey !== undefined) {
     return new Refusal('proof_missing', 'a token that is bound to a key goes with Authorization: DPoP');
   }
+  // Whoever has no role here may bear somebody else's name: nothing is counted by it, and nothing kept of a proof.
+  const byRun = access.byRun === true && principal.run !== undefined;
+  if (!byRun && !hasRole(principal, ...access.roles)) {
+    return new Refusal('role_missing', `${principal.name} is none of: ${access.roles.join(', ')}`);
+  }
+  const over = access.kills ? undefined : overRate(door, principal);
+  if (over) return over;
   if (!reading) return { principal };
   const provenKey = await prove(door, reading, principal, access.kills);
   if (provenKey instanceof Refusal) return provenKey;

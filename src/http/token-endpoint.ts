@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
 import { isTaskId } from '../domain/ids.js';
 import { sha256 } from '../domain/digest.js';
+import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { CredentialAsked } from '../issuance/issue-credential.js';
 import { issueCredential } from '../issuance/issue-credential.js';
@@ -61,6 +62,8 @@ async function exchangeToken(
     }
     entry.facts.principal = principal.name;
     entry.learn({ token: principal.tokenDigest });
+    // Before anything is counted by its name: whoever has no role here may bear somebody else's.
+    if (!hasRole(principal, 'agent')) return new Refusal('role_missing', `${principal.name} is no agent`);
     const over = overRate(edge, principal);
     if (over) return over;
 

@@ -126,10 +126,10 @@ export class Limits {
     return this.#recorded.take('', now) > 0 && this.#counted('recorded_refusals', reason, request);
   }
 
-  /** The same for a refused kill, which no rate has looked at before. */
+  /** The same for a refused kill, which no rate has looked at before: nor does one where a name says nothing. */
   tellsKillInSummary(refusal: Refusal, request: RefusedRequest): boolean {
     const { principal } = request;
-    if (principal === undefined || !this.refusesRequest(principal))
+    if (principal === undefined || refusal.reason === 'role_missing' || !this.refusesRequest(principal))
       return this.tellsInSummary(refusal, request);
     return this.#counted('requests_per_principal', refusal.reason, request);
   }

@@ -27,7 +27,9 @@ export async function completeTask(
   entry: AuditEntry,
 ): Promise<Task | Refusal> {
   const task = await taskFor(broker, principal, id, entry, ['operator', 'run']);
-  if (task instanceof Refusal) return task;
+  // Anybody may be a job of some run: without a role and without a task of its own it is nobody here.
+  if (task instanceof Refusal)
+    return principal.roles.length > 0 ? task : new Refusal('role_missing', task.detail);
   const closing = { outcome, by: principal.name, ...(reason !== undefined && { reason }) };
   const closed = await broker.store.closeTask(id, closing, entry);
   broker.wake();

@@ -58,6 +58,16 @@ const complete = (id: string, claims: Claims) =>
 const reasonOf = async (reply: Pick<Reply<unknown>, 'headers'>): Promise<(string | undefined)[]> =>
   (await broker.auditOf(reply)).map(({ reason }) => reason);
 
+const TOPIC: Claims = { ref: 'refs/heads/topic', sub: 'repo:acme/app:ref:refs/heads/topic' };
+const evil = (run: string): Claims => ({
+  run_id: run,
+  repository: 'evil/app',
+  repository_owner: 'evil',
+  repository_id: '666',
+  repository_owner_id: '6',
+  sub: 'repo:evil/app:ref:refs/heads/main',
+});
+
 /** A job without the ref that the agents' rule wants: of the same run, and an agent of none. */
 const cleanup = (run: string): Claims => ({
   run_id: run,
@@ -205,21 +215,16 @@ describe('the task of a run ends', () => {
   test('by no job of another run, attempt or repository, and by no orchestrator', async () => {
     const run = newRun();
     await exchange({ run_id: run }, { task_id: taskOf(run) });
-    const others: Claims[] = [
-      { run_id: `${run}7` },
-      { run_id: run, run_attempt: '2' },
-      {
-        run_id: run,
-        repository: 'evil/app',
-        repository_owner: 'evil',
-        repository_id: '666',
-        repository_owner_id: '6',
-        sub: 'repo:evil/app:ref:refs/heads/main',
-      },
+    const others: [Claims, ...unknown[]][] = [
+      [{ run_id: `${run}7` }, 404, ['task_not_yours']],
+      [{ run_id: run, run_attempt: '2' }, 404, ['task_not_yours']],
+      // Without a role, whatever the task: it learns of none that it is there.
+      [{ run_id: `${run}7`, ...TOPIC }, 403, ['role_missing']],
+      [evil(run), 403, ['role_missing']],
     ];
-    for (const claims of others) {
+    for (const [claims, ...expected] of others) {
       const refused = await complete(taskOf(run), claims);
-      expect([refused.status, await reasonOf(refused)]).toEqual([404, ['task_not_yours']]);
+      expect([refused.status, await reasonOf(refused)]).toEqual(expected);
     }
     expect((await broker.complete(taskOf(run))).status).toBe(404);
     expect((await broker.get(`/v1/tasks/${taskOf(run)}`, 'operator')).body['state']).toBe('open');
