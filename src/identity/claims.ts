@@ -58,9 +58,9 @@ function wrongType(claims: Claims, { kind }: TrustedIssuer): Refusal | undefined
   return undefined;
 }
 
-/** RFC 9449 §6.1: the SHA-256 thumbprint of a key. */
+/** RFC 9449 §6.1: the SHA-256 thumbprint of a key. Alone (RFC 7800 §3.1): a certificate beside it would go unchecked. */
 function confirmedKeyOf(cnf: unknown): string | undefined {
-  if (typeof cnf !== 'object' || cnf === null || !Object.hasOwn(cnf, 'jkt')) return undefined;
+  if (typeof cnf !== 'object' || cnf === null || Object.keys(cnf).join() !== 'jkt') return undefined;
   const { jkt } = cnf as { jkt: unknown };
   return typeof jkt === 'string' && /^[\w-]{43}$/.test(jkt) ? jkt : undefined;
 }

@@ -70,6 +70,8 @@ describe('refuses claims of the wrong type', () => {
       { jkt: `${'A'.repeat(42)}=` },
       { 'x5t#S256': 'A'.repeat(43) },
       { kid: 'one' },
+      // Confined twice, of which we could check the one.
+      { jkt: 'A'.repeat(43), 'x5t#S256': 'A'.repeat(43) },
       ['A'.repeat(43)],
     ].map((cnf): Attack => [
       `confined in a way that we cannot check: ${JSON.stringify(cnf)}`,

@@ -159,6 +159,30 @@ describe('refuses a workload that no rule names', () => {
       'no_rule_matches',
     ],
     [
+      'no pod where the rule wants one, and claims of those names instead',
+      () => {
+        const more = { pod: 'agent-7-5d4f', pod_uid: POD_UID, node: 'node-1' };
+        return signed(keys.cluster, claims(more, binding({ pod: undefined })));
+      },
+      'no_rule_matches',
+    ],
+    [
+      'no node where the rule wants one, and a claim of that name instead',
+      () =>
+        signed(
+          keys.cluster,
+          claims(
+            { sub: 'system:serviceaccount:nodes:daemon', node: 'node-1' },
+            binding({
+              namespace: 'nodes',
+              node: undefined,
+              serviceaccount: { name: 'daemon', uid: ACCOUNT_UID },
+            }),
+          ),
+        ),
+      'no_rule_matches',
+    ],
+    [
       'a token bound to a Secret, where the rule wants a pod',
       as('agents', 'agent-7', { pod: undefined, secret: { name: 's', uid: 'u' } }),
       'no_rule_matches',

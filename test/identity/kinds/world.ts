@@ -35,6 +35,7 @@ export const TRUST = {
       agent: [
         { namespace: 'agents', service_account: 'agent-*', pod: '*' },
         { namespace: 'batch', service_account: 'job', pod_uid: POD_UID },
+        { namespace: 'nodes', service_account: 'daemon', node: 'node-*' },
       ],
       orchestrator: { namespace: 'platform', service_account: 'planner' },
     },
