@@ -1,11 +1,12 @@
 // `mayfly exec`: runs a command with a credential of one task and one tool, and gives the credential back when it ends.
+import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../domain/duration.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
-import type { ExchangeRequest } from '../sdk/client/index.js';
+import type { ExchangeRequest, MayflyClient } from '../sdk/client/index.js';
 import { collect, duration } from './arguments.js';
 import { type BrokerOptions, brokerCommand, connect } from './broker-command.js';
-import { CommandEnded } from './failure.js';
+import { CommandEnded, usage } from './failure.js';
 import type { Shell } from './shell.js';
 
 interface ExecOptions extends BrokerOptions {
@@ -21,11 +22,13 @@ interface ExecOptions extends BrokerOptions {
   readonly watch: string;
   readonly grace: string;
   readonly keepToken?: true;
+  readonly dpop?: true;
 }
 
 const USAGE = `
 The command gets the credential in MAYFLY_CREDENTIAL; with --file the path of a file that holds it, in
 MAYFLY_CREDENTIAL_FILE. Only a file can be kept fresh: take --file for what runs longer than a credential lives.
+With --dpop or --dpop-key it also gets, in MAYFLY_DPOP_KEY_FILE, the path of the key that the credential is bound to.
 
 Ends as the command ends (128 and its number for a signal), with 126 or 127 where it cannot be run or found, and with
 125 where there is no credential to run it with.`;
@@ -52,25 +55,36 @@ export function addExec(program: Command, shell: Shell): void {
     )
     .option('--watch <duration>', 'with --on-end terminate: how often the broker is asked', duration, '5s')
     .option('--grace <duration>', 'with --on-end terminate: from SIGTERM to SIGKILL', duration, '10s')
+    .option('--dpop', 'bind the credential to a key that is made for this run')
     .option('--keep-token', 'leave MAYFLY_TOKEN in the environment of the command')
     .addHelpText('after', USAGE)
     .action(async (command: string, args: string[], options: ExecOptions) => {
       // Only now: no other command needs these parts.
       const { execute } = await import('./exec/execute.js');
       const { file } = options;
-      const exit = await execute(connect(options, shell).client, shell, {
+      const clientWith = (dpopKey: string | undefined): MayflyClient =>
+        connect(dpopKey === undefined ? options : { ...options, dpopKey }, shell).client;
+      const exit = await execute(clientWith, shell, {
         command,
         args,
         asked: exchangeFor(options),
         variable: options.env ?? (file === undefined ? 'MAYFLY_CREDENTIAL' : 'MAYFLY_CREDENTIAL_FILE'),
         file,
         keepsToken: options.keepToken === true,
+        keyFile: keyFileFor(options, shell),
         ...(options.onEnd === 'terminate' && {
           terminate: { watchMs: parseDuration(options.watch)!, graceMs: parseDuration(options.grace)! },
         }),
       });
       throw new CommandEnded(exit);
     });
+}
+
+/** Its whole path: the command may work in another folder. */
+function keyFileFor({ dpop, dpopKey }: ExecOptions, { environment }: Shell): string | true | undefined {
+  if (dpop && dpopKey !== undefined) throw usage('give one of --dpop and --dpop-key');
+  const given = dpopKey ?? environment.dpopKeyFile;
+  return dpop ?? (given === undefined ? undefined : resolve(given));
 }
 
 function exchangeFor({ task, tool, scope, resource, ttl }: ExecOptions): ExchangeRequest {

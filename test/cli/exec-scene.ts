@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from '@jest/globals';
 import type { LeaseView } from '../../src/wire/leases.js';
+import { CRM, SEARCH } from '../fixtures/broker-configuration.js';
 import { BrokerProcess } from '../fixtures/broker-process.js';
 import { type Ended, type Going, start } from './command.js';
 
@@ -15,8 +16,12 @@ export let task = '';
 let tasks = 0;
 const started: Going[] = [];
 
+/** One tool that gives bound credentials alone. */
+const LEDGER = { ...CRM, audience: 'https://ledger.example', require_dpop: true };
+
 beforeAll(async () => {
-  broker = await BrokerProcess.prepare();
+  const tools = { crm: CRM, search: SEARCH, ledger: LEDGER };
+  broker = await BrokerProcess.prepare({ dpop: { nonces: 'required' }, tools });
   await broker.start();
 });
 afterAll(async () => {

@@ -10,6 +10,7 @@ import { CredentialFile } from './credential-file.js';
 import { HeldCredential } from './held-credential.js';
 import { keepFresh } from './keep-fresh.js';
 import { pause } from './pause.js';
+import { RunKey } from './run-key.js';
 import { RunningCommand } from './running-command.js';
 import type { Say } from './say.js';
 import { SignalRelay } from './signal-relay.js';
@@ -24,6 +25,8 @@ export interface Execution {
   /** A path, or true for a place of its own; undefined: by the variable itself. */
   readonly file: string | true | undefined;
   readonly keepsToken: boolean;
+  /** The file of the key that the credential is bound to; true: of one that is made for this run. */
+  readonly keyFile: string | true | undefined;
   /** What is done when the credential ends before the command; undefined: nothing. */
   readonly terminate?: { readonly watchMs: number; readonly graceMs: number };
 }
@@ -33,32 +36,41 @@ const LAST_ANSWER_WITHIN_MS = 2000;
 /**
  * Answers the exit code of the command.
  *
+ * @param clientWith the client that proves the key of this file, if there is one
  * @throws Failure with 125, 126 or 127 where it was not run
  */
-export async function execute(client: MayflyClient, shell: Shell, execution: Execution): Promise<number> {
+export async function execute(
+  clientWith: (keyFile: string | undefined) => MayflyClient,
+  shell: Shell,
+  execution: Execution,
+): Promise<number> {
   const say: Say = (text) => shell.err(`mayfly exec: ${plain(text)}`);
   // From here on no signal ends us: what is obtained has to be given back.
   const signals = new SignalRelay();
   // Where it shall go is settled first: a credential that nobody gets is a risk for nothing.
   const file = execution.file === undefined ? undefined : await CredentialFile.at(execution.file);
+  let runKey: RunKey | undefined;
   try {
+    if (execution.keyFile === true) runKey = await RunKey.make();
+    const keyFile = runKey?.path ?? (execution.keyFile as string | undefined);
     const held = await beforeTheCommand(shell, () =>
-      HeldCredential.obtain(client, execution.asked, signals.interrupted),
+      HeldCredential.obtain(clientWith(keyFile), execution.asked, signals.interrupted),
     );
     try {
-      return await runWith(held, file, execution, signals, say);
+      return await runWith(held, { file, keyFile }, execution, signals, say);
     } finally {
       await held.release(say, signals.interrupted);
     }
   } finally {
     await file?.remove();
+    await runKey?.remove();
     signals.off();
   }
 }
 
 async function runWith(
   held: HeldCredential,
-  file: CredentialFile | undefined,
+  { file, keyFile }: { readonly file: CredentialFile | undefined; readonly keyFile: string | undefined },
   execution: Execution,
   signals: SignalRelay,
   say: Say,
@@ -72,7 +84,11 @@ async function runWith(
     await file?.put(held.credential);
     signals.interrupted.throwIfAborted();
     const environment = commandEnvironment(
-      { [variable]: file?.path ?? held.credential.reveal() },
+      {
+        [variable]: file?.path ?? held.credential.reveal(),
+        // Without its key a bound credential is worth nothing, to the command as well.
+        ...(keyFile !== undefined && { MAYFLY_DPOP_KEY_FILE: keyFile }),
+      },
       { keepsToken },
     );
     const running = await RunningCommand.start(command, args, environment);

@@ -130,12 +130,15 @@ export class HeldCredential {
 /** The time in so many milliseconds, as people write it. */
 export const timeIn = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
-/** What another try would not change. A workload token that is not accepted may be replaced by the platform meanwhile. */
+/** A workload token that is not accepted may be replaced by the platform, and a nonce by a newer one. */
+const TRANSIENT: ReadonlySet<string | undefined> = new Set(['invalid_request', 'use_dpop_nonce']);
+
+/** What another try would not change. */
 const isFinal = ({ code, oauthError }: MayflyError): boolean =>
   code === 'ERR_FORBIDDEN' ||
   code === 'ERR_NOT_FOUND' ||
   code === 'ERR_CONFLICT' ||
-  (code === 'ERR_REFUSED' && oauthError !== 'invalid_request');
+  (code === 'ERR_REFUSED' && !TRANSIENT.has(oauthError));
 
 const told = ({ message, requestId }: MayflyError): string =>
   requestId === undefined ? message : `${message} (${requestId})`;
