@@ -145,13 +145,15 @@ export class Connections {
     this.#following.unref();
   }
 
-  #refuseUnlessCurrent(): void {
+  /** Why nothing may be asked now, if so. */
+  #ailment(): Error | undefined {
     // Who answers has to be known before anything is asked: the check goes first on every new connection.
-    if (this.#looking) throw new Error(UNSEEN);
+    if (this.#looking) return new Error(UNSEEN);
     if (this.#options.minReplicas > 0 && performance.now() - this.#followedAt > MOST_ALONE_MS)
-      throw new Error(
+      return new Error(
         "the master isn't ready: no replica has followed it for a while, and it may be master no more",
       );
+    return undefined;
   }
 
   /** Lets go of servers that do not answer; sentinels are asked anew who is master. */
@@ -168,15 +170,15 @@ export class Connections {
 
   /** Runs a script once. What was sent and not answered may or may not have run. */
   run(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
-    this.#refuseUnlessCurrent();
-    return this.#send(this.#clients.calls, script, key, args);
+    const ailment = this.#ailment();
+    return ailment ? Promise.reject(ailment) : this.#send(this.#clients.calls, script, key, args);
   }
 
   /**
    * The same for a kill, which needs no master that is followed; `replicated` tells when it is safe.
    */
   runKill(script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
-    if (this.#looking) throw new Error(UNSEEN);
+    if (this.#looking) return Promise.reject(new Error(UNSEEN));
     return this.#send(this.#clients.kills, script, key, args);
   }
 
@@ -185,20 +187,13 @@ export class Connections {
     return this.#followers.have(key, stamp);
   }
 
-  async #send(
-    client: Client,
-    script: Script,
-    key: string,
-    args: readonly (string | number)[],
-  ): Promise<unknown> {
+  #send(client: Client, script: Script, key: string, args: readonly (string | number)[]): Promise<unknown> {
     // A slot that is being moved refuses a script of which a key is not there (TRYAGAIN), instead of failing in the middle.
     const keys = client instanceof Cluster ? [key, `${key}-never`] : [key];
-    try {
-      return await client.evalsha(script.sha1, keys.length, ...keys, ...args);
-    } catch (error) {
+    return client.evalsha(script.sha1, keys.length, ...keys, ...args).catch((error: unknown) => {
       if (!isNoScript(error)) throw error;
-      return await client.eval(script.lua, keys.length, ...keys, ...args);
-    }
+      return client.eval(script.lua, keys.length, ...keys, ...args);
+    });
   }
 
   /** Asks a cluster anew who has which slots. */

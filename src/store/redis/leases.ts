@@ -64,7 +64,13 @@ export class Leases implements LeaseStore {
     if (request.bindsInstance) args.push(`first:${request.instance ?? ''}`);
     // A reservation that a failover loses would leave its secret at the target with nobody accountable (invariant 2).
     const lane = state === 'reserved' ? 'reservations' : 'calls';
-    const answer = await this.#sent(taskId, this.#slots.call('issue-lease', slot, args, lane));
+    let answer;
+    try {
+      answer = await this.#slots.call('issue-lease', slot, args, lane);
+    } catch (error) {
+      this.#forgetStale(taskId, error);
+      throw error;
+    }
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
     const [issuedAt, expiresAt] = answer as [number, number];
@@ -92,13 +98,8 @@ export class Leases implements LeaseStore {
   }
 
   /** What was decided on a task that is another one now is not carried out: the store lost the first. */
-  async #sent<T>(taskId: TaskId, call: Promise<T>): Promise<T> {
-    try {
-      return await call;
-    } catch (error) {
-      if (error instanceof StoreUnavailable && /\bSTALE\b/.test(error.message)) this.#tasks.forget(taskId);
-      throw error;
-    }
+  #forgetStale(taskId: TaskId, error: unknown): void {
+    if (error instanceof StoreUnavailable && /\bSTALE\b/.test(error.message)) this.#tasks.forget(taskId);
   }
 
   async activateLease(

@@ -99,16 +99,17 @@ export class Slots {
     const ailment = this.closed();
     if (ailment) return Promise.reject(ailment);
     this.#pending++;
-    const answer =
-      this.#suspicion !== undefined
-        ? this.#persist(name, slot, args, lane, floor, begun, undefined)
-        : this.#once(name, slot, args, lane, FIRST).then(
-            (reply) => this.#read(slot, reply),
-            (error: unknown) => this.#persist(name, slot, args, lane, floor, begun, error),
-          );
-    return answer.finally(() => {
-      if (--this.#pending === 0) this.#whenIdle?.();
-    });
+    const persist = (failed?: unknown): Promise<Answer | Refusal> =>
+      this.#persist(name, slot, args, lane, floor, begun, failed).finally(() => this.#ended());
+    if (this.#suspicion !== undefined) return persist();
+    return this.#once(name, slot, args, lane, FIRST).then((reply) => {
+      this.#ended();
+      return this.#read(slot, reply);
+    }, persist);
+  }
+
+  #ended(): void {
+    if (--this.#pending === 0) this.#whenIdle?.();
   }
 
   /** The same where a refusal is no possible answer. */
@@ -209,7 +210,7 @@ export class Slots {
     }
   }
 
-  async #once(
+  #once(
     name: ScriptName,
     slot: number,
     args: readonly Argument[],
@@ -225,15 +226,20 @@ export class Slots {
     if (lane === 'calls') return this.#connections.run(script, key, whole);
     if (lane === 'kill-callers') return this.#connections.runKill(script, key, whole);
     const run = lane === 'kills' ? 'runKill' : 'run';
-    const reply = await this.#connections[run](script, key, whole);
+    return this.#replicated(key, this.#connections[run](script, key, whole));
+  }
+
+  async #replicated(key: string, sent: Promise<unknown>): Promise<unknown> {
+    const reply = await sent;
     await this.#connections.replicated(key, stampIn(reply));
     return reply;
   }
 
   #read(slot: number, reply: unknown): Answer | Refusal {
-    const [status, now, stamp, ...answer] = reply as [number, number, number, ...unknown[]];
-    this.#learn(slot, now, stamp);
-    return status === 1 ? answer : new Refusal(answer[0] as RefusalReason, answer[1] as string);
+    const parts = reply as [number, number, number, ...unknown[]];
+    this.#learn(slot, parts[1], parts[2]);
+    const answer = parts.slice(3);
+    return parts[0] === 1 ? answer : new Refusal(answer[0] as RefusalReason, answer[1] as string);
   }
 
   #learn(slot: number, now: number, stamp: number): void {
