@@ -14,7 +14,6 @@ import type { Tool } from '../domain/tool.js';
 import type { DecisionInput } from '../policy/policy.js';
 import { openRun } from '../tasks/open-run.js';
 import { bindingOf } from './binding.js';
-import { issueIn } from './in-place.js';
 import type { IssuedCredential } from './issued.js';
 import { leaseRequest } from './issued.js';
 import { mintExternal } from './mint-external.js';
@@ -57,13 +56,21 @@ export async function issueCredential(
   const minter = broker.minters.get(tool.credential.kind);
   if (!minter) throw new Error(`no minter for ${tool.credential.kind}`);
   const request = leaseRequest(agent, task, grant, binding);
-  const place = await broker.limits.placeForLease(task, agent.name);
+  const entered = broker.limits.placeForLease(task, agent.name);
+  const place = entered instanceof Promise ? await entered : entered;
   if (place instanceof Refusal) return place;
-  return issueIn(place, grant.ttlMs, () =>
-    minter.external
-      ? mintExternal(broker, minter, request, grant, entry)
-      : mintSigned(broker, minter, request, grant, entry),
-  );
+  try {
+    const issued = minter.external
+      ? await mintExternal(broker, minter, request, grant, entry)
+      : await mintSigned(broker, minter, request, grant, entry);
+    if (issued instanceof Refusal) place.free();
+    else place.taken(issued.lease.expiresAt - issued.lease.issuedAt);
+    return issued;
+  } catch (error) {
+    // Nobody knows whether it is on record.
+    place.taken(grant.ttlMs);
+    throw error;
+  }
 }
 
 /** The task of the agent's own run opens by itself, if it is not there yet; no other does. */

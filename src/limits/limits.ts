@@ -239,16 +239,27 @@ function both(ofTask: Place | Full, ofAgent: Place | Full): Place | Refusal {
     ofTask.free();
     return tooMany('too_many_leases', 'live_leases_per_agent', ofAgent);
   }
-  return {
-    taken: (lifeMs) => {
-      ofTask.taken(lifeMs);
-      ofAgent.taken(lifeMs);
-    },
-    free: () => {
-      ofTask.free();
-      ofAgent.free();
-    },
-  };
+  return new BothPlaces(ofTask, ofAgent);
+}
+
+class BothPlaces implements Place {
+  readonly #one: Place;
+  readonly #other: Place;
+
+  constructor(one: Place, other: Place) {
+    this.#one = one;
+    this.#other = other;
+  }
+
+  taken(lifeMs: number): void {
+    this.#one.taken(lifeMs);
+    this.#other.taken(lifeMs);
+  }
+
+  free(): void {
+    this.#one.free();
+    this.#other.free();
+  }
 }
 
 type Entered = Place | Full | Promise<Place | Full>;

@@ -30,6 +30,37 @@ export type Look = (most: number) => Promise<Tally>;
 
 const ANYWHERE: Place = { taken: () => {}, free: () => {} };
 
+/** Counted as pending until it is given up or taken, whichever comes first. */
+class PlaceOf implements Place {
+  readonly #holder: Holder;
+  readonly #monotonic: () => number;
+  #open = true;
+
+  constructor(holder: Holder, monotonic: () => number) {
+    this.#holder = holder;
+    this.#monotonic = monotonic;
+    holder.unasked--;
+    holder.pending++;
+  }
+
+  taken(lifeMs: number): void {
+    if (!this.#leave()) return;
+    this.#holder.came++;
+    this.#holder.ends.add(this.#monotonic(), lifeMs);
+  }
+
+  free(): void {
+    if (this.#leave()) this.#holder.unasked++;
+  }
+
+  #leave(): boolean {
+    if (!this.#open) return false;
+    this.#open = false;
+    this.#holder.pending--;
+    return true;
+  }
+}
+
 export interface OccupancyOptions {
   /** No other broker works on this store: what we do not know of is not there, once we have looked. */
   readonly alone: boolean;
@@ -157,26 +188,8 @@ export class Occupancy {
   }
 
   #place(holder: Holder, now: number, most: number): Place | undefined {
-    if (holder.unasked < 1 || held(holder, now) >= most) return undefined;
-    holder.unasked--;
-    holder.pending++;
-    let open = true;
-    const leave = (): boolean => {
-      if (!open) return false;
-      open = false;
-      holder.pending--;
-      return true;
-    };
-    return {
-      taken: (lifeMs) => {
-        if (!leave()) return;
-        holder.came++;
-        holder.ends.add(this.#options.monotonic(), lifeMs);
-      },
-      free: () => {
-        if (leave()) holder.unasked++;
-      },
-    };
+    const isRoom = holder.unasked >= 1 && held(holder, now) < most;
+    return isRoom ? new PlaceOf(holder, this.#options.monotonic) : undefined;
   }
 
   async #enterAsking(holder: Holder, look: Look): Promise<Place | Full> {

@@ -44,17 +44,21 @@ export class Buckets {
 
   /** Takes one, if there is one: 0. Else for how many milliseconds there will be none, and nothing is taken. */
   take(name: string, now: number): number {
-    const waitMs = this.wait(name, now);
+    const debtMs = this.#debt(name, now);
+    const waitMs = this.#waitOf(debtMs);
     if (waitMs > 0) return waitMs;
-    const fullAt = now + this.#debt(name, now) + this.#eachMs;
-    if (!this.#recent.has(name) && this.#recent.size >= this.#mostRecent) this.#turnOver(now);
-    this.#recent.set(name, fullAt);
+    if (this.#recent.size >= this.#mostRecent && !this.#recent.has(name)) this.#turnOver(now);
+    this.#recent.set(name, now + debtMs + this.#eachMs);
     return 0;
   }
 
   /** For how many milliseconds there is none to be taken: 0 where there is one now. Takes nothing. */
   wait(name: string, now: number): number {
-    const waitMs = this.#debt(name, now) + this.#eachMs * (1 - this.#rate.burst);
+    return this.#waitOf(this.#debt(name, now));
+  }
+
+  #waitOf(debtMs: number): number {
+    const waitMs = debtMs + this.#eachMs * (1 - this.#rate.burst);
     return waitMs > ROUNDING_MS ? waitMs : 0;
   }
 
