@@ -50,7 +50,7 @@ export function createApp(edge: Edge): express.Express {
     });
   }
   // The server answers the plain spelling before it comes here; this is for what else means the same.
-  app.post('/token', (request, response) => answerExchange(edge, request, response));
+  app.post('/token', (request, response) => void answerExchange(edge, request, response));
   const published: Record<PublicPath, () => Answer | Promise<Answer>> = {
     '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
     '/.well-known/openid-configuration': () => metadataAnswer(broker),

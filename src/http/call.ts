@@ -64,7 +64,7 @@ export const newEntry = (action: AuditAction, { address, trace }: Arrival): Audi
   new AuditEntry(
     requestId(),
     action,
-    { detail: { address, ...(trace && { trace_id: trace.traceId }) } },
+    { detail: trace ? { address, trace_id: trace.traceId } : { address } },
     trace,
   );
 
@@ -112,7 +112,7 @@ export async function settle(
     action,
     isKnown: principal !== undefined,
     outcome,
-    ...(reason && { reason }),
+    reason,
     status: answer.status,
     seconds,
   });

@@ -17,8 +17,8 @@ export async function readForm(
 
 /** The whole body, or a refusal as soon as it is seen to be too large: the rest is never kept. */
 export function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer | Refusal> {
-  const tooLarge = new Refusal('body_too_large', `over ${limitBytes} bytes`);
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) return Promise.resolve(tooLarge);
+  if (Number(request.headers['content-length'] ?? 0) > limitBytes)
+    return Promise.resolve(tooLarge(limitBytes));
   // Who hung up while we looked at the token sends no event any more.
   if (request.destroyed) return Promise.resolve(brokenOff());
   return new Promise((resolve) => {
@@ -29,14 +29,20 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
         return;
       }
       request.off('data', keep);
-      resolve(tooLarge);
+      resolve(tooLarge(limitBytes));
     };
+    // None of these comes twice, and `close` comes after an `end`, too.
     request.on('data', keep);
-    request.once('end', () => resolve(body.bytes()));
-    request.once('error', () => resolve(brokenOff()));
-    request.once('close', () => resolve(brokenOff()));
+    request.on('end', () => resolve(body.bytes()));
+    const broken = (): void => {
+      if (!request.readableEnded) resolve(brokenOff());
+    };
+    request.on('error', broken);
+    request.on('close', broken);
   });
 }
+
+const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * Pieces in one piece. A list of them would let whoever sends a body byte by byte have a hundred times as much kept
@@ -44,7 +50,7 @@ export function readBody(request: IncomingMessage, limitBytes: number): Promise<
  */
 class Gathered {
   size = 0;
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes = NOTHING;
 
   add(piece: Buffer): void {
     const size = this.size + piece.length;
@@ -58,10 +64,11 @@ class Gathered {
   }
 
   bytes(): Buffer {
-    return this.#bytes.subarray(0, this.size);
+    return this.size === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.size);
   }
 }
 
+const tooLarge = (limitBytes: number): Refusal => new Refusal('body_too_large', `over ${limitBytes} bytes`);
 const brokenOff = (): Refusal => new Refusal('body_not_readable', 'The connection broke.');
 
 /** Walks the text itself: URLSearchParams makes a list of all names and values, and an array for each when it is read. */

@@ -1,5 +1,6 @@
 // POST /token: RFC 8693 token exchange. A plain function in front of the app: it is the path that agents wait for.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AuditEntry } from '../audit/entry.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
 import { isTaskId } from '../domain/ids.js';
 import { sha256 } from '../domain/digest.js';
@@ -25,64 +26,72 @@ import { tokenResponse } from './views.js';
 const ACCEPTED_TYPES: readonly string[] = Object.values(TOKEN_TYPE);
 const MINTED_TYPES: readonly string[] = [TOKEN_TYPE.accessToken, TOKEN_TYPE.jwt];
 
-export function answerExchange(edge: Edge, request: IncomingMessage, response: ServerResponse): void {
-  exchangeToken(edge, request)
-    .then(({ answer, requestId }) => send(response, answer, requestId, edge.securityHeaders))
-    .catch((error: unknown) => {
-      edge.log.error({ err: error }, 'an answer could not be written');
-      response.destroy();
-    });
+export async function answerExchange(
+  edge: Edge,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  try {
+    const entry = newEntry('token.exchange', arrivalOf(request, edge.proxies));
+    let nonce: string | undefined;
+    const give = (next: string): void => void (nonce = next);
+    const exchange = { entry, dialect: 'oauth', route: 'POST /token' } as const;
+    const answer = await settle(edge, exchange, () => exchangeToken(edge, request, entry, give));
+    send(response, withNonce(answer, nonce), entry.requestId, edge.securityHeaders);
+  } catch (error) {
+    edge.log.error({ err: error }, 'an answer could not be written');
+    response.destroy();
+  }
 }
 
+/** `give`: takes the nonce that the answer is to bring, whatever becomes of the request. */
 async function exchangeToken(
   edge: Edge,
   request: IncomingMessage,
-): Promise<{ answer: Answer; requestId: string }> {
-  const entry = newEntry('token.exchange', arrivalOf(request, edge.proxies));
-  let nonce: string | undefined;
-  const answer = await settle(edge, { entry, dialect: 'oauth', route: 'POST /token' }, async () => {
-    if (edge.draining()) return new Refusal('shutting_down');
-    const form = await readForm(request, edge.bodyLimitBytes);
-    if (form instanceof Refusal) return form;
-    const parameters = Object.fromEntries(form) as TokenParameters;
-    const unsupported = unsupportedParameter(parameters);
-    if (unsupported) return unsupported;
+  entry: AuditEntry,
+  give: (nonce: string) => void,
+): Promise<Answer | Refusal> {
+  if (edge.draining()) return new Refusal('shutting_down');
+  const form = await readForm(request, edge.bodyLimitBytes);
+  if (form instanceof Refusal) return form;
+  const parameters = Object.fromEntries(form) as TokenParameters;
+  const unsupported = unsupportedParameter(parameters);
+  if (unsupported) return unsupported;
 
-    const token = parameters.subject_token!;
-    const refused = heldBack(edge, entry, token);
-    if (refused) return refused;
-    // Before the token is looked at: a nonce that is missing must not cost a one-time token.
-    const reading = bringsProof(request) ? readProof(edge, request) : undefined;
-    nonce = reading?.nonce;
-    if (reading?.proof instanceof Refusal) return reading.proof;
-    const principal = await edge.authenticate(token, entry.trace);
-    if (principal instanceof Refusal) {
-      entry.learn({ token: sha256(token) });
-      return principal;
-    }
-    entry.facts.principal = principal.name;
-    entry.learn({ token: principal.tokenDigest });
-    // Before anything is counted by its name: whoever has no role here may bear somebody else's.
-    if (!hasRole(principal, 'agent')) return new Refusal('role_missing', `${principal.name} is no agent`);
-    const over = overRate(edge, principal);
-    if (over) return over;
+  const token = parameters.subject_token!;
+  const refused = heldBack(edge, entry, token);
+  if (refused) return refused;
+  // Before the token is looked at: a nonce that is missing must not cost a one-time token.
+  const reading = bringsProof(request) ? readProof(edge, request) : undefined;
+  if (reading?.nonce !== undefined) give(reading.nonce);
+  if (reading?.proof instanceof Refusal) return reading.proof;
+  const authenticated = edge.authenticate(token, entry.trace);
+  const principal = authenticated instanceof Promise ? await authenticated : authenticated;
+  if (principal instanceof Refusal) {
+    entry.learn({ token: sha256(token) });
+    return principal;
+  }
+  entry.facts.principal = principal.name;
+  entry.learn({ token: principal.tokenDigest });
+  // Before anything is counted by its name: whoever has no role here may bear somebody else's.
+  if (!hasRole(principal, 'agent')) return new Refusal('role_missing', `${principal.name} is no agent`);
+  const over = overRate(edge, principal);
+  if (over) return over;
 
-    const asked = askedFor(parameters);
-    if (asked instanceof Refusal) return asked;
-    const bound = reading !== undefined || principal.confirmedKey !== undefined;
-    const provenKey = bound ? await prove(edge, reading, principal) : undefined;
-    if (provenKey instanceof Refusal) return provenKey;
-    if (provenKey !== undefined) entry.learn({ proof: provenKey });
-    entry.facts.taskId = asked.taskId;
-    const issued = await issueCredential(
-      edge.broker,
-      principal,
-      provenKey === undefined ? asked : { ...asked, provenKey },
-      entry,
-    );
-    return issued instanceof Refusal ? issued : ok(tokenResponse(issued, issued.lease.issuedAt));
-  });
-  return { answer: withNonce(answer, nonce), requestId: entry.requestId };
+  const asked = askedFor(parameters);
+  if (asked instanceof Refusal) return asked;
+  const bound = reading !== undefined || principal.confirmedKey !== undefined;
+  const provenKey = bound ? await prove(edge, reading, principal) : undefined;
+  if (provenKey instanceof Refusal) return provenKey;
+  if (provenKey !== undefined) entry.learn({ proof: provenKey });
+  entry.facts.taskId = asked.taskId;
+  const issued = await issueCredential(
+    edge.broker,
+    principal,
+    provenKey === undefined ? asked : { ...asked, provenKey },
+    entry,
+  );
+  return issued instanceof Refusal ? issued : ok(tokenResponse(issued, issued.lease.issuedAt));
 }
 
 function unsupportedParameter(given: TokenParameters): Refusal | undefined {

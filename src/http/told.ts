@@ -16,7 +16,7 @@ export interface Told {
   /** Whether it was found out who calls. */
   readonly isKnown: boolean;
   readonly outcome: AuditOutcome;
-  readonly reason?: RefusalReason;
+  readonly reason: RefusalReason | undefined;
   readonly status: number;
   readonly seconds: number;
 }
