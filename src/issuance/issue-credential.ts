@@ -97,8 +97,9 @@ export async function admittedTask(
 ): Promise<Task | Refusal> {
   const task = await broker.store.recallTask(id);
   if (!task) return new Refusal('task_unknown', `no task ${id}`);
-  if (isTaskOfRun(task) && agent.run?.taskId !== id) {
-    return new Refusal('agent_not_in_manifest', `${agent.name} is no job of the run of ${id}`);
+  // Nor is a run's own name ever somebody else's task: whoever opened it first would say what the run may hold.
+  if (isTaskOfRun(task) !== (agent.run?.taskId === id)) {
+    return new Refusal('agent_not_in_manifest', `${agent.name} is no job of the run that ${id} is of`);
   }
   if (!admitsAgent(task.manifest, agent.name)) {
     return new Refusal(

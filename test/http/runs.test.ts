@@ -198,6 +198,19 @@ describe('the task of a run is not', () => {
   });
 });
 
+test("a task that somebody opened under the name of a run, before runs were configured, is not the run's", async () => {
+  const run = newRun();
+  broker.configure({ trust: trust() });
+  expect(await broker.live.reload()).toMatchObject({ swapped: true });
+  const wide = { agents: ['github/*'], tools: [{ tool: 'crm', actions: ['read', 'write'] }] };
+  expect((await broker.openTask({ id: taskOf(run), ...wide })).status).toBe(201);
+  broker.configure({ trust: trust(RUNS) });
+  expect(await broker.live.reload()).toMatchObject({ swapped: true });
+  const refused = await exchange({ run_id: run }, { task_id: taskOf(run), scope: 'write' });
+  expect([refused.status, await reasonOf(refused)]).toEqual([400, ['agent_not_in_manifest']]);
+  expect((await complete(taskOf(run), { run_id: run })).status).toBe(404);
+});
+
 describe('the task of a run ends', () => {
   test('by any of its jobs, an agent or not, and takes every credential along', async () => {
     const run = newRun();
