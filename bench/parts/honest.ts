@@ -9,15 +9,22 @@ export interface Honest {
   readonly issuedPerSecond: number;
   /** Requests that came to nothing: the connection was closed, or another answer than a credential came. */
   readonly failed: number;
-  readonly killP50Ms: number;
-  readonly killP99Ms: number;
-  readonly killMostMs: number;
-  readonly kills: number;
-  readonly killsFailed: number;
+  /** By the listener of their own, and by that of everybody. */
+  readonly kills: Kills;
+  readonly commonKills: Kills;
+}
+
+export interface Kills {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly mostMs: number;
+  readonly failed: number;
 }
 
 export interface HonestTerms {
   readonly url: string;
+  /** The listener for operations. */
+  readonly operationsUrl: string;
   readonly seconds: number;
   readonly requests: Requests;
   /** Where agents call from, and where the operator does. */
@@ -37,17 +44,16 @@ export async function honestly(terms: HonestTerms): Promise<Honest> {
   const until = start + terms.seconds * 1000;
   const issued = { count: 0, failed: 0 };
   const hands = Array.from({ length: AGENT_CONNECTIONS }, () => agent(terms, until, issued));
-  const kills = await killing(terms, until);
+  const [kills, commonKills] = await Promise.all([
+    killing(terms, terms.operationsUrl, 0, until),
+    killing(terms, terms.url, 1, until),
+  ]);
   await Promise.all(hands);
-  const latencies = kills.filter((ms) => !Number.isNaN(ms)).sort((a, b) => a - b);
   return {
     issuedPerSecond: issued.count / ((performance.now() - start) / 1000),
     failed: issued.failed,
-    killP50Ms: quantile(latencies, 0.5),
-    killP99Ms: quantile(latencies, 0.99),
-    killMostMs: latencies.at(-1) ?? NaN,
-    kills: kills.length,
-    killsFailed: kills.length - latencies.length,
+    kills,
+    commonKills,
   };
 }
 
@@ -76,15 +82,28 @@ async function agent(
 }
 
 /** Each on a connection of its own, as somebody comes who has not been here before; timed from the first step. */
-async function killing({ url, operatorAddress, tasks }: HonestTerms, until: number): Promise<number[]> {
+async function killing(
+  { operatorAddress, tasks }: HonestTerms,
+  url: string,
+  half: 0 | 1,
+  until: number,
+): Promise<Kills> {
   const operator = tokenFor('operator');
   const kills: Promise<number>[] = [];
-  for (const task of tasks) {
+  for (const [index, task] of tasks.entries()) {
+    if (index % 2 !== half) continue;
     if (performance.now() >= until) break;
     kills.push(kill(url, operatorAddress, task, operator));
     await new Promise((resolve) => setTimeout(resolve, KILL_EVERY_MS));
   }
-  return Promise.all(kills);
+  const took = await Promise.all(kills);
+  const latencies = took.filter((ms) => !Number.isNaN(ms)).sort((a, b) => a - b);
+  return {
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    mostMs: latencies.at(-1) ?? NaN,
+    failed: took.length - latencies.length,
+  };
 }
 
 /** How long it took; NaN where it was not done. */

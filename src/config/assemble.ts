@@ -83,8 +83,12 @@ export function assemble(
   };
 }
 
-const listenersOf = ({ tls, metrics }: Configuration, folder: string): Pick<Settings, 'tls' | 'metrics'> => ({
+const listenersOf = (
+  { tls, operations, metrics }: Configuration,
+  folder: string,
+): Pick<Settings, 'tls' | 'operations' | 'metrics'> => ({
   ...(tls && { tls: certificateFiles(tls, folder) }),
+  ...(operations && { operations: operations.listen }),
   ...(metrics && { metrics: metrics.listen }),
 });
 

@@ -20,10 +20,24 @@ export function contradictionsIn(
   const say: Say = (path, message) => void mistakes.push(source.mistake(path, message));
   storeContradictions(draft.store, (path) => source.has(path), say);
   trustContradictions(draft, (path) => source.has(path), extraTrust, say);
+  listenerContradictions(draft, say);
   toolContradictions(draft, say);
   roleContradictions(draft, say);
   timeContradictions(draft, say);
   return mistakes;
+}
+
+function listenerContradictions({ listen, operations, metrics }: Draft, say: Say): void {
+  const taken = new Map<string, string>();
+  const places = { listen, 'operations.listen': operations?.listen, 'metrics.listen': metrics?.listen };
+  for (const [name, place] of Object.entries(places)) {
+    // Port 0 is any that is free.
+    if (!place || place.port === 0) continue;
+    const address = `${place.host} ${place.port}`;
+    const holder = taken.get(address);
+    if (holder === undefined) taken.set(address, name);
+    else say(name.split('.'), `is where ${holder} is: give each a port of its own`);
+  }
 }
 
 function toolContradictions(draft: Draft, say: Say): void {

@@ -46,6 +46,10 @@ const addressRange = z.string(ADDRESS_WANTED).refine((written) => {
 
 export const trustedProxiesSchema = z.array(addressRange).prefault([]);
 
+export const operationsSchema = z.strictObject({
+  listen: listenAddress.describe('where to listen, by tls where there is tls, such as 127.0.0.1:8421'),
+});
+
 export const metricsSchema = z.strictObject({
   listen: listenAddress.describe('where to listen in plain http, such as 127.0.0.1:9464'),
 });

@@ -24,6 +24,7 @@ const FIXED: Readonly<Record<Fixed, (settings: FixedSettings) => unknown>> = {
   listen: ({ listen }) => listen,
   tls: ({ tls }) => tls,
   trusted_proxies: ({ trustedProxies }) => trustedProxies,
+  operations: ({ operations }) => operations,
   metrics: ({ metrics }) => metrics,
   store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,

@@ -1,6 +1,6 @@
 // The one schema of the configuration file.
 import { z } from 'zod';
-import { httpSchema, metricsSchema, trustedProxiesSchema } from './http-schema.js';
+import { httpSchema, metricsSchema, operationsSchema, trustedProxiesSchema } from './http-schema.js';
 import { dpopSchema } from './dpop-schema.js';
 import { limitsSchema } from './limits-schema.js';
 import { storeSchema } from './store-schema.js';
@@ -28,6 +28,9 @@ export const configurationShape = {
   trusted_proxies: trustedProxiesSchema.describe(
     'whose X-Forwarded-For is believed, such as [10.0.0.0/8]: the proxies in front of us, and nobody else',
   ),
+  operations: operationsSchema
+    .optional()
+    .describe('every route once more, at a socket of its own: kills that come there wait behind no flood'),
   metrics: metricsSchema.optional().describe('a listener of their own for /metrics, /healthz and /readyz'),
   store: storeSchema.describe(
     'where state is kept, such as { kind: embedded, path: ./data/mayfly.db } or { kind: redis, url: redis://127.0.0.1:6379/0 }',

@@ -16,6 +16,8 @@ export interface FixedSettings {
   readonly tls?: CertificateFiles;
   /** Addresses and ranges. */
   readonly trustedProxies: readonly string[];
+  /** Every route once more, for whoever must not wait in line behind others. */
+  readonly operations?: { readonly host: string; readonly port: number };
   readonly metrics?: { readonly host: string; readonly port: number };
   readonly store: StoreSettings;
   readonly keys: KeySettings;

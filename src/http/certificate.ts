@@ -40,7 +40,7 @@ export class Certificate {
   readonly #terms: CertificateTerms;
   readonly #timer: NodeJS.Timeout;
   #current: ServingCertificate;
-  #apply: ((options: TlsOptions) => void) | undefined;
+  readonly #followers: ((options: TlsOptions) => void)[] = [];
   /** What was wrong at the last look: files that are being replaced are wrong for a moment. */
   #wrong: string | undefined;
   #complained: string | undefined;
@@ -76,9 +76,9 @@ export class Certificate {
     return this.#current.notAfter;
   }
 
-  /** Called whenever there is another one. */
+  /** Called whenever there is another one: every listening socket has to be told. */
   onRenewal(apply: (options: TlsOptions) => void): void {
-    this.#apply = apply;
+    this.#followers.push(apply);
   }
 
   /** Reads the files. `isAsked`: somebody wants to know what became of it, now. */
@@ -127,7 +127,7 @@ export class Certificate {
   #renew(read: ServingCertificate): void {
     this.#current = read;
     this.#warnedAt = -Infinity;
-    this.#apply?.(this.options);
+    for (const apply of this.#followers) apply(this.options);
     this.#terms.log.info(
       { not_after: new Date(read.notAfter).toISOString() },
       'new connections get the new certificate',

@@ -23,8 +23,14 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'listen:',
     'colour: red\nlisten:',
     [
-      '2:1 colour: is not known: known here are issuer, listen, tls, trusted_proxies, metrics, store, trust, tools, tasks, task_retention, lease_retention, audit_retention, keys, dpop, limits, http, log_level, policies',
+      '2:1 colour: is not known: known here are issuer, listen, tls, trusted_proxies, operations, metrics, store, trust, tools, tasks, task_retention, lease_retention, audit_retention, keys, dpop, limits, http, log_level, policies',
     ],
+  ],
+  [
+    'two listeners at one place',
+    'store: {',
+    'operations: { listen: 127.0.0.1:8420 }\nstore: {',
+    ['3:23 operations.listen: is where listen is: give each a port of its own'],
   ],
   [
     'a part that is missing',

@@ -12,9 +12,19 @@ interface Place {
 
 const ANSWERS_WITHIN_MS = 3000;
 
-export async function listenerFindings({ listen, metrics, tls, issuer }: Settings): Promise<Finding[]> {
+export async function listenerFindings({
+  listen,
+  operations,
+  metrics,
+  tls,
+  issuer,
+}: Settings): Promise<Finding[]> {
   const scheme = tls ? 'https' : 'http';
-  const found = [await placeFinding('listen', listen, () => brokerAt(scheme, listen, issuer))];
+  const found = [await placeFinding('listen', listen, () => brokerAt('listen', scheme, listen, issuer))];
+  if (operations) {
+    const check = 'operations.listen';
+    found.push(await placeFinding(check, operations, () => brokerAt(check, scheme, operations, issuer)));
+  }
   if (metrics) found.push(await placeFinding('metrics.listen', metrics, () => healthAt(metrics)));
   return found;
 }
@@ -57,27 +67,32 @@ function listenError({ host, port }: Place): Promise<string | undefined> {
   });
 }
 
-async function brokerAt(scheme: 'http' | 'https', place: Place, issuer: string): Promise<Finding> {
+async function brokerAt(
+  check: string,
+  scheme: 'http' | 'https',
+  place: Place,
+  issuer: string,
+): Promise<Finding> {
   const address = `${place.host}:${place.port}`;
   const metadata = await documentAt(scheme, place, '/.well-known/oauth-authorization-server');
   const named = metadata?.body['issuer'];
   if (named === undefined)
     return broken(
-      'listen',
+      check,
       `${address} is taken by something that is no broker`,
-      `Find it (ss -ltnp 'sport = :${place.port}') and end it, or change \`listen\`.`,
+      `Find it (ss -ltnp 'sport = :${place.port}') and end it, or change \`${check}\`.`,
     );
   if (named !== issuer)
     return broken(
-      'listen',
+      check,
       `${address} is taken by another broker, of ${JSON.stringify(named)}`,
-      'Change `listen`, or end that one.',
+      `Change \`${check}\`, or end that one.`,
     );
   const ready = await documentAt(scheme, place, '/readyz');
-  if (ready?.status === 200) return ok('listen', `the broker runs at ${address}, and is ready`);
+  if (ready?.status === 200) return ok(check, `the broker runs at ${address}, and is ready`);
   const why = JSON.stringify(ready?.body['why'] ?? 'it does not say why');
   return broken(
-    'listen',
+    check,
     `the broker runs at ${address}, and is not ready: ${why}`,
     'Mend what it names, and look at its log.',
   );
