@@ -34,12 +34,13 @@ const resourceRequest: ShownProof = {
   token: TOKEN,
 };
 
-/** As a broker of that day would: with its signature, and its first use. */
-async function taken(shown: ShownProof, now = MADE_AT + 2_000): Promise<string> {
+/** As a broker of that day would: with its signature, and its first use; by a store whose clock may be ahead. */
+async function taken(shown: ShownProof, now = MADE_AT + 2_000, storeAheadMs = 0): Promise<string> {
   const harness = embeddedHarness();
   const nonces = new Nonces([Buffer.alloc(32)]);
   const clock = { now: () => now };
-  const proofs = new Proofs({ terms: TERMS, nonces, clock, store: await harness.open(clock, STORE_TERMS) });
+  const store = await harness.open({ now: () => now + storeAheadMs }, STORE_TERMS);
+  const proofs = new Proofs({ terms: TERMS, nonces, clock, store });
   try {
     const { proof } = proofs.read(shown);
     const key = proof instanceof Refusal ? proof : await proofs.prove(proof);
@@ -76,6 +77,10 @@ describe('the example', () => {
     ],
   ])('%s is refused', async (_, shown, now, reason) => {
     expect(await taken(shown, now)).toBe(reason);
+  });
+
+  test('is good, once, to its last millisecond where the store is a minute ahead of the broker', async () => {
+    expect(await taken(tokenRequest, MADE_AT + 89_999, 59_999)).toBe(THUMBPRINT);
   });
 
   test('is good to the last millisecond of its time, and from the first', () => {
