@@ -41,6 +41,7 @@ interface Configuration {
   issuer: string;
   listen: string;
   metrics: { listen: string };
+  operations: { listen: string };
   store: { url: string };
   trust: { audience: string; roles: Record<string, object> }[];
   http?: { drain_timeout?: string };
@@ -165,6 +166,7 @@ describe('the brokers', () => {
     );
     expect(ports).toEqual({
       https: portOf(configuration.listen),
+      operations: portOf(configuration.operations.listen),
       metrics: portOf(configuration.metrics.listen),
     });
     for (const service of manifests().filter(({ kind }) => kind === 'Service') as Service[]) {
@@ -183,6 +185,7 @@ describe('the brokers', () => {
   test('can be told to kill while none of them is ready', () => {
     const kills = only<Service>('Service', 'mayfly-kills');
     expect(kills.spec.publishNotReadyAddresses).toBe(true);
+    expect(kills.spec.ports.map(({ targetPort }) => targetPort)).toEqual(['operations']);
     expect(only<Service>('Service', 'mayfly').spec.publishNotReadyAddresses).toBeUndefined();
   });
 
@@ -280,12 +283,14 @@ describe('the network policy', () => {
   });
 
   test('lets clients in, and to the metrics whoever collects them, and nobody else', () => {
-    const [clients, monitoring, ...others] = policy.ingress!;
+    const [clients, operations, monitoring, ...others] = policy.ingress!;
     expect(others).toEqual([]);
     expect(ports(clients!)).toEqual(['https']);
     const [client] = clients!.from!;
     expect(picks(client!.podSelector!, agent.spec.template.metadata.labels)).toBe(true);
     expect(picks(client!.podSelector!, { app: 'a stranger' })).toBe(false);
+    expect(ports(operations!)).toEqual(['operations']);
+    expect(picks(operations!.from![0]!.podSelector!, agent.spec.template.metadata.labels)).toBe(false);
     expect(ports(monitoring!)).toEqual(['metrics']);
     expect(monitoring!.from).toEqual([
       { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } },
