@@ -1,7 +1,5 @@
 // The programs on docs/dpop.md run as they stand there: two agents, and a tool that lets nobody in with a stolen credential.
 import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { freePort } from '../../examples/demo/port.js';
@@ -10,17 +8,7 @@ import { settingsFrom } from '../../src/config/load.js';
 import { GOOD } from '../config/fixture.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { digested, Prover } from '../fixtures/prover.js';
-import { until } from '../fixtures/until.js';
-
-const page = readFileSync('docs/dpop.md', 'utf8');
-const program = (name: string): string =>
-  new RegExp(`^\`\`\`js ${name}\\n(.*?)^\`\`\`$`, 'ms').exec(page)?.[1] ?? `throw new Error('no ${name}')`;
-
-const run = (code: string, env: Record<string, string>): ChildProcess =>
-  spawn(process.execPath, ['--input-type=module', '--eval', code], {
-    env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+import { page, program, run, startTool } from './dpop-programs.js';
 
 /** What it wrote. @throws Error where it fails. */
 async function outputOf(code: string, env: Record<string, string>): Promise<string> {
@@ -33,20 +21,10 @@ async function outputOf(code: string, env: Record<string, string>): Promise<stri
   return written.out.trim();
 }
 
-const SERVER = `
-import { createServer } from 'node:http';
-createServer((request, response) => {
-  check(request).then(
-    () => response.end('customer 42'),
-    (error) => response.writeHead(401).end(error.message),
-  );
-}).listen(Number(new URL(CRM_URL).port), '127.0.0.1');
-`;
-
 describe.each(['optional', 'required'] as const)('with nonces %s', (nonces) => {
   let broker: TestBroker;
   let crm: ChildProcess;
-  let env: Record<string, string>;
+  let env: { MAYFLY_URL: string; MAYFLY_TOKEN: string; CRM_URL: string };
   beforeAll(async () => {
     broker = await TestBroker.start({ terms: { dpop: { nonces } } });
     await broker.openTask({ id: 'run-42' });
@@ -55,17 +33,15 @@ describe.each(['optional', 'required'] as const)('with nonces %s', (nonces) => {
       MAYFLY_TOKEN: broker.workloads.token('agent-1'),
       CRM_URL: `http://127.0.0.1:${await freePort()}`,
     };
-    crm = run(program('tool') + SERVER, env);
-    await until('the tool listens', () =>
-      fetch(env['CRM_URL']!).then(
-        () => true,
-        () => false,
-      ),
-    );
+    crm = await startTool(env);
   });
   afterAll(async () => {
     crm?.kill();
     await broker?.stop();
+  });
+
+  test('the agent with mayfly/client gets a bound credential, is let in with it, and renews it', async () => {
+    expect(await outputOf(program('client'), env)).toBe('DPoP 200 200');
   });
 
   test('the agent with openid-client gets a bound credential and renews it', async () => {
@@ -86,7 +62,7 @@ describe.each(['optional', 'required'] as const)('with nonces %s', (nonces) => {
     const nonce = (await exchange({})).headers.get('dpop-nonce');
     const token = (await exchange(nonce === null ? {} : { nonce })).body.access_token;
 
-    const url = `${env['CRM_URL']}/customers/42`;
+    const url = `${env.CRM_URL}/customers/42`;
     const ath = digested(token);
     const call = async (headers: Record<string, string>): Promise<number> =>
       (await fetch(url, { headers })).status;

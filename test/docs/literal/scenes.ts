@@ -1,10 +1,13 @@
 // What a page takes for granted when somebody begins to type: a folder, a broker, who they are. One scene for a page.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../../../examples/demo/port.js';
+import { TestBroker } from '../../fixtures/broker.js';
+import { CRM, SEARCH } from '../../fixtures/broker-configuration.js';
 import { BrokerFleet } from '../../fixtures/broker-fleet.js';
 import { StandaloneRedis } from '../../fixtures/redis/standalone.js';
+import { program, startTool } from '../dpop-programs.js';
 import type { Typed } from './blocks.js';
 
 export interface Setting {
@@ -112,6 +115,27 @@ export const SCENES: readonly Scene[] = [
       return {
         variables: { MAYFLY_URL: `http://127.0.0.1:${port}` },
         put: (text) => text.replace(/^mayfly dev$/m, `mayfly dev --port ${port}`),
+      };
+    },
+  },
+  {
+    page: 'docs/dpop.md',
+    async set(folder) {
+      const tools = { crm: { ...CRM, require_dpop: true }, search: SEARCH };
+      const broker = await TestBroker.start({ terms: { dpop: { nonces: 'required' }, tools } });
+      await broker.openTask({ id: 'run-42', tools: [{ tool: 'crm', actions: ['read'] }] });
+      const env = { MAYFLY_URL: broker.url, CRM_URL: `http://127.0.0.1:${await freePort()}` };
+      const tool = await startTool(env);
+      writeFileSync(join(folder, 'agent.mjs'), program('command'));
+      // Where npm would put us.
+      mkdirSync(join(folder, 'node_modules'));
+      symlinkSync(process.cwd(), join(folder, 'node_modules', 'mayfly'));
+      return {
+        variables: { ...env, MAYFLY_TOKEN: broker.workloads.token('agent-1') },
+        stop: async () => {
+          tool.kill();
+          await broker.stop();
+        },
       };
     },
   },
