@@ -1,5 +1,6 @@
 // The settings of a running broker: swaps trust, tools, policies and limits as a whole, or keeps what it has and says why.
 import { canonicalJson, sha256 } from '../domain/digest.js';
+import { RUN_WAITS_MS } from '../domain/run.js';
 import { Secret } from '../domain/secret.js';
 import { loadSettings } from './load.js';
 import type { LoadOptions } from './load-options.js';
@@ -168,6 +169,9 @@ function differing<Name extends string, From>(
 function conflictBetween(running: FixedSettings, next: SwappableSettings): string | undefined {
   const itself = next.trust.find(({ issuer }) => sameUri(issuer, running.issuer));
   if (itself) return `trust ${itself.name} has the issuer that this broker still runs by: restart it`;
+  const runs = next.trust.find((one) => one.kind === 'github' && one.runs);
+  if (runs && running.retention.taskMs < RUN_WAITS_MS)
+    return `runs of ${runs.name} may go on after the task_retention still in force: restart it`;
   for (const { name, audience, maxTtlMs } of next.catalogue.all()) {
     if (sameUri(audience, running.issuer))
       return `tool ${name} has the issuer that this broker still runs by: restart it`;

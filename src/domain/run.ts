@@ -1,5 +1,9 @@
 // A run of a workflow whose task opens by itself: what it may hold is the configuration's word, never the run's.
+import { DAY_MS } from './duration.js';
 import type { PrincipalName, TaskId } from './ids.js';
+
+/** For so long a run may wait for an approval, and then go on: its task must not be forgotten by then. */
+export const RUN_WAITS_MS = 30 * DAY_MS;
 
 /** What every run of one trust gets: no run can ask for more, and none for something else. */
 export interface RunTemplate {

@@ -159,6 +159,22 @@ describe('what stays while the broker runs', () => {
   });
 });
 
+test('a retention that waits for a restart keeps out the runs that it is too short for', async () => {
+  write(`task_retention: 25d\n${GOOD}`);
+  live = await LiveSettings.from(path);
+  const runs = `  - name: github
+    kind: github
+    audience: mayfly
+    roles: { agent: { repository_id: 1 } }
+    runs: { tools: [{ tool: crm, actions: [read] }] }
+tools:`;
+  write(`task_retention: 30d\n${changed('tools:\n', `${runs}\n`)}`);
+  expect(await live.reload()).toMatchObject({
+    swapped: false,
+    why: 'runs of github may go on after the task_retention still in force: restart it',
+  });
+});
+
 describe('listeners', () => {
   test('are told of every swap and of nothing else, until they leave', async () => {
     const listener = jest.fn<SwapListener>();

@@ -496,6 +496,16 @@ describe('a mistake', () => {
     expect(await mistakesIn([trust].flat())).toEqual(expected);
   });
 
+  test('in how long ends of runs are known: a run may go on for so long, and must not open its task again', async () => {
+    const runs = [{ ...GITHUB, runs: RUNS }];
+    const kept = (retention: string) => mistakesIn(runs, { task_retention: retention });
+    expect(await kept('30d')).toEqual([]);
+    expect(await kept('29d')).toEqual([
+      'task_retention: must be at least 30d where runs have tasks: a run that goes on after the end of its task was forgotten would open it again',
+    ]);
+    expect(await mistakesIn([GITHUB], { task_retention: '29d' })).toEqual([]);
+  });
+
   test('in one entry hides none in another', async () => {
     const trust = [
       rule(KUBERNETES, { service_account: 'planner' }),

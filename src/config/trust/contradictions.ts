@@ -1,5 +1,6 @@
 // What entries of trust say against each other, against the catalogue, and within themselves.
 import { showDuration } from '../../domain/duration.js';
+import { RUN_WAITS_MS } from '../../domain/run.js';
 import type { TrustedIssuer } from '../../identity/trust.js';
 import type { Draft } from '../draft.js';
 import type { Path } from '../mistakes.js';
@@ -88,7 +89,15 @@ function otherTrustDomains(
   }
 }
 
-function runContradictions({ trust, tools, tasks }: Draft, say: Say): void {
+function runContradictions(
+  { trust, tools, tasks, task_retention: retention = Infinity }: Draft,
+  say: Say,
+): void {
+  if (retention < RUN_WAITS_MS && trust.some(({ kind, runs }) => kind === 'github' && runs !== undefined))
+    say(
+      ['task_retention'],
+      `must be at least ${showDuration(RUN_WAITS_MS)} where runs have tasks: a run that goes on after the end of its task was forgotten would open it again`,
+    );
   const prefixes = new Map<string, string>();
   trust.forEach(({ runs, name = '', roles, kind }, index) => {
     if (kind !== 'github' || runs === undefined) return;
