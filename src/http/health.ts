@@ -1,4 +1,5 @@
 // Whether we live, and whether we can do our work: two different questions. And the numbers, for who asks how well.
+import type { Broker } from '../broker.js';
 import type { Answer } from './answer.js';
 import { ok } from './answer.js';
 import type { Edge } from './call.js';
@@ -21,10 +22,23 @@ export async function readinessAnswer(edge: Edge): Promise<Answer> {
 export const isReady = async (edge: Pick<Edge, 'draining' | 'broker'>): Promise<boolean> =>
   (await ailmentOf(edge)) === undefined;
 
+/** Anybody may ask, and every look writes to the store: one is good for all who ask so soon after it began. */
+const LOOK_GOOD_FOR_MS = 100;
+const looks = new WeakMap<
+  Broker['store'],
+  { readonly at: number; readonly ailment: Promise<string | undefined> }
+>();
+
 async function ailmentOf({
   draining,
-  broker,
+  broker: { store, keys },
 }: Pick<Edge, 'draining' | 'broker'>): Promise<string | undefined> {
   if (draining()) return 'shutting down';
-  return (await broker.store.ailment()) ?? (broker.keys.isEmpty ? 'no key to sign with' : undefined);
+  const now = performance.now();
+  let look = looks.get(store);
+  if (!look || now - look.at > LOOK_GOOD_FOR_MS) {
+    look = { at: now, ailment: store.ailment() };
+    looks.set(store, look);
+  }
+  return (await look.ailment) ?? (keys.isEmpty ? 'no key to sign with' : undefined);
 }
