@@ -14,8 +14,7 @@ import type { Tool } from '../domain/tool.js';
 import type { DecisionInput } from '../policy/policy.js';
 import { openRun } from '../tasks/open-run.js';
 import { bindingOf } from './binding.js';
-import type { IssuedCredential } from './issued.js';
-import { leaseRequest } from './issued.js';
+import type { Decided, IssuedCredential } from './issued.js';
 import { mintExternal } from './mint-external.js';
 import { mintSigned } from './mint-signed.js';
 
@@ -40,7 +39,8 @@ export async function issueCredential(
   const rules = broker.rules();
   if (!hasRole(agent, 'agent')) return new Refusal('role_missing', `${agent.name} is no agent`);
 
-  const task = await taskOrOwnRun(broker, agent, asked.taskId, entry);
+  const admitted = await admittedTask(broker, agent, asked.taskId);
+  const task = admitted instanceof Refusal ? await ownRun(broker, agent, asked, admitted, entry) : admitted;
   if (task instanceof Refusal) return task;
 
   const tool = targetTool(rules, asked.target);
@@ -55,14 +55,14 @@ export async function issueCredential(
 
   const minter = broker.minters.get(tool.credential.kind);
   if (!minter) throw new Error(`no minter for ${tool.credential.kind}`);
-  const request = leaseRequest(agent, task, grant, binding);
   const entered = broker.limits.placeForLease(task, agent.name);
   const place = entered instanceof Promise ? await entered : entered;
   if (place instanceof Refusal) return place;
+  const decided: Decided = { agent, task, grant, binding };
   try {
     const issued = minter.external
-      ? await mintExternal(broker, minter, request, grant, entry)
-      : await mintSigned(broker, minter, request, grant, entry);
+      ? await mintExternal(broker, minter, decided, entry)
+      : await mintSigned(broker, minter, decided, entry);
     if (issued instanceof Refusal) place.free();
     else place.taken(issued.lease.expiresAt - issued.lease.issuedAt);
     return issued;
@@ -74,15 +74,15 @@ export async function issueCredential(
 }
 
 /** The task of the agent's own run opens by itself, if it is not there yet; no other does. */
-async function taskOrOwnRun(
+async function ownRun(
   broker: Broker,
   agent: VerifiedPrincipal,
-  id: TaskId,
+  { taskId: id }: Pick<CredentialAsked, 'taskId'>,
+  refusal: Refusal,
   entry: AuditEntry,
 ): Promise<Task | Refusal> {
-  const task = await admittedTask(broker, agent, id);
   const { run } = agent;
-  if (!(task instanceof Refusal) || task.reason !== 'task_unknown' || run?.taskId !== id) return task;
+  if (refusal.reason !== 'task_unknown' || run?.taskId !== id) return refusal;
   const opened = await openRun(broker, agent, run, entry);
   // Another broker was first, by the template of another moment: what it opened stands.
   const conflicts = opened instanceof Refusal && opened.reason === 'task_conflict';

@@ -15,23 +15,36 @@ export interface IssuedCredential {
   readonly expiresAt: number;
 }
 
-export const leaseRequest = (
-  agent: VerifiedPrincipal,
-  task: Task,
-  grant: Grant,
-  binding: Binding,
-): LeaseRequest => ({
-  taskId: task.id,
-  agent: agent.name,
-  actors: [],
-  trust: agent.trust,
-  tool: grant.tool.name,
-  plane: grant.tool.plane,
-  kind: grant.tool.credential.kind,
-  audience: grant.tool.audience,
-  actions: grant.actions,
-  ...(grant.details && { details: grant.details }),
-  policyDigest: grant.policyDigest,
-  ...binding,
-  ttlMs: grant.ttlMs,
-});
+/** What issuance was decided on, and with what outcome. */
+export interface Decided {
+  readonly agent: VerifiedPrincipal;
+  readonly task: Task;
+  readonly grant: Grant;
+  readonly binding: Binding;
+}
+
+type Writable<T> = { -readonly [Member in keyof T]: T[Member] };
+
+/** Member by member: a copy with one member more takes microseconds, and so does all that is read from it. */
+export function leaseRequest({ agent, task, grant, binding }: Decided, keyId?: string): LeaseRequest {
+  const { tool } = grant;
+  const request: Writable<LeaseRequest> = {
+    taskId: task.id,
+    agent: agent.name,
+    actors: [],
+    trust: agent.trust,
+    tool: tool.name,
+    plane: tool.plane,
+    kind: tool.credential.kind,
+    audience: tool.audience,
+    actions: grant.actions,
+    policyDigest: grant.policyDigest,
+    ttlMs: grant.ttlMs,
+  };
+  if (keyId !== undefined) request.keyId = keyId;
+  if (grant.details) request.details = grant.details;
+  if (binding.jkt !== undefined) request.jkt = binding.jkt;
+  if (binding.instance !== undefined) request.instance = binding.instance;
+  if (binding.bindsInstance) request.bindsInstance = true;
+  return request;
+}

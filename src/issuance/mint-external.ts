@@ -1,26 +1,24 @@
 // A credential that is made at a target: reserve, mint, activate, so that whatever crashes leaves a lease to find it by.
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
-import type { Grant } from '../domain/grant.js';
 import { Refusal } from '../domain/refusal.js';
 import type { ExternalMinter, Minted } from '../minters/minter.js';
-import type { LeaseRequest } from '../store/store.js';
-import type { IssuedCredential } from './issued.js';
+import type { Decided, IssuedCredential } from './issued.js';
+import { leaseRequest } from './issued.js';
 
 export async function mintExternal(
   broker: Broker,
   minter: ExternalMinter,
-  asked: LeaseRequest,
-  grant: Grant,
+  decided: Decided,
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
-  const request = { ...asked, mintDeadlineMs: minter.mintDeadlineMs };
+  const request = { ...leaseRequest(decided), mintDeadlineMs: minter.mintDeadlineMs };
   const reserved = await broker.store.reserveLease(request, entry);
   if (reserved instanceof Refusal) return reserved;
 
   let minted: Minted;
   try {
-    minted = await minter.mint(reserved, grant);
+    minted = await minter.mint(reserved, decided.grant);
   } catch (error) {
     // Nobody knows what became of it: it is killed now, and once more when it can no longer come to be.
     await broker.store.abandonLease(reserved.id, 'mint_unknown', entry);

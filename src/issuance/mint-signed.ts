@@ -1,28 +1,26 @@
 // A credential that we sign ourselves: one transition is the issuance, signing follows it.
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
-import type { Grant } from '../domain/grant.js';
 import { Refusal } from '../domain/refusal.js';
 import type { SigningMinter } from '../minters/minter.js';
-import type { LeaseRequest } from '../store/store.js';
-import type { IssuedCredential } from './issued.js';
+import type { Decided, IssuedCredential } from './issued.js';
+import { leaseRequest } from './issued.js';
 
 export async function mintSigned(
   broker: Broker,
   minter: SigningMinter,
-  asked: LeaseRequest,
-  grant: Grant,
+  decided: Decided,
   entry: AuditEntry,
 ): Promise<IssuedCredential | Refusal> {
   let keyId = minter.keyId();
-  let lease = await broker.store.issueLease({ ...asked, keyId }, entry);
+  let lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
   if (lease instanceof Refusal && lease.reason === 'key_revoked') {
     // Killed, perhaps at another broker a moment ago: its successor signs.
     await broker.keys.drop(keyId);
     keyId = minter.keyId();
-    lease = await broker.store.issueLease({ ...asked, keyId }, entry);
+    lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
   }
   if (lease instanceof Refusal) return lease;
-  const minted = minter.mint(lease, grant, lease.issuedAt);
+  const minted = minter.mint(lease, decided.grant, lease.issuedAt);
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };
 }
