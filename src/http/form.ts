@@ -101,7 +101,7 @@ const ESCAPE = /[%+]/;
 function decoded(piece: string): string {
   if (!ESCAPE.test(piece)) return piece;
   try {
-    return decodeURIComponent(piece.replaceAll('+', ' '));
+    return decodeURIComponent(piece.includes('+') ? piece.replaceAll('+', ' ') : piece);
   } catch {
     return new URLSearchParams(`piece=${piece}`).get('piece')!;
   }

@@ -94,7 +94,8 @@ function answering(edge: Edge, connections: Connections): Answering {
     // The first one too many ends the connection: what came behind it is nobody's concern any more.
     if (atOnce > MOST_AT_ONCE + 1) return;
     if (misfit) void refuseMisfit(edge, request, response, misfit);
-    else if (request.method === 'POST' && request.url === '/token') void answerExchange(edge, request, response);
+    else if (request.method === 'POST' && request.url === '/token')
+      void answerExchange(edge, request, response);
     else app(request, response);
   };
 }

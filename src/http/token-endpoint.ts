@@ -52,13 +52,12 @@ async function exchangeToken(
   give: (nonce: string) => void,
 ): Promise<Answer | Refusal> {
   if (edge.draining()) return new Refusal('shutting_down');
-  const form = await readForm(request, edge.bodyLimitBytes);
-  if (form instanceof Refusal) return form;
-  const parameters = Object.fromEntries(form) as TokenParameters;
+  const parameters = await readForm(request, edge.bodyLimitBytes);
+  if (parameters instanceof Refusal) return parameters;
   const unsupported = unsupportedParameter(parameters);
   if (unsupported) return unsupported;
 
-  const token = parameters.subject_token!;
+  const token = parameters.get('subject_token')!;
   const refused = heldBack(edge, entry, token);
   if (refused) return refused;
   // Before the token is looked at: a nonce that is missing must not cost a one-time token.
@@ -95,19 +94,23 @@ async function exchangeToken(
 }
 
 function unsupportedParameter(given: TokenParameters): Refusal | undefined {
-  if (given.grant_type === undefined) return malformed('grant_type is required.');
-  if (given.grant_type !== TOKEN_EXCHANGE)
+  const grantType = given.get('grant_type');
+  if (grantType === undefined) return malformed('grant_type is required.');
+  if (grantType !== TOKEN_EXCHANGE)
     return new Refusal('grant_type_unsupported', `Use grant_type=${TOKEN_EXCHANGE}.`);
-  if (given.subject_token === undefined) return malformed('subject_token is required.');
-  if (given.subject_token_type === undefined) return malformed('subject_token_type is required.');
-  if (!ACCEPTED_TYPES.includes(given.subject_token_type)) {
+  if (given.get('subject_token') === undefined) return malformed('subject_token is required.');
+  const subjectType = given.get('subject_token_type');
+  if (subjectType === undefined) return malformed('subject_token_type is required.');
+  if (!ACCEPTED_TYPES.includes(subjectType)) {
     return malformed(`subject_token_type must be one of ${ACCEPTED_TYPES.join(', ')}.`);
   }
-  if ((given.actor_token === undefined) !== (given.actor_token_type === undefined)) {
+  const actorToken = given.get('actor_token');
+  if ((actorToken === undefined) !== (given.get('actor_token_type') === undefined)) {
     return malformed('actor_token and actor_token_type go together.');
   }
-  if (given.actor_token !== undefined) return malformed('actor_token is not supported.');
-  if (given.requested_token_type !== undefined && !MINTED_TYPES.includes(given.requested_token_type)) {
+  if (actorToken !== undefined) return malformed('actor_token is not supported.');
+  const requestedType = given.get('requested_token_type');
+  if (requestedType !== undefined && !MINTED_TYPES.includes(requestedType)) {
     return new Refusal(
       'token_kind_unsupported',
       `requested_token_type must be one of ${MINTED_TYPES.join(', ')}.`,
@@ -117,7 +120,11 @@ function unsupportedParameter(given: TokenParameters): Refusal | undefined {
 }
 
 function askedFor(given: TokenParameters): CredentialAsked | Refusal {
-  const { task_id: taskId, audience, resource, scope, requested_expiry: expiry } = given;
+  const taskId = given.get('task_id');
+  const audience = given.get('audience');
+  const resource = given.get('resource');
+  const scope = given.get('scope');
+  const expiry = given.get('requested_expiry');
   if (taskId === undefined) return malformed('task_id is required.');
   if (!isTaskId(taskId)) return malformed('task_id is not a task id.');
   if (expiry !== undefined && !/^[1-9]\d{0,8}$/.test(expiry)) {
@@ -127,8 +134,8 @@ function askedFor(given: TokenParameters): CredentialAsked | Refusal {
   // To ask for nothing is not to leave the scope out, which asks for all.
   if (scope !== undefined && actions.length === 0)
     return new Refusal('action_not_granted', 'The scope is empty.');
-  const details =
-    given.authorization_details === undefined ? undefined : readDetails(given.authorization_details);
+  const writtenDetails = given.get('authorization_details');
+  const details = writtenDetails === undefined ? undefined : readDetails(writtenDetails);
   if (details instanceof Refusal) return details;
   return {
     taskId,

@@ -9,7 +9,7 @@ export const TOKEN_TYPE = {
   jwt: 'urn:ietf:params:oauth:token-type:jwt',
 } as const;
 
-/** Parameters that RFC 8693 and Mayfly define; others are ignored (RFC 6749 §3.2). */
+/** Parameters that RFC 8693 and Mayfly define. */
 export const TOKEN_PARAMETERS = [
   'grant_type',
   'subject_token',
@@ -24,6 +24,10 @@ export const TOKEN_PARAMETERS = [
   'requested_token_type',
   'requested_expiry',
 ] as const;
-export type TokenParameters = Partial<Record<(typeof TOKEN_PARAMETERS)[number], string>>;
+
+/** A form, read by those names alone: others are ignored (RFC 6749 §3.2). */
+export interface TokenParameters {
+  get(name: (typeof TOKEN_PARAMETERS)[number]): string | undefined;
+}
 
 export type { TokenResponse } from './token-response.js';
