@@ -35,7 +35,9 @@ interface Held {
   known: boolean;
   /** What is being answered, in turn. */
   readonly responses: ServerResponse[];
-  /** Of its present state: with nothing to do, or with something. */
+  /** With nothing to do, or with something; nowhere once it is forgotten. */
+  among: Set<Held> | undefined;
+  /** Of that state. */
   since: number;
   /** The answer that is not being read, and since when. */
   unread?: { readonly response: ServerResponse; readonly delivered: number; readonly since: number };
@@ -85,7 +87,7 @@ export class Connections {
     const held = this.#heldBy(request.socket);
     if (!held) return 1;
     if (held.responses.push(response) === 1) this.#turn(held);
-    response.once('close', () => this.#answered(held, request, response));
+    response.on('close', () => this.#answered(held, request, response));
     return held.responses.length;
   }
 
@@ -108,10 +110,19 @@ export class Connections {
 
   #hold(socket: Socket, caller: string | undefined): void {
     const endpoint = endpointOf(socket);
-    const held: Held = { socket, endpoint, caller, known: false, responses: [], since: performance.now() };
+    const among = this.#idleStrangers;
+    const held: Held = {
+      socket,
+      endpoint,
+      caller,
+      known: false,
+      responses: [],
+      among,
+      since: performance.now(),
+    };
     this.#bySocket.set(socket, held);
     this.#byEndpoint.set(endpoint, held);
-    this.#idleStrangers.add(held);
+    among.add(held);
     if (caller !== undefined) {
       const siblings = this.#byCaller.get(caller);
       if (siblings) siblings.add(held);
@@ -128,13 +139,12 @@ export class Connections {
 
   /** Among those with nothing to do, or those with something: the last one to come there. */
   #turn(held: Held): void {
+    if (!held.among) return;
     held.since = performance.now();
-    this.#idleStrangers.delete(held);
-    this.#idleKnown.delete(held);
-    this.#busy.delete(held);
-    if (!this.#byEndpoint.has(held.endpoint)) return;
-    if (held.responses.length > 0) this.#busy.add(held);
-    else (held.known ? this.#idleKnown : this.#idleStrangers).add(held);
+    held.among.delete(held);
+    if (held.responses.length > 0) held.among = this.#busy;
+    else held.among = held.known ? this.#idleKnown : this.#idleStrangers;
+    held.among.add(held);
   }
 
   #answered(held: Held, { method }: IncomingMessage, response: ServerResponse): void {
@@ -190,9 +200,8 @@ export class Connections {
 
   #forget(held: Held): void {
     if (!this.#byEndpoint.delete(held.endpoint)) return;
-    this.#idleStrangers.delete(held);
-    this.#idleKnown.delete(held);
-    this.#busy.delete(held);
+    held.among?.delete(held);
+    held.among = undefined;
     const siblings = held.caller === undefined ? undefined : this.#byCaller.get(held.caller);
     siblings?.delete(held);
     if (siblings?.size === 0) this.#byCaller.delete(held.caller!);
