@@ -13,6 +13,7 @@ interface DoctorOptions {
   readonly config?: string;
   readonly url?: string;
   readonly tokenFile?: string;
+  readonly dpopKey?: string;
   readonly json?: true;
   readonly dangerouslyPlainHttp?: true;
 }
@@ -27,6 +28,7 @@ export function addDoctor(program: Command, shell: Shell): void {
     )
     .option('--url <url>', 'a broker that runs; MAYFLY_URL')
     .option('--token-file <file>', 'a workload token: who would it be, and if nobody, why?')
+    .option('--dpop-key <file>', 'the key that proofs are made with; MAYFLY_DPOP_KEY_FILE')
     .option('--json', 'for programs: JSON, errors too')
     .option('--dangerously-plain-http', 'send the token over http to another machine')
     .action((options: DoctorOptions) => doctor(options, shell));
@@ -40,12 +42,13 @@ async function doctor(options: DoctorOptions, shell: Shell): Promise<void> {
   if (config === undefined && url === undefined)
     throw usage(`there is nothing to look at: give --config or --url, or write ${USUAL_PLACES.join(' or ')}`);
   const { tokenFile, dangerouslyPlainHttp } = options;
+  const keyFile = options.dpopKey ?? environment.dpopKeyFile;
   // Only now: no other command needs these parts.
   const { examine } = await import('./doctor/examine.js');
   const findings = await examine({
     ...(config !== undefined && { config }),
     ...(url !== undefined && { broker: { url, ...given({ dangerouslyPlainHttp }) } }),
-    ...(tokenFile !== undefined && { tokenFile }),
+    ...given({ tokenFile, keyFile }),
   });
   const count = (level: Level): number => findings.filter((finding) => finding.level === level).length;
   const [wrong, doubtful] = [count('broken'), count('caution')];

@@ -1,10 +1,11 @@
 // `mayfly doctor` names what is broken in set-ups that really are, each with what to do; and nothing in one that is well.
-import { mkdirSync, readdirSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LiveSettings } from '../../src/config/reload.js';
 import { type RunningBroker, startBroker } from '../../src/main.js';
+import { DpopKey, newDpopJwk } from '../../src/sdk/client/index.js';
 import { createLog } from '../../src/telemetry/log.js';
 import { body, DISCOVERY, JWKS, status } from '../fixtures/idp.js';
 import { issuerKey, weakKey } from '../fixtures/idp-keys.js';
@@ -342,6 +343,44 @@ describe('a token', () => {
     scene.file('token', await scene.idp.token(scene.key, { sub: 'nobody' }));
     const bad = await examined(['--url', scene.url, '--token-file', file]);
     expectBroken(bad, 'token', /no role/, /mayfly why req_/);
+  });
+});
+
+/** A key file. */
+const made = async (name: string): Promise<[file: string, jkt: string]> => {
+  const jwk = await newDpopJwk();
+  const { thumbprint } = await DpopKey.fromJwk(jwk);
+  return [scene.file(name, JSON.stringify(jwk)), thumbprint];
+};
+
+describe('a token that is bound to a key', () => {
+  test('is good with that key, to be thought about with none, and broken with another', async () => {
+    const [own, jkt] = await made('own.jwk');
+    const [other] = await made('other.jwk');
+    const token = scene.file('token', await scene.idp.token(scene.key, { sub: 'agent-7', cnf: { jkt } }));
+    const args = ['--token-file', token];
+    const good = await scene.examine({}, [...args, '--dpop-key', own]);
+    expect([good.exit, good.cautions]).toEqual([0, []]);
+    expect(good.ok.map(({ found }) => found)).toContain('it is bound to the key of --dpop-key');
+    const bare = await scene.examine({}, args);
+    expect(bare.cautions).toMatchObject([{ check: 'token', todo: expect.stringContaining('--dpop-key') }]);
+    expectBroken(await scene.examine({}, [...args, '--dpop-key', other]), 'token', /bound/, /Give that key/);
+
+    await runBroker();
+    const asked = ['--url', scene.url, ...args];
+    expect((await examined([...asked, '--dpop-key', own])).exit).toBe(0);
+    expectBroken(await examined(asked), 'token', /no dpop key was given/, /--dpop-key/);
+  });
+
+  test('a key file that others can read is broken', async () => {
+    const [key] = await made('open.jwk');
+    chmodSync(key, 0o644);
+    expectBroken(
+      await scene.examine({}, ['--dpop-key', key]),
+      'dpop_key',
+      /is open to others/,
+      /dpop-key new/,
+    );
   });
 });
 

@@ -177,8 +177,9 @@ describe('the client', () => {
     expect(readdirSync(path.join(alone, 'node_modules'))).toEqual(['mayfly']);
     const { status, said } = script(
       alone,
-      `import { MayflyClient } from 'mayfly/client';
-       const client = new MayflyClient({ url: 'http://127.0.0.1:1', token: 'a.b.c' });
+      `import { DpopKey, MayflyClient } from 'mayfly/client';
+       const dpop = await DpopKey.generate();
+       const client = new MayflyClient({ url: 'http://127.0.0.1:1', token: 'a.b.c', dpop });
        await client.listTools().catch(({ code }) => console.log(code));`,
     );
     expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n']);
@@ -189,8 +190,11 @@ describe('the client', () => {
       const there = path.join(consumer, 'node_modules', name);
       if (!existsSync(there)) symlinkSync(path.resolve('node_modules', name), there);
     }
-    const module = `import { MayflyClient, type MayflyError, type TokenResponse } from 'mayfly/client';
-      const client = new MayflyClient({ url: 'https://mayfly.example', token: { file: '/token' } });
+    const module = `import { DpopKey, dpopFetch, MayflyClient } from 'mayfly/client';
+      import { type MayflyError, newDpopJwk, type TokenResponse } from 'mayfly/client';
+      const dpop = await DpopKey.fromJwk(await newDpopJwk());
+      const client = new MayflyClient({ url: 'https://mayfly.example', token: { file: '/token' }, dpop });
+      export const asked: Promise<Response> = dpopFetch({ dpop, token: 'a.b.c' })('https://crm.example');
       export const issued: Promise<TokenResponse> = client.exchange({ task_id: 'run-1', audience: 'crm' });
       export const code = (error: MayflyError): string => error.code;
       // @ts-expect-error: an exchange is for a task

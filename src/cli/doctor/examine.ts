@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import { sealKeyFile } from '../../config/environment.js';
 import { secretFilesOf } from '../../config/secret-files.js';
 import type { Settings } from '../../config/settings.js';
-import type { ClientOptions } from '../../sdk/client/index.js';
+import type { ClientOptions, DpopKey } from '../../sdk/client/index.js';
 import { brokerFindings } from './broker.js';
 import { readConfiguration } from './configuration.js';
+import { dpopKeyAt } from './dpop-key.js';
 import { type Finding, broken } from './finding.js';
 import { issuerFindings } from './issuers.js';
 import { limitFindings } from './limits.js';
@@ -22,15 +23,19 @@ export interface Examination {
   /** A broker that runs. */
   readonly broker?: Omit<ClientOptions, 'onAnswer'>;
   readonly tokenFile?: string;
+  /** Of the key that proofs are made with. */
+  readonly keyFile?: string;
 }
 
-export async function examine({ config, broker, tokenFile }: Examination): Promise<Finding[]> {
+export async function examine({ config, broker, tokenFile, keyFile }: Examination): Promise<Finding[]> {
   const found: Finding[] = [];
   const read = config === undefined ? undefined : await readConfiguration(config);
   if (read) found.push(...read.findings);
   if (read?.settings) found.push(...(await settingsFindings(config!, read.settings)));
   if (broker) found.push(...(await brokerFindings(broker)));
-  if (tokenFile !== undefined) found.push(...(await tokenFrom(tokenFile, read?.settings, broker)));
+  const dpop = keyFile === undefined ? undefined : await dpopKeyAt(keyFile);
+  if (dpop) found.push(dpop.finding);
+  if (tokenFile !== undefined) found.push(...(await tokenFrom(tokenFile, read?.settings, broker, dpop?.key)));
   return found;
 }
 
@@ -58,10 +63,13 @@ async function tokenFrom(
   file: string,
   settings: Settings | undefined,
   broker: Examination['broker'],
+  key: DpopKey | undefined,
 ): Promise<Finding[]> {
-  if (!settings) return broker ? tokenAtBroker({ ...broker, token: { file } }) : [];
+  if (!settings) {
+    return broker ? tokenAtBroker({ ...broker, token: { file }, ...(key && { dpop: key }) }) : [];
+  }
   try {
-    return await tokenFindings(readFileSync(file, 'utf8').trim(), settings);
+    return await tokenFindings(readFileSync(file, 'utf8').trim(), settings, key?.thumbprint);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;

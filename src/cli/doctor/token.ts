@@ -16,7 +16,11 @@ import { type Finding, broken, caution, ok } from './finding.js';
 const CHECK = 'token';
 
 /** By the configuration: nothing is recorded, so that a one-time token stays good. */
-export async function tokenFindings(token: string, { trust, issuer }: Settings): Promise<Finding[]> {
+export async function tokenFindings(
+  token: string,
+  { trust, issuer }: Settings,
+  ownKey: string | undefined,
+): Promise<Finding[]> {
   const clock = systemClock();
   const authenticator = new Authenticator({
     trust,
@@ -43,7 +47,7 @@ export async function tokenFindings(token: string, { trust, issuer }: Settings):
   const ends = new Date(principal.expiresAt).toISOString();
   return [
     ok(CHECK, `it would be ${principal.name}, as ${found}, until ${ends}`),
-    ...boundFinding(principal),
+    ...boundFindings(principal, ownKey),
     ...misses,
   ];
 }
@@ -58,16 +62,14 @@ function refused({ reason, detail }: Refusal): Finding {
   );
 }
 
-const boundFinding = ({ confirmedKey }: VerifiedPrincipal): Finding[] =>
-  confirmedKey === undefined
-    ? []
-    : [
-        caution(
-          CHECK,
-          'it is bound to a key: it is of use only with a proof of that key (DPoP)',
-          'See docs/dpop.md.',
-        ),
-      ];
+function boundFindings({ confirmedKey }: VerifiedPrincipal, ownKey: string | undefined): Finding[] {
+  if (confirmedKey === undefined) return [];
+  if (confirmedKey === ownKey) return [ok(CHECK, 'it is bound to the key of --dpop-key')];
+  const found = `it is bound to the key ${confirmedKey}: it is of use only with a proof of that key (DPoP)`;
+  return ownKey === undefined
+    ? [caution(CHECK, found, 'Give the key with --dpop-key: docs/dpop.md.')]
+    : [broken(CHECK, found, `Give that key with --dpop-key, and not ${ownKey}.`)];
+}
 
 /** For each role that it has not, the first claim of each rule that does not match. */
 function missesOf(
@@ -102,7 +104,8 @@ export async function tokenAtBroker(options: ClientOptions): Promise<Finding[]> 
     const { code, message, requestId = 'req_…' } = error;
     const why = `Ask an operator or an auditor: mayfly why ${requestId}. With --config, this command tells by itself.`;
     if (code === 'ERR_FORBIDDEN') return [broken(CHECK, 'the broker accepts it, and it has no role', why)];
-    if (code === 'ERR_TOKEN_SOURCE') return [broken(CHECK, message, 'Give another file.')];
+    if (code === 'ERR_TOKEN_SOURCE')
+      return [broken(CHECK, message, 'Give another file, or with --dpop-key the key that it is bound to.')];
     return [broken(CHECK, `the broker: ${message}`, why)];
   }
 }
