@@ -74,7 +74,7 @@ describe('a place', () => {
   test('is left once by a lease whose end is told many times', async () => {
     const limits = limitsOf(3, 3);
     const task = await scene.task('run');
-    const leases = [];
+    const leases: ActiveLease[] = [];
     for (let n = 0; n < 3; n++) leases.push((await issue(limits, task, AGENT)) as ActiveLease);
     await scene.revoke({ kind: 'lease', name: leases[0]!.id });
     for (let n = 0; n < TIMES; n++) limits.leaseReleased(leases[0]!);
