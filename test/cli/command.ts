@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
-const SCRIPT = fileURLToPath(new URL('../../dist/cli/mayfly.js', import.meta.url));
+export const SCRIPT = fileURLToPath(new URL('../../dist/cli/mayfly.js', import.meta.url));
 
 export interface Ended {
   readonly exit: number | null;

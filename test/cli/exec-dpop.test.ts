@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { DpopKey, type LeaseList, newDpopJwk } from '../../src/sdk/client/index.js';
 import { until } from '../fixtures/until.js';
-import type { Going } from './command.js';
+import { type Going, SCRIPT } from './command.js';
 import { broker, exec, folder, isAlive, ran, shell, task } from './exec-scene.js';
 
 /** For a tool that gives bound credentials alone. */
@@ -78,6 +78,18 @@ describe('with --dpop', () => {
     const { exit, out } = await ran(['--dpop'], print, { MAYFLY_DPOP_KEY_FILE: file });
     expect([exit, out]).toEqual([0, expect.stringContaining('key.jwk')]);
   });
+});
+
+test('one in another has the key of the outer one, so that one variable tells of both', async () => {
+  const inner = `${process.execPath} ${SCRIPT} exec ${ledger.join(' ')} --env READER --`;
+  const script = `${inner} sh -c 'echo "<$MAYFLY_DPOP_KEY_FILE|$MAYFLY_CREDENTIAL|$READER>"; cat'`;
+  const command = exec([...ledger, '--dpop', '--keep-token'], shell(script));
+  const [key = '', outer = '', reader = ''] = await held(command);
+  const cnf = { jkt: await thumbprintIn(key) };
+  expect([await boundTo(outer), await boundTo(reader)]).toEqual([cnf, cnf]);
+  command.child.stdin?.end();
+  expect(await command.ended).toMatchObject({ exit: 0, err: '' });
+  expect(existsSync(key)).toBe(false);
 });
 
 describe('with a key file', () => {

@@ -40,7 +40,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   readAudit: 'audit',
   readMetrics: 'metrics',
 };
-const OPEN = ['token', 'status', 'keys', 'openapi', 'top', 'why', 'doctor'];
+const OPEN = ['token', 'status', 'keys', 'openapi', 'top', 'why', 'doctor', 'dpop-key new', 'dpop-key show'];
 
 test.each([...new Set([...Object.values(COMMANDS), ...OPEN])])(
   'mayfly %s is there, and takes --json',

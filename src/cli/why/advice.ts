@@ -93,7 +93,7 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
 
   proof_missing: advice(
     'a proof of a key (DPoP) is asked for here, and none came',
-    'Have the agent send a DPoP header, and Authorization: DPoP with a token that is bound: docs/dpop.md. If it does not know of any key, its token or lease was stolen.',
+    'Have the agent send a DPoP header, and Authorization: DPoP with a token that is bound (mayfly: --dpop-key): docs/dpop.md. If it does not know of any key, its token or lease was stolen.',
   ),
   proof_malformed: advice(
     'the DPoP header holds no one proof in the form of RFC 9449',

@@ -4,7 +4,7 @@ import type { OAuthError, Problem } from '../../wire/common.js';
 export type MayflyErrorCode =
   /** The call or the client was put together wrongly; nothing was sent. */
   | 'ERR_USAGE'
-  /** There is no workload token, or what the source gave is none; nothing was sent. */
+  /** There is no workload token, what the source gave is none, or it is bound to a key that is not ours; nothing was sent. */
   | 'ERR_TOKEN_SOURCE'
   /** No connection, or it broke: whether the broker acted is unknown. */
   | 'ERR_UNREACHABLE'
