@@ -21,6 +21,8 @@ function fetchTrusting(url: string, { headers, signal }: Asking, ca: string): Re
       resolve({ status: response.statusCode ?? 0, body, headers: new Headers({ date }) });
     })
       .on('error', reject)
+      // A server that would change the protocol (101) gets neither an answer from us nor an error, and we wait for ever.
+      .on('close', () => reject(new Error('the connection was closed without an answer')))
       .end();
   });
 }
