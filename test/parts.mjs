@@ -18,6 +18,12 @@ export const parts = [
     neededBy: 'test/e2e/readme.test.ts, and test/examples: the shell script and the workflow',
   },
   {
+    name: 'fish',
+    probe: ['fish', '--version'],
+    apt: ['fish'],
+    neededBy: 'test/cli/completion.test.ts (its completions)',
+  },
+  {
     name: 'nginx',
     probe: ['nginx', '-v'],
     apt: ['nginx-light'],
@@ -47,6 +53,12 @@ export const parts = [
     probe: ['strace', '-V'],
     apt: ['strace'],
     neededBy: 'test/store/embedded.test.ts (an fsync that fails)',
+  },
+  {
+    name: 'zsh',
+    probe: ['zsh', '--version'],
+    apt: ['zsh'],
+    neededBy: 'test/cli/completion.test.ts (its completions)',
   },
 ];
 
