@@ -2,12 +2,12 @@
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../domain/duration.js';
-import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
-import type { ExchangeRequest, MayflyClient } from '../sdk/client/index.js';
+import type { MayflyClient } from '../sdk/client/index.js';
 import { collect, duration } from './arguments.js';
 import { type BrokerOptions, brokerCommand, connect } from './broker-command.js';
 import { CommandEnded, usage } from './failure.js';
 import type { Shell } from './shell.js';
+import { exchangeOf } from './token.js';
 
 interface ExecOptions extends BrokerOptions {
   readonly task: string;
@@ -67,7 +67,7 @@ export function addExec(program: Command, shell: Shell): void {
       const exit = await execute(clientWith, shell, {
         command,
         args,
-        asked: exchangeFor(options),
+        asked: exchangeOf(options),
         variable: options.env ?? (file === undefined ? 'MAYFLY_CREDENTIAL' : 'MAYFLY_CREDENTIAL_FILE'),
         file,
         keepsToken: options.keepToken === true,
@@ -85,16 +85,6 @@ function keyFileFor({ dpop, dpopKey }: ExecOptions, { environment }: Shell): str
   if (dpop && dpopKey !== undefined) throw usage('give one of --dpop and --dpop-key');
   const given = dpopKey ?? environment.dpopKeyFile;
   return dpop ?? (given === undefined ? undefined : resolve(given));
-}
-
-function exchangeFor({ task, tool, scope, resource, ttl }: ExecOptions): ExchangeRequest {
-  return {
-    task_id: task,
-    audience: tool,
-    ...(scope !== undefined && { scope }),
-    ...(resource && { authorization_details: [{ type: AUTHORIZATION_DETAIL_TYPE, resources: resource }] }),
-    ...(ttl !== undefined && { requested_expiry: Math.floor(parseDuration(ttl)! / 1000) }),
-  };
 }
 
 function variableName(written: string): string {
