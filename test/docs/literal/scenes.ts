@@ -42,6 +42,7 @@ export const ELSEWHERE: readonly {
 }[] = [
   { page: 'README.md', what: /^npm run demo/, where: 'test/e2e/demo.test.ts; npm test is what runs now' },
   { page: 'README.md', what: /./, below: 'Try it with curl', where: 'test/e2e/readme.test.ts' },
+  { page: 'README.md', what: /./, below: 'Give any program a credential', where: 'test/e2e/readme.test.ts' },
   { page: 'docs/benchmarks.md', what: /^npm run bench/, where: '.ci/run, each for two seconds' },
   {
     page: 'docs/operations.md',
