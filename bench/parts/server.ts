@@ -16,6 +16,12 @@ export interface Server {
 const READY_WITHIN_MS = 15_000;
 const STOP_WITHIN_MS = 15_000;
 
+/** What must not outlive us. */
+const running = new Set<() => void>();
+process.once('exit', () => {
+  for (const killNow of running) killNow();
+});
+
 interface ServerPlace {
   readonly name: string;
   readonly folder: string;
@@ -40,7 +46,7 @@ export async function startServer(
   });
   closeSync(output);
   const killNow = (): void => void child.kill('SIGKILL');
-  process.once('exit', killNow);
+  running.add(killNow);
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
@@ -65,7 +71,7 @@ export async function startServer(
       const overdue = setTimeout(killNow, STOP_WITHIN_MS);
       await ended;
       clearTimeout(overdue);
-      process.off('exit', killNow);
+      running.delete(killNow);
     },
   };
 }
