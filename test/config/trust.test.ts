@@ -386,6 +386,11 @@ describe('a mistake', () => {
       [`trust[0].roles.agent: ${BY_NAME}`],
     ],
     [
+      'a sub with a star behind the numbers, which other numbers begin with as well',
+      rule(GITHUB, { sub: 'repo:acme@65/app@74*' }),
+      [`trust[0].roles.agent: ${BY_NAME}`],
+    ],
+    [
       'one sub of two by names',
       rule(GITHUB, { sub: ['repo:acme@65/app@74:*', 'repo:acme/app:*'] }),
       [`trust[0].roles.agent: ${BY_NAME}`],

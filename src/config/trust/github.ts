@@ -50,7 +50,7 @@ const CLAIMS = (
 ).split(' ');
 
 /** The form with the ids in it, and these written out. */
-const SUBJECT_BY_ID = /^repo:[^*/]+@\d+\/[^*/]+@\d+:/;
+const SUBJECT_BY_ID = /^repo:[^*/]+@\d+\/[^*/]+@\d+(?::|$)/;
 
 const saysIds = (claims: RuleClaims): boolean =>
   IMMUTABLE.some((one) => claims[one] !== undefined) ||

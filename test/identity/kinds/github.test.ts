@@ -68,6 +68,13 @@ describe('a job', () => {
     expect((await accepted(github.token({ sub }))).name).toBe(`github/${sub}`);
   });
 
+  test.each(['repo:acme/app', 'repo:acme@65/app@74'])(
+    'may have a template with the repository alone, and then is called %s',
+    async (sub) => {
+      expect((await accepted(github.token({ sub }))).name).toBe(`github/${sub}`);
+    },
+  );
+
   test('of an environment with a space in its name can be named by a kill', async () => {
     const job = { environment: 'production eu', sub: 'repo:acme/app:environment:production eu' };
     const { name, roles } = await accepted(github.token({ ...job, ref: 'refs/heads/topic' }));
@@ -87,6 +94,7 @@ describe('a job', () => {
     ['numbers written as texts', { repository_id: '74', repository_owner_id: ['64', '65'] }],
     ['truth values', { repository_id: 74, ref_protected: true }],
     ['a sub with the numbers in it', { sub: 'repo:acme@65/app@74:*' }],
+    ['subs with the numbers in them', { sub: ['repo:acme@65/app@74:*', 'repo:acme@65/app@74'] }],
     ['a claim that is not in our list', { repository_id: 74, repo_property_team: 'crm' }],
     ['names, where somebody says that it may', { repository: 'acme/app', dangerously_by_name: true }],
   ])('can be told by %s', async (_, agent) => {
@@ -185,6 +193,8 @@ describe('refuses a job of ours that no rule means', () => {
 describe('refuses claims that contradict each other', () => {
   refuses([
     ['sub of another repository', saying({ sub: 'repo:acme/site:ref:refs/heads/main' }), 'claims_disagree'],
+    ['sub of another repository alone', saying({ sub: 'repo:acme/site' }), 'claims_disagree'],
+    ['sub of another number alone', saying({ sub: 'repo:acme@65/app@75' }), 'claims_disagree'],
     ['sub of another owner', saying({ sub: 'repo:evil/app:ref:refs/heads/main' }), 'claims_disagree'],
     [
       'another number of the repository in sub',
@@ -210,15 +220,16 @@ describe('refuses a sub that only looks like one', () => {
     [
       'repo:acme@65/app:ref:refs/heads/main',
       'repo:acme/app@74:ref:refs/heads/main',
-      'repo:acme@65/app@74',
+      'repo:acme@65/app@74:',
       'repo:acme@065/app@74:ref:x',
       'repo:acme@65/app@074:ref:x',
       'repo:acme@/app@74:ref:x',
       'repo:acme@-65/app@74:ref:x',
       'repo:acme@6٥/app@74:ref:x',
       'repo:acme@65@66/app@74:ref:x',
-      'repo:acme/app',
       'repo:acme/app:',
+      'repo:acme/app@74',
+      'repo:acme/app/',
       'repo:acme:ref:refs/heads/main',
       'repo:/app:ref:x',
       'repo:acme/:ref:x',
@@ -303,14 +314,13 @@ describe('the parsing of sub', () => {
   const name = fc.stringMatching(/^[A-Za-z0-9-]{1,39}$/);
   const repository = fc.stringMatching(/^[A-Za-z0-9._-]{1,100}$/);
   const id = fc.bigInt({ min: 1n, max: 10n ** 19n - 1n }).map(String);
-  const context = fc.stringMatching(/^[ -~]{1,80}$/);
+  const context = fc.stringMatching(/^[ -~]{0,80}$/);
 
   test('gives back what was put in, in both forms', () => {
     fc.assert(
       fc.property(name, repository, fc.option(fc.tuple(id, id)), context, (owner, repo, ids, rest) => {
-        const sub = ids
-          ? `repo:${owner}@${ids[0]}/${repo}@${ids[1]}:${rest}`
-          : `repo:${owner}/${repo}:${rest}`;
+        const head = ids ? `${owner}@${ids[0]}/${repo}@${ids[1]}` : `${owner}/${repo}`;
+        const sub = `repo:${head}${rest && `:${rest}`}`;
         expect(parseGithubSubject(sub)).toEqual({
           owner,
           repository: repo,
@@ -333,7 +343,7 @@ describe('the parsing of sub', () => {
         if (said === undefined) return;
         const { owner, repository: repo, ids, context: rest } = said;
         const head = ids ? `${owner}@${ids.owner}/${repo}@${ids.repository}` : `${owner}/${repo}`;
-        expect(sub).toBe(`repo:${head}:${rest}`);
+        expect(sub).toBe(`repo:${head}${rest && `:${rest}`}`);
         expect(`${owner}${repo}`).toMatch(/^[\w.-]+$/);
       }),
       { numRuns: 2000 },
