@@ -367,6 +367,13 @@ describe('a mistake', () => {
       rule(KUBERNETES, { sub: 'system:serviceaccount:*:*' }),
       [`trust[0].roles.agent: ${EVERYBODY}`],
     ],
+    ...['system:*', 's*', '*:*', 'system:serviceaccount:*', '*account:*'].map(
+      (sub): [string, object, string[]] => [
+        `every account of a cluster, by sub ${sub}`,
+        rule(KUBERNETES, { sub }),
+        [`trust[0].roles.agent: ${EVERYBODY}`],
+      ],
+    ),
     // Rules of GitHub.
     ['a repository by name', rule(GITHUB, { repository: 'acme/app' }), [`trust[0].roles.agent: ${BY_NAME}`]],
     [
@@ -436,6 +443,13 @@ describe('a mistake', () => {
       rule(SPIFFE, { spiffe_id: 'spiffe://prod.example/*' }),
       [`trust[0].roles.agent: ${EVERYBODY}`],
     ],
+    ...['spiffe:*', 'spiffe*', '*/*', 'spiffe://*/*', 'spiffe://prod.example*'].map(
+      (sub): [string, object, string[]] => [
+        `every ID, by sub ${sub}`,
+        rule(SPIFFE, { sub }),
+        [`trust[0].roles.agent: ${EVERYBODY}`],
+      ],
+    ),
     [
       'an ID of another trust domain',
       rule(SPIFFE, [{ path: '/a' }, { spiffe_id: 'spiffe://staging.example/agents/a' }]),

@@ -1,5 +1,6 @@
 // trust of kind kubernetes: projected service-account tokens of one cluster.
 import { z } from 'zod';
+import { globMatches } from '../../domain/glob.js';
 import { issuerUrl, text } from '../values.js';
 import { commonMembers, issuerMembers } from './members.js';
 import type { RuleClaims, RuleFlaw, RuleKind } from './rules.js';
@@ -13,6 +14,9 @@ const name = (what: string) =>
   );
 const uid = (what: string) =>
   factOf(/^[A-Za-z0-9*-]{1,64}$/, `must be the uid of a ${what}, in quotes`, `the uid of the ${what}`);
+
+/** With signs that no token has, so that only a star stands for them: a glob of this is one of every account's `sub`. */
+const ANY_SUBJECT = 'system:serviceaccount:\0:\0';
 
 const rules: RuleKind = {
   kind: 'kubernetes',
@@ -30,7 +34,8 @@ const rules: RuleKind = {
     node: name('node'),
   },
   claims: ['sub', 'aud', 'iss', 'jti'],
-  isOpen: (claim, value) => claim === 'sub' && /^system:serviceaccount:[*:]*$/.test(value),
+  isOpen: (claim, value) =>
+    claim === 'sub' && (/^system:serviceaccount:[*:]*$/.test(value) || globMatches(value, ANY_SUBJECT)),
   flaw: (claims) => wholeBinding(claims) ?? anyNamespace(claims),
 };
 

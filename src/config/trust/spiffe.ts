@@ -1,9 +1,13 @@
 // trust of kind spiffe: the workloads of one trust domain, by their JWT-SVIDs.
 import { z } from 'zod';
+import { globMatches } from '../../domain/glob.js';
 import { isTrustDomain } from '../../domain/spiffe-id.js';
 import { bundleMembers, commonMembers } from './members.js';
 import type { RuleKind } from './rules.js';
 import { factOf } from './rules.js';
+
+/** With signs that no token has, so that only a star stands for them: a glob of this is one of every ID. */
+const ANY_ID = 'spiffe://\0/\0';
 
 const rules: RuleKind = {
   kind: 'spiffe',
@@ -23,7 +27,8 @@ const rules: RuleKind = {
   claims: ['sub', 'aud', 'iss', 'jti'],
   isOpen: (claim, value) =>
     (claim === 'path' && /^[/*]+$/.test(value)) ||
-    (['spiffe_id', 'sub'].includes(claim) && /^spiffe:\/\/[^/]*\/?[/*]+$/.test(value)),
+    (['spiffe_id', 'sub'].includes(claim) &&
+      (/^spiffe:\/\/[^/]*\/?[/*]+$/.test(value) || globMatches(value, ANY_ID))),
 };
 
 /** JWT-SVID §2.1. */
