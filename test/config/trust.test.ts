@@ -54,6 +54,13 @@ const SPIFFE = {
   audience: 'mayfly',
   roles: { agent: { path: '/agents/*' } },
 };
+const OIDC = {
+  name: 'idp',
+  kind: 'oidc',
+  issuer: 'https://oidc.example',
+  audience: 'mayfly',
+  roles: { agent: { sub: 'agent-*' } },
+};
 const RUNS = { tools: [{ tool: 'crm', actions: ['read'] }] };
 
 const textOf = (trust: readonly object[], more: object = {}): string =>
@@ -154,6 +161,14 @@ describe('the least that has to be said', () => {
 });
 
 describe('what may be said besides', () => {
+  test('of the audience, where there are several, or beside another claim', async () => {
+    const idp = { ...OIDC, audience: ['mayfly', 'admin'], roles: { operator: { aud: 'admin' } } };
+    const [trust] = await trustIn(idp, rule(SPIFFE, { aud: 'mayfly', path: '/a' }));
+    expect(trust?.roles).toEqual([
+      { grant: { role: 'operator' }, claims: [{ claim: 'aud', anyOf: ['admin'] }] },
+    ]);
+  });
+
   test('of where an API server is, and how it is asked', async () => {
     const [cluster] = await trustIn({
       ...KUBERNETES,
@@ -430,6 +445,14 @@ describe('a mistake', () => {
       ['trust[0].roles.agent.enviroment: is not known: did you mean environment?'],
     ],
     // Rules of trust domains.
+    [
+      'the audience alone, which every token has',
+      [rule(SPIFFE, [{ path: '/a' }, { aud: 'mayfly' }]), rule(OIDC, { aud: ['other', 'may*'] })],
+      [
+        'trust[0].roles.agent[1].aud: is in every token, so it would make everybody agent: name a claim that tells them apart',
+        'trust[1].roles.agent.aud: is in every token, so it would make everybody agent: name a claim that tells them apart',
+      ],
+    ],
     [
       'a path without its slash',
       rule(SPIFFE, { path: 'agents/*' }),

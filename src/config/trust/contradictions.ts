@@ -1,11 +1,13 @@
 // What entries of trust say against each other, against the catalogue, and within themselves.
 import { showDuration } from '../../domain/duration.js';
+import { anyMatches } from '../../domain/glob.js';
 import { RUN_WAITS_MS } from '../../domain/run.js';
 import type { TrustedIssuer } from '../../identity/trust.js';
 import type { Draft } from '../draft.js';
 import type { Path } from '../mistakes.js';
 import { sameUri } from '../same-uri.js';
 import type { TrustDraft } from './draft.js';
+import { claimsOf, type Rule } from './rules.js';
 
 type Say = (path: Path, message: string) => void;
 type Given = (path: Path) => boolean;
@@ -25,6 +27,7 @@ export function trustContradictions(
     const at = (...path: (string | number)[]): Path => ['trust', index, ...path];
     const has = (name: string): boolean => given(at(name));
     const { name, issuer, trust_domain: domain } = entry;
+    onlyAudience(entry, (path, message) => say(at(...path), message));
     placesOfKeys(entry, has, (member, message) => say(at(member), message));
     if (name !== undefined) {
       if (names.has(name)) say(at('name'), `${name} is taken: give each trusted issuer its own name`);
@@ -73,19 +76,35 @@ function placesOfKeys(
   }
 }
 
+/** Each rule, and where it stands. */
+const rulesOf = (roles: TrustDraft['roles']): { role: string; rule: Rule; at: Path }[] =>
+  Object.entries(roles).flatMap(([role, rules]) =>
+    [rules].flat().map((rule: Rule, index) => {
+      const at = ['roles', role, ...(Array.isArray(rules) ? [index] : [])];
+      return { role, rule, at };
+    }),
+  );
+
+/** The audience was compared already: of a rule that names nothing else, all that its issuer vouches for have it. */
+function onlyAudience({ audience, roles }: TrustDraft, say: Say): void {
+  for (const { role, rule, at } of rulesOf(roles)) {
+    const { iss: _, aud, ...others } = claimsOf(rule);
+    if (audience === undefined || aud === undefined || Object.keys(others).length > 0) continue;
+    if (audience.every((one) => anyMatches([aud].flat().map(String), one)))
+      say(
+        [...at, 'aud'],
+        `is in every token, so it would make everybody ${role}: name a claim that tells them apart`,
+      );
+  }
+}
+
 /** A rule of another trust domain would look as if it gave something. */
-function otherTrustDomains(
-  { kind, trust_domain: domain, roles }: TrustDraft,
-  say: (path: Path, message: string) => void,
-): void {
+function otherTrustDomains({ kind, trust_domain: domain, roles }: TrustDraft, say: Say): void {
   if (kind !== 'spiffe' || domain === undefined) return;
-  for (const [role, rules] of Object.entries(roles)) {
-    [rules].flat().forEach((rule, index) => {
-      const ids = [rule['spiffe_id'] ?? []].flat().map(String);
-      if (ids.every((id) => id.startsWith(`spiffe://${domain}/`))) return;
-      const place = ['roles', role, ...(Array.isArray(rules) ? [index] : []), 'spiffe_id'];
-      say(place, `is not of the trust domain ${domain}, so it would match nobody`);
-    });
+  for (const { rule, at } of rulesOf(roles)) {
+    const ids = [rule['spiffe_id'] ?? []].flat().map(String);
+    if (!ids.every((id) => id.startsWith(`spiffe://${domain}/`)))
+      say([...at, 'spiffe_id'], `is not of the trust domain ${domain}, so it would match nobody`);
   }
 }
 
