@@ -23,7 +23,17 @@ const IDS = ['repository_id', 'repository_owner_id', 'run_id'] as const;
 /** GitHub re-runs a workflow 50 times at most. */
 const ATTEMPT = /^[1-9]\d{0,3}$/;
 /** Rules compare these; in any other type they would match nothing, or what nobody meant. */
-const TEXTS = ['ref', 'environment', 'job_workflow_ref', 'workflow_ref', 'actor_id', 'sha'];
+const TEXTS = [
+  'enterprise_id',
+  'ref',
+  'environment',
+  'job_workflow_ref',
+  'workflow_ref',
+  'ref_protected',
+  'runner_environment',
+  'actor_id',
+  'sha',
+];
 
 export function githubJob(trust: GithubTrust, subject: string, claims: Claims): Workload | Refusal {
   const flaw = flawIn(claims) ?? contradictionIn(subject, claims as Required);

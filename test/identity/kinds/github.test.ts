@@ -246,12 +246,13 @@ describe('refuses claims that are missing, or of the wrong type', () => {
     'repository repository_id repository_owner repository_owner_id run_id run_attempt event_name'.split(' ');
   refuses([
     ...needed.map((claim): Attack => [`no ${claim}`, saying({ [claim]: undefined }), 'claim_missing']),
-    ...[...needed, 'ref', 'environment', 'job_workflow_ref'].flatMap((claim) =>
-      [74, ['74'], null, { id: 74 }].map((value): Attack => [
-        `${claim} ${JSON.stringify(value)}`,
-        saying({ [claim]: value }),
-        'claim_mistyped',
-      ]),
+    ...[...needed, ...'ref environment job_workflow_ref enterprise_id ref_protected'.split(' ')].flatMap(
+      (claim) =>
+        [74, ['74'], null, { id: 74 }].map((value): Attack => [
+          `${claim} ${JSON.stringify(value)}`,
+          saying({ [claim]: value }),
+          'claim_mistyped',
+        ]),
     ),
     ...['074', '+74', '74 ', '7e1', '0x4a', '-74', '', '74.0', '٧٤', '1'.repeat(20)].map((value): Attack => [
       `repository_id ${JSON.stringify(value)}`,
