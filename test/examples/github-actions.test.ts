@@ -163,6 +163,13 @@ const lines = (file: string): string[] => readFileSync(file, 'utf8').split('\n')
     for (const { out, err } of said) expect(out + err).not.toMatch(/eyJ|request-token/);
   });
 
+  test('find nothing to end where nothing was asked for: docs/trust.md says so', async () => {
+    const { task, step } = runner();
+    await step('Prepare to say who this job is');
+    expect((await step('Complete the task', { OUTCOME: 'failed' })).exit).toBe(3);
+    expect((await scene.broker.get(`/v1/tasks/${task}`, 'operator')).status).toBe(404);
+  });
+
   test('end the task of work that failed', async () => {
     const { task, step } = runner();
     await step('Prepare to say who this job is');
