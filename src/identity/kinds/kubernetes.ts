@@ -17,7 +17,8 @@ const UID = /^[A-Za-z0-9-]{1,64}$/;
 
 interface Bound {
   readonly name: string;
-  readonly uid: string;
+  /** Of a node that is not registered, the API server tells the name alone. All else has one. */
+  readonly uid?: string;
 }
 
 /** The facts that rules may name: absent ones match no rule. */
@@ -56,7 +57,7 @@ export function kubernetesWorkload(
       pod_uid: podOf?.uid,
       node: (node as Bound | undefined)?.name,
     },
-    instances: podOf ? { pod: podOf.uid } : {},
+    instances: podOf?.uid === undefined ? {} : { pod: podOf.uid },
   };
 }
 
@@ -67,6 +68,7 @@ function boundTo(binding: Record<string, unknown>, what: string): Bound | Refusa
   if (!isObject(bound)) return mistyped(`${BINDING}.${what}`);
   const { name, uid } = bound;
   if (typeof name !== 'string' || !NAME.test(name)) return mistyped(`${BINDING}.${what}.name`);
+  if (uid === undefined && what === 'node') return { name };
   if (typeof uid !== 'string' || !UID.test(uid)) return mistyped(`${BINDING}.${what}.uid`);
   return { name, uid };
 }

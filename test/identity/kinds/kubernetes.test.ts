@@ -101,6 +101,12 @@ describe('a projected token', () => {
     ).toBe('no_rule_matches');
   });
 
+  test('may be of a pod whose node is not registered, and so has a name alone', async () => {
+    const token = as('nodes', 'daemon', { node: { name: 'node-virtual' } });
+    expect((await accepted(token())).roles).toEqual([{ role: 'agent' }]);
+    expect(await reasonOf(as('nodes', 'daemon', { node: { name: 'edge' } })())).toBe('no_rule_matches');
+  });
+
   test('has no say in facts: a claim of that name is not one', async () => {
     const token = signed(
       keys.cluster,
@@ -273,7 +279,7 @@ describe('refuses a binding of the wrong type', () => {
         'x',
         ['x'],
         {},
-        { name: 'x' },
+        ...(what === 'node' ? [{ name: 'x', uid: '' }] : [{ name: 'x' }]),
         { uid: 'x' },
         { name: 7, uid: 'x' },
         { name: 'x', uid: { $ne: '' } },
