@@ -8,6 +8,13 @@ export type Binding = Pick<LeaseRequest, 'jkt' | 'instance' | 'bindsInstance'>;
 
 const UNBOUND: Binding = {};
 
+/** Each agent has pods and keys of its own; the jobs of a run have different names, and are of one run all the same. */
+const OWNERS = {
+  pod: 'of_agent',
+  key: 'of_agent',
+  run: 'of_tree',
+} as const satisfies Record<InstanceBinding['kind'], LeaseRequest['bindsInstance']>;
+
 /** The same agent may run many times: whose token was copied from one pod to another is not the one that began. */
 export function bindingOf(
   { manifest: { instance } }: Pick<Task, 'manifest'>,
@@ -25,7 +32,7 @@ export function bindingOf(
   return {
     ...(key !== undefined && { jkt: key }),
     instance: `${instance.kind}:${found}`,
-    ...(instance.id === undefined && { bindsInstance: true }),
+    ...(instance.id === undefined && { bindsInstance: OWNERS[instance.kind] }),
   };
 }
 

@@ -45,6 +45,6 @@ export function leaseRequest({ agent, task, grant, binding }: Decided, keyId?: s
   if (grant.details) request.details = grant.details;
   if (binding.jkt !== undefined) request.jkt = binding.jkt;
   if (binding.instance !== undefined) request.instance = binding.instance;
-  if (binding.bindsInstance) request.bindsInstance = true;
+  if (binding.bindsInstance) request.bindsInstance = binding.bindsInstance;
   return request;
 }

@@ -52,10 +52,10 @@ export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state'
   /** After every bound but the deadline's, which the transition applies. */
   readonly ttlMs: number;
   /**
-   * The first `instance` of its kind and agent that gets a lease in the tree is the only one: any other is refused
-   * from then on. Decided by the transition itself, so that of two who come first one is refused.
+   * The first `instance` of its kind that gets a lease in the tree is the only one, of this agent or of all: any other
+   * is refused from then on. Decided by the transition itself, so that of two who come first one is refused.
    */
-  readonly bindsInstance?: true;
+  readonly bindsInstance?: 'of_agent' | 'of_tree';
 };
 
 export interface Activation {

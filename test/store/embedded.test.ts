@@ -103,7 +103,7 @@ describe('opening an embedded store', () => {
     const store = open();
     expect(await store.readLease(lease.id)).toEqual(lease);
     const ask = (instance: string) =>
-      store.issueLease(tokenRequest('run-1', { instance, bindsInstance: true }), entry());
+      store.issueLease(tokenRequest('run-1', { instance, bindsInstance: 'of_agent' }), entry());
     granted(await ask('pod:1'));
     expect(await ask('pod:2')).toMatchObject({ reason: 'instance_mismatch' });
     await store.close();

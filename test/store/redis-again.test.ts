@@ -64,7 +64,7 @@ const TRANSITIONS: [string, (prepared: { token: string; external: string }) => C
   ['an issuance', () => (e) => store.issueLease(tokenRequest('run-1'), e)],
   [
     'an issuance to the first instance',
-    () => (e) => store.issueLease(tokenRequest('run-1', { instance: 'pod:1', bindsInstance: true }), e),
+    () => (e) => store.issueLease(tokenRequest('run-1', { instance: 'pod:1', bindsInstance: 'of_agent' }), e),
   ],
   ['a reservation', () => (e) => store.reserveLease(externalRequest('run-1'), e)],
   [

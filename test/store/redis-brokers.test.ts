@@ -185,7 +185,10 @@ const leaveBehind = async (cutoff?: number) => {
     for (let n = 0; n < 50; n++) {
       granted(await here.openTask(newTask(`job-${n}`), entry()));
       const asked = [here, there].map((store, at) =>
-        store.issueLease(tokenRequest(`job-${n}`, { instance: `pod:${at}`, bindsInstance: true }), entry()),
+        store.issueLease(
+          tokenRequest(`job-${n}`, { instance: `pod:${at}`, bindsInstance: 'of_agent' }),
+          entry(),
+        ),
       );
       expect((await Promise.all(asked)).map(reasonOf).toSorted()).toEqual([
         'instance_mismatch',

@@ -120,8 +120,9 @@ export class Leases implements LeaseStore {
   }
 
   /** Binds the tree to the instance where none was before, or refuses it where another one was. */
-  #otherInstance({ taskId, agent, instance = '' }: LeaseRequest): Refusal | undefined {
-    const of: [string, string, string] = [rootOf(taskId), agent, instance.slice(0, instance.indexOf(':'))];
+  #otherInstance({ taskId, agent, instance = '', bindsInstance }: LeaseRequest): Refusal | undefined {
+    const whose = bindsInstance === 'of_agent' ? agent : '';
+    const of: [string, string, string] = [rootOf(taskId), whose, instance.slice(0, instance.indexOf(':'))];
     this.#ledger.db.sql(BIND_INSTANCE).run(...of, instance);
     const bound = this.#ledger.db.sql(BOUND_INSTANCE).get(...of)!['instance'];
     return bound === instance

@@ -61,7 +61,7 @@ export class Leases implements LeaseStore {
     ];
     for (const actor of actors) if (actor !== agent) args.push(`agent:${actor}`);
     if (keyId !== undefined) args.push(`key:${keyId}`);
-    if (request.bindsInstance) args.push(`first:${request.instance ?? ''}`);
+    if (request.bindsInstance) args.push(`${request.bindsInstance}:${request.instance ?? ''}`);
     // A reservation that a failover loses would leave its secret at the target with nobody accountable (invariant 2).
     const lane = state === 'reserved' ? 'reservations' : 'calls';
     let answer;

@@ -69,7 +69,10 @@ const binding = fc.oneof(
   { weight: 4, arbitrary: fc.constant({}) },
   {
     weight: 1,
-    arbitrary: fc.constantFrom(...INSTANCES).map((instance) => ({ instance, bindsInstance: true as const })),
+    arbitrary: fc.record({
+      instance: fc.constantFrom(...INSTANCES),
+      bindsInstance: fc.constantFrom('of_agent' as const, 'of_tree' as const),
+    }),
   },
 );
 export const request = fc
@@ -88,7 +91,7 @@ export const request = fc
   })
   .map(({ binding: bound, ...rest }) => ({
     ...rest,
-    ...(bound as { instance?: string; bindsInstance?: true }),
+    ...(bound as Pick<LeaseRequest, 'instance' | 'bindsInstance'>),
   }));
 export const wide = fc.oneof(
   fc.constantFrom(...AGENTS).map((name) => select('agent', name)),

@@ -50,8 +50,9 @@ const bindingOf = ({
   taskId,
   agent,
   instance,
-}: Pick<LeaseRequest, 'taskId' | 'agent' | 'instance'>): string =>
-  [taskId.split('.')[0], agent, instance!.split(':')[0]].join(' ');
+  bindsInstance,
+}: Pick<LeaseRequest, 'taskId' | 'agent' | 'instance' | 'bindsInstance'>): string =>
+  [taskId.split('.')[0], bindsInstance === 'of_tree' ? '' : agent, instance!.split(':')[0]].join(' ');
 
 export class StoreModel {
   readonly tasks = new Map<string, ModelTask>();

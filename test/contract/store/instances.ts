@@ -8,7 +8,7 @@ import { AGENT, entry, externalRequest, granted, OTHER_AGENT, reasonOf, tokenReq
 
 const first = (instance: string, more: Partial<LeaseRequest> = {}): Partial<LeaseRequest> => ({
   instance,
-  bindsInstance: true,
+  bindsInstance: 'of_agent',
   ...more,
 });
 
@@ -78,6 +78,19 @@ export function describeInstances(begin: () => Promise<Scene>): void {
       expect(await ask(scene, 'run-10', first('pod:2'))).toBe('not refused');
       expect(await ask(scene, 'run-1', first('pod:2'))).toBe('instance_mismatch');
       expect(await ask(scene, 'run-1', { instance: 'pod:2' })).toBe('not refused');
+    });
+
+    it('asks all agents of a tree for the same one where that is said', async () => {
+      const scene = await begin();
+      for (const id of ['run-1', 'run-10']) await scene.task(id);
+      const whole = { bindsInstance: 'of_tree' } as const;
+      const other = { agent: OTHER_AGENT };
+      await scene.issue('run-1', first('run:7', whole));
+      await scene.crash();
+      expect(await ask(scene, 'run-1', first('run:8', { ...whole, ...other }))).toBe('instance_mismatch');
+      expect(await ask(scene, 'run-1', first('run:7', { ...whole, ...other }))).toBe('not refused');
+      expect(await ask(scene, 'run-1', first('run:8', other))).toBe('not refused');
+      expect(await ask(scene, 'run-10', first('run:8', { ...whole, ...other }))).toBe('not refused');
     });
 
     it('lets in one of many that come at the same moment', async () => {

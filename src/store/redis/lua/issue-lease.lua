@@ -1,8 +1,8 @@
 -- Issues a lease, or reserves one: the point in time of issuance (invariants 1 and 2). On every agent's path.
 -- ARGV: 2 task, 3 its opening as the caller knows it or empty, 4 milliseconds to live, 5 milliseconds for the mint, or
 --   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, then what bars it: the agent,
---   whoever it acts for (`agent:<name>`), the key (`key:<kid>`); and at the end `first:<kind>:<id>` where the first
---   instance of the agent that gets a lease in the tree is the only one.
+--   whoever it acts for (`agent:<name>`), the key (`key:<kid>`); and at the end, where the first instance that gets a
+--   lease in the tree is the only one, `of_agent:<kind>:<id>`, or `of_tree:<kind>:<id>` for all agents together.
 -- Returns: 1, now, stamp, issued at, expires at.
 local FIRST_BAR = 9
 local id, chance, facts = ARGV[2], ARGV[6], ARGV[8]
@@ -33,10 +33,10 @@ if expires <= now then
   return refuse(facts, 'task_ending', 'less than a second of the task is left')
 end
 
-if string.sub(ARGV[#ARGV], 1, 6) == 'first:' then
-  local instance = string.sub(ARGV[#ARGV], 7)
+local whose, instance = string.match(ARGV[#ARGV], '^of_(%a+):(.*)$')
+if whose then
   local bound = key('bound', string.match(id, '^[^.]+'))
-  local of = string.match(instance, '^%a+') .. string.sub(ARGV[FIRST_BAR], 6)
+  local of = string.match(instance, '^%a+') .. (whose == 'agent' and string.sub(ARGV[FIRST_BAR], 6) or '')
   if redis.call('HSETNX', bound, of, instance) == 0 then
     local first = redis.call('HGET', bound, of)
     if first ~= instance then
