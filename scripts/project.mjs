@@ -6,6 +6,14 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 const dist = path.join(root, 'dist');
+const manifest = readJson(path.join(root, 'package.json'));
+
+/** An older Node fails somewhere in the middle, of something that it does not know. */
+const leastNode = manifest.engines.node.slice('>='.length);
+if (process.versions.node.localeCompare(leastNode, 'en', { numeric: true }) < 0) {
+  console.error(`Node ${leastNode} or later is needed, and this is ${process.version}.`);
+  process.exit(1);
+}
 
 /**
  * Runs a command in the repository's root on our own terminal and answers its exit code (1 when it cannot be started).
@@ -33,10 +41,10 @@ export function install() {
 }
 
 function isInstalled() {
-  const { dependencies, devDependencies } = readJson(path.join(root, 'package.json'));
+  const { dependencies, devDependencies } = manifest;
   return Object.entries({ ...dependencies, ...devDependencies }).every(([name, version]) => {
-    const manifest = path.join(root, 'node_modules', name, 'package.json');
-    return existsSync(manifest) && readJson(manifest).version === version;
+    const file = path.join(root, 'node_modules', name, 'package.json');
+    return existsSync(file) && readJson(file).version === version;
   });
 }
 

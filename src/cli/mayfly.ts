@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 // The `mayfly` command.
-import { run } from './program.js';
-import { ownShell } from './shell.js';
-
-process.exitCode = await run(process.argv.slice(2), ownShell());
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  // npm only warns of it, and an older Node fails somewhere in the middle, of something that it does not know.
+  console.error(`mayfly: Node 20.19 or later is needed, and this is ${process.version}`);
+  process.exitCode = 78;
+} else {
+  const { run } = await import('./program.js');
+  const { ownShell } = await import('./shell.js');
+  process.exitCode = await run(process.argv.slice(2), ownShell());
+}
