@@ -1,8 +1,13 @@
-// What begins before anything is installed: a Node that is too old is told so.
+// What begins before anything is installed: the packages it asks for, and a Node that is too old.
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'mayfly-project-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const { engines } = JSON.parse(readFileSync('package.json', 'utf8')) as { engines: { node: string } };
 const least = engines.node.replace('>=', '');
@@ -30,4 +35,20 @@ describe.each(programs)('%s', (_name, args) => {
   test.each([least, '22.1.0'])('takes Node %s', (version) => {
     expect(byNode(version, args)).toMatchObject({ status: 0, stderr: '' });
   });
+});
+
+test('packages are installed with those of development, whatever npm is set up to leave out', () => {
+  const checkout = path.join(folder, 'checkout');
+  const bin = path.join(folder, 'bin');
+  for (const place of [path.join(checkout, 'scripts'), bin]) mkdirSync(place, { recursive: true });
+  cpSync('scripts/project.mjs', path.join(checkout, 'scripts', 'project.mjs'));
+  cpSync('package.json', path.join(checkout, 'package.json'));
+  writeFileSync(path.join(bin, 'npm'), '#!/bin/sh\necho "$@"\n', { mode: 0o755 });
+  const copy = pathToFileURL(path.join(checkout, 'scripts', 'project.mjs')).href;
+  const { stdout } = spawnSync(
+    process.execPath,
+    ['--input-type=module', '--eval', `import { install } from '${copy}'; process.exitCode = install();`],
+    { encoding: 'utf8', env: { PATH: `${bin}:${process.env['PATH']}` } },
+  );
+  expect(stdout).toMatch(/^ci --include=dev /);
 });
