@@ -15,6 +15,9 @@ if (process.versions.node.localeCompare(leastNode, 'en', { numeric: true }) < 0)
   process.exit(1);
 }
 
+/** Ctrl-C reaches the command as well: what it does about it, and how it ends, is waited for. */
+const leaveItToTheCommand = () => {};
+
 /**
  * Runs a command in the repository's root on our own terminal and answers its exit code (1 when it cannot be started).
  *
@@ -23,7 +26,12 @@ if (process.versions.node.localeCompare(leastNode, 'en', { numeric: true }) < 0)
  * @param {NodeJS.ProcessEnv} [env]
  */
 export function run(command, args, env = process.env) {
-  return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status ?? 1;
+  process.on('SIGINT', leaveItToTheCommand);
+  try {
+    return spawnSync(command, args, { cwd: root, stdio: 'inherit', env }).status ?? 1;
+  } finally {
+    process.off('SIGINT', leaveItToTheCommand);
+  }
 }
 
 /**

@@ -1,5 +1,6 @@
-// What begins before anything is installed: the packages it asks for, and a Node that is too old.
-import { spawnSync } from 'node:child_process';
+// What begins before anything is installed: the packages it asks for, a Node that is too old, Ctrl-C.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -51,4 +52,23 @@ test('packages are installed with those of development, whatever npm is set up t
     { encoding: 'utf8', env: { PATH: `${bin}:${process.env['PATH']}` } },
   );
   expect(stdout).toMatch(/^ci --include=dev /);
+});
+
+test('Ctrl-C is left to the command that runs, and its end is waited for', async () => {
+  const slow = `process.once('SIGINT', () => setTimeout(() => { console.log('tidied up'); process.exit(7); }, 300));
+    setInterval(() => {}, 1000); console.log('begun');`;
+  const outer = `import { run } from '${project}';
+    process.exitCode = run(process.execPath, ['--eval', ${JSON.stringify(slow)}]);`;
+  // In a process group of its own: a terminal sends the signal to all of it.
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', outer], {
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+    if (text.includes('begun')) process.kill(-child.pid!, 'SIGINT');
+  });
+  const [exit] = (await once(child, 'close')) as [number | null];
+  expect([exit, said]).toEqual([7, 'begun\ntidied up\n']);
 });
