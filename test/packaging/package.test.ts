@@ -185,7 +185,42 @@ describe('the client', () => {
     expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n']);
   });
 
-  test('brings its types, checked where nothing is skipped', () => {
+  test('goes into a bundle for browsers as it is, and works where there is nothing of Node', () => {
+    const bundle = path.join(folder, 'bundle.js');
+    writeFileSync(path.join(consumer, 'page.js'), "export * from 'mayfly/client';");
+    // For browsers, a module of Node's that is imported is an error.
+    const options = ['--bundle', '--platform=browser', '--format=iife', '--global-name=mayfly'];
+    const bundled = spawnSync(
+      path.resolve('node_modules/.bin/esbuild'),
+      ['page.js', ...options, `--outfile=${bundle}`, '--log-level=warning'],
+      { cwd: consumer, encoding: 'utf8' },
+    );
+    expect([bundled.status, bundled.stderr]).toEqual([0, '']);
+    const { said } = script(
+      folder,
+      `import { readFileSync } from 'node:fs';
+       import { createContext, runInContext } from 'node:vm';
+       const web = { AbortController, AbortSignal, clearTimeout, crypto, fetch, Headers, Request, setTimeout };
+       const page = createContext({ ...web, atob, btoa, performance, TextEncoder, URL, URLSearchParams, console });
+       runInContext(readFileSync('bundle.js', 'utf8'), page);
+       await runInContext(\`(async () => {
+         const { DpopKey, MayflyClient } = mayfly;
+         const at = { url: 'http://127.0.0.1:1', dpop: await DpopKey.generate() };
+         for (const token of ['a.b.c', { file: '/token' }])
+           await new MayflyClient({ ...at, token }).listTools().catch(({ code }) => console.log(code));
+       })()\`, page);`,
+    );
+    expect(said).toBe('ERR_UNREACHABLE\nERR_TOKEN_SOURCE\n');
+  });
+
+  test.each([
+    ['nodenext', ['nodenext', '--types', 'node']],
+    ['node16', ['node16', '--moduleResolution', 'node16', '--types', 'node']],
+    [
+      'bundler, in a browser',
+      ['preserve', '--moduleResolution', 'bundler', '--types', '', '--lib', 'es2023,dom'],
+    ],
+  ])('brings its types, checked where nothing is skipped: %s', (_name, resolution) => {
     for (const name of ['@types', 'undici-types']) {
       const there = path.join(consumer, 'node_modules', name);
       if (!existsSync(there)) symlinkSync(path.resolve('node_modules', name), there);
@@ -201,11 +236,10 @@ describe('the client', () => {
       void client.exchange({ audience: 'crm' });
     `;
     writeFileSync(path.join(consumer, 'agent.ts'), module);
-    const options =
-      '--noEmit --strict --exactOptionalPropertyTypes --module nodenext --target es2023 --types node';
+    const options = '--noEmit --strict --exactOptionalPropertyTypes --target es2023 --module';
     const checked = spawnSync(
       process.execPath,
-      [path.resolve('node_modules/.bin/tsc'), ...options.split(' '), 'agent.ts'],
+      [path.resolve('node_modules/.bin/tsc'), ...options.split(' '), ...resolution, 'agent.ts'],
       { cwd: consumer, encoding: 'utf8' },
     );
     expect([checked.status, checked.stdout]).toEqual([0, '']);
