@@ -8,6 +8,7 @@ import { EXIT, Failure, usage } from './failure.js';
 import { plain } from './plain.js';
 import { USUAL_PLACES } from './serve.js';
 import type { Shell } from './shell.js';
+import { tokenSource } from './workload-token.js';
 
 interface DoctorOptions {
   readonly config?: string;
@@ -27,7 +28,10 @@ export function addDoctor(program: Command, shell: Shell): void {
       `the configuration of a broker; MAYFLY_CONFIG, or ${USUAL_PLACES.join(' or ')}`,
     )
     .option('--url <url>', 'a broker that runs; MAYFLY_URL')
-    .option('--token-file <file>', 'a workload token: who would it be, and if nobody, why?')
+    .option(
+      '--token-file <file>',
+      'a workload token: who would it be, and if nobody, why? MAYFLY_TOKEN_FILE, or the value of MAYFLY_TOKEN',
+    )
     .option('--dpop-key <file>', 'the key that proofs are made with; MAYFLY_DPOP_KEY_FILE')
     .option('--json', 'for programs: JSON, errors too')
     .option('--dangerously-plain-http', 'send the token over http to another machine')
@@ -41,14 +45,16 @@ async function doctor(options: DoctorOptions, shell: Shell): Promise<void> {
   const url = options.url ?? environment.url;
   if (config === undefined && url === undefined)
     throw usage(`there is nothing to look at: give --config or --url, or write ${USUAL_PLACES.join(' or ')}`);
-  const { tokenFile, dangerouslyPlainHttp } = options;
+  const { dangerouslyPlainHttp } = options;
+  const hasToken = (options.tokenFile ?? environment.tokenFile ?? environment.token) !== undefined;
   const keyFile = options.dpopKey ?? environment.dpopKeyFile;
   // Only now: no other command needs these parts.
   const { examine } = await import('./doctor/examine.js');
   const findings = await examine({
     ...(config !== undefined && { config }),
     ...(url !== undefined && { broker: { url, ...given({ dangerouslyPlainHttp }) } }),
-    ...given({ tokenFile, keyFile }),
+    ...(hasToken && { token: tokenSource(options.tokenFile, environment) }),
+    ...given({ keyFile }),
   });
   const count = (level: Level): number => findings.filter((finding) => finding.level === level).length;
   const [wrong, doubtful] = [count('broken'), count('caution')];

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../examples/demo/port.js';
 import type { Finding } from '../../src/cli/doctor/finding.js';
+import { cliEnvironment } from '../../src/config/environment.js';
 import { systemClock } from '../../src/domain/clock.js';
 import { CRM, GENEROUS, type Terms } from '../fixtures/broker-configuration.js';
 import { Idp } from '../fixtures/idp.js';
@@ -95,7 +96,9 @@ export async function examined(
   const kept = { ...process.env };
   Object.assign(process.env, variables);
   try {
-    const { exit, out, err } = await ran(['doctor', ...args, '--json']);
+    const { exit, out, err } = await ran(['doctor', ...args, '--json'], {
+      environment: cliEnvironment(variables),
+    });
     if (out === '') throw new Error(err);
     const { findings } = JSON.parse(out) as { findings: Finding[] };
     const of = (level: Finding['level']) => findings.filter((finding) => finding.level === level);

@@ -335,6 +335,26 @@ describe('a token', () => {
     );
   });
 
+  test('of the environment is looked at as well, as every other command would send it', async () => {
+    const good = await scene.idp.token(scene.key, { sub: 'agent-7' });
+    const stale = await scene.idp.token(scene.key, { exp: 1_000_000_000 });
+    const config = ['--config', scene.configure()];
+    const of = (variables: Record<string, string>): Promise<Examined> =>
+      examined(config, { MAYFLY_SEAL_KEY: scene.seal, ...variables });
+    expectBroken(await of({ MAYFLY_TOKEN: stale }), 'token', /token_expired/, /./);
+    expectBroken(
+      await of({ MAYFLY_TOKEN: good, MAYFLY_TOKEN_FILE: scene.file('stale', stale) }),
+      'token',
+      /token_expired/,
+      /./,
+    );
+    const { ok } = await of({ MAYFLY_TOKEN: good });
+    expect(ok.map(({ found }) => found)).toContainEqual(expect.stringMatching(/cluster\/agent-7, as agent/));
+    await runBroker();
+    const asked = await examined(['--url', scene.url], { MAYFLY_TOKEN: 'a.b.c' });
+    expectBroken(asked, 'token', /not accepted/, /mayfly why req_/);
+  });
+
   test('is asked of a broker where there is no configuration', async () => {
     await runBroker();
     const file = scene.file('token', await scene.idp.token(scene.key, { sub: 'agent-7' }));

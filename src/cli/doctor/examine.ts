@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { sealKeyFile } from '../../config/environment.js';
 import { secretFilesOf } from '../../config/secret-files.js';
 import type { Settings } from '../../config/settings.js';
-import type { ClientOptions, DpopKey } from '../../sdk/client/index.js';
+import type { ClientOptions, DpopKey, TokenSource } from '../../sdk/client/index.js';
 import { brokerFindings } from './broker.js';
 import { readConfiguration } from './configuration.js';
 import { dpopKeyAt } from './dpop-key.js';
@@ -22,12 +22,13 @@ export interface Examination {
   readonly config?: string;
   /** A broker that runs. */
   readonly broker?: Omit<ClientOptions, 'onAnswer'>;
-  readonly tokenFile?: string;
+  /** A workload token. */
+  readonly token?: TokenSource;
   /** Of the key that proofs are made with. */
   readonly keyFile?: string;
 }
 
-export async function examine({ config, broker, tokenFile, keyFile }: Examination): Promise<Finding[]> {
+export async function examine({ config, broker, token, keyFile }: Examination): Promise<Finding[]> {
   const found: Finding[] = [];
   const read = config === undefined ? undefined : await readConfiguration(config);
   if (read) found.push(...read.findings);
@@ -35,7 +36,7 @@ export async function examine({ config, broker, tokenFile, keyFile }: Examinatio
   if (broker) found.push(...(await brokerFindings(broker)));
   const dpop = keyFile === undefined ? undefined : await dpopKeyAt(keyFile);
   if (dpop) found.push(dpop.finding);
-  if (tokenFile !== undefined) found.push(...(await tokenFrom(tokenFile, read?.settings, broker, dpop?.key)));
+  if (token !== undefined) found.push(...(await tokenFrom(token, read?.settings, broker, dpop?.key)));
   return found;
 }
 
@@ -60,19 +61,24 @@ async function settingsFindings(config: string, settings: Settings): Promise<Fin
 }
 
 async function tokenFrom(
-  file: string,
+  token: TokenSource,
   settings: Settings | undefined,
   broker: Examination['broker'],
   key: DpopKey | undefined,
 ): Promise<Finding[]> {
   if (!settings) {
-    return broker ? tokenAtBroker({ ...broker, token: { file }, ...(key && { dpop: key }) }) : [];
+    return broker ? tokenAtBroker({ ...broker, token, ...(key && { dpop: key }) }) : [];
   }
   try {
-    return await tokenFindings(readFileSync(file, 'utf8').trim(), settings, key?.thumbprint);
+    return await tokenFindings((await textOf(token)).trim(), settings, key?.thumbprint);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code, path = 'it' } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return [broken('token', `${file} cannot be read (${code})`, 'Give another file.')];
+    return [broken('token', `${path} cannot be read (${code})`, 'Give another file.')];
   }
+}
+
+function textOf(source: TokenSource): string | Promise<string> {
+  if (typeof source === 'string') return source;
+  return typeof source === 'function' ? source() : readFileSync(source.file, 'utf8');
 }
