@@ -28,17 +28,18 @@ export interface Shell {
 
 export function ownShell(): Shell {
   const { stdin, stdout, stderr } = process;
+  const environment = cliEnvironment();
   // Whoever read us has read enough: `mayfly audit | head`.
   stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
     process.exit();
   });
   return {
-    environment: cliEnvironment(),
+    environment,
     outputIsTerminal: stdout.isTTY,
     errorIsTerminal: stderr.isTTY,
     canAsk: stdin.isTTY && stderr.isTTY,
-    called: howCalled(process.argv[1] ?? 'mayfly'),
+    called: howCalled(process.argv[1] ?? 'mayfly', environment),
     out: (lines) => void stdout.write(`${lines}\n`),
     err: (lines) => void stderr.write(`${lines}\n`),
     // A line longer than the terminal is wide would leave its beginning behind.
@@ -59,8 +60,9 @@ export function ownShell(): Shell {
   };
 }
 
-/** `mayfly` where it was installed, or the script that Node was given. */
-function howCalled(script: string): string {
+/** `mayfly` where it was installed, by npx where that found it, or the script that Node was given. */
+function howCalled(script: string, { byNpx }: CliEnvironment): string {
   const name = basename(script);
-  return name.endsWith('.js') ? `node ${relative(process.cwd(), script)}` : name;
+  if (name.endsWith('.js')) return `node ${relative(process.cwd(), script)}`;
+  return byNpx ? `npx ${name}` : name;
 }

@@ -87,6 +87,8 @@ export interface CliEnvironment {
   readonly configPath?: string;
   /** W3C Trace Context, from `TRACEPARENT`: what our requests are part of. */
   readonly traceparent?: string;
+  /** npx runs us, and its user has no `mayfly` to call without it. */
+  readonly byNpx?: true;
 }
 
 export function cliEnvironment(environment: Environment = process.env): CliEnvironment {
@@ -103,6 +105,7 @@ export function cliEnvironment(environment: Environment = process.env): CliEnvir
     ...(dpopKeyFile !== undefined && { dpopKeyFile }),
     ...(configPath !== undefined && { configPath }),
     ...(traceparent !== undefined && isTraceparent(traceparent) && { traceparent }),
+    ...(valueOf(environment, 'npm_command') === 'exec' && { byNpx: true }),
   };
 }
 

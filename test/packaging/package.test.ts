@@ -108,8 +108,9 @@ describe('installed in an empty folder', () => {
   test('it runs a broker, and a credential lives as long as its task', async () => {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}`;
-    broker = startProgram(mayfly, ['dev', '--port', String(port)], {}, consumer);
-    await broker.written(/Go on in another terminal/);
+    // As npx runs it: what it prints to be copied has to work for somebody who has no other way to call it.
+    broker = startProgram(mayfly, ['dev', '--port', String(port)], { npm_command: 'exec' }, consumer);
+    await broker.written(/=\$\(npx mayfly dev token --as operator\) npx mayfly audit/);
     const command = async (
       args: readonly string[],
       variables: Record<string, string> = {},
