@@ -307,12 +307,13 @@ test('a lease of a run is not renewed by another run of the same name', async ()
   expect((await renew({ run_id: run })).status).toBe(200);
 });
 
+const ask = (run_id: string, sub: string) =>
+  exchange({ run_id, sub: `repo:acme/app:${sub}` }, { task_id: 'for-a-run' });
+
 test('a task of an orchestrator that is for one run is for all jobs of the first that comes, whatever their names', async () => {
   const [run, next] = [newRun(), newRun()];
   const agents = ['github/repo:acme/app:*'];
   expect((await broker.openTask({ id: 'for-a-run', agents, instance: { kind: 'run' } })).status).toBe(201);
-  const ask = (run_id: string, sub: string) =>
-    exchange({ run_id, sub: `repo:acme/app:${sub}` }, { task_id: 'for-a-run' });
   expect((await ask(run, 'ref:refs/heads/main')).status).toBe(200);
   for (const sub of ['ref:refs/heads/main', 'environment:production'])
     expect(await reasonOf(await ask(next, sub))).toEqual(['instance_mismatch']);
