@@ -55,7 +55,9 @@ export class Connections {
   readonly #busy = new Set<Held>();
   readonly #idleKnown = new Set<Held>();
   readonly #byCaller = new Map<string, Set<Held>>();
+  /** Of two with the same ends the elder is gone already, and only the system knows it yet. */
   readonly #byEndpoint = new Map<string, Held>();
+  #size = 0;
   /** Under TLS the socket that requests come by is another than the one that was accepted. */
   readonly #bySocket = new WeakMap<Socket, Held>();
 
@@ -64,12 +66,14 @@ export class Connections {
   }
 
   get size(): number {
-    return this.#byEndpoint.size;
+    return this.#size;
   }
 
   /** Lets the connection in, or closes it. */
   admit(socket: Socket): boolean {
-    const address = plainAddress(socket.remoteAddress ?? '');
+    // Whoever hung up before we looked has no address any more.
+    if (socket.remoteAddress === undefined) return hangUp(socket);
+    const address = plainAddress(socket.remoteAddress);
     const caller = this.#terms.isExempt(address) ? undefined : callerAt(address);
     const siblings = caller === undefined ? undefined : this.#byCaller.get(caller);
     if (siblings && siblings.size >= this.#terms.maxConnectionsPerAddress && !this.#makeRoomAmong(siblings))
@@ -108,6 +112,16 @@ export class Connections {
     }
   }
 
+  /** Closes those that ask for nothing: silent ones and those with half a header among them. */
+  closeIdle(): void {
+    for (const among of [this.#idleStrangers, this.#idleKnown]) for (const held of among) this.#leave(held);
+  }
+
+  closeAll(): void {
+    this.closeIdle();
+    for (const held of this.#busy) this.#leave(held);
+  }
+
   #hold(socket: Socket, caller: string | undefined): void {
     const endpoint = endpointOf(socket);
     const among = this.#idleStrangers;
@@ -122,6 +136,7 @@ export class Connections {
     };
     this.#bySocket.set(socket, held);
     this.#byEndpoint.set(endpoint, held);
+    this.#size++;
     among.add(held);
     if (caller !== undefined) {
       const siblings = this.#byCaller.get(caller);
@@ -186,29 +201,41 @@ export class Connections {
   }
 
   #refuse(socket: Socket, why: Cut): false {
-    socket.destroy();
     this.#terms.cut(why);
-    return false;
+    return hangUp(socket);
   }
 
   #close(held: Held, why: Cut): true {
-    this.#forget(held);
-    held.socket.destroy();
+    this.#leave(held);
     this.#terms.cut(why);
     return true;
   }
 
+  #leave(held: Held): void {
+    this.#forget(held);
+    held.socket.destroy();
+  }
+
   #forget(held: Held): void {
-    if (!this.#byEndpoint.delete(held.endpoint)) return;
-    held.among?.delete(held);
+    if (!held.among) return;
+    held.among.delete(held);
     held.among = undefined;
+    this.#size--;
+    if (this.#byEndpoint.get(held.endpoint) === held) this.#byEndpoint.delete(held.endpoint);
     const siblings = held.caller === undefined ? undefined : this.#byCaller.get(held.caller);
     siblings?.delete(held);
     if (siblings?.size === 0) this.#byCaller.delete(held.caller!);
   }
 }
 
-const endpointOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+/** Both ends of it: a caller may come from one port to two addresses of ours. */
+const endpointOf = ({ remoteAddress, remotePort, localAddress, localPort }: Socket): string =>
+  `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
+
+function hangUp(socket: Socket): false {
+  socket.destroy();
+  return false;
+}
 
 function isSlow({ responses, since }: Held, now: number): boolean {
   const [first] = responses;

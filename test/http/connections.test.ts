@@ -2,7 +2,7 @@
 import { createServer, request } from 'node:http';
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { connect } from 'node:net';
+import { Socket as PlainSocket, connect } from 'node:net';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { freePort } from '../../examples/demo/port.js';
 import type { Cut } from '../../src/http/connections.js';
@@ -161,6 +161,52 @@ describe('where every place is taken', () => {
       server.close();
       server.closeAllConnections();
     }
+  });
+});
+
+describe('the account of connections', () => {
+  const terms = { maxConnectionsPerAddress: 100, answerTimeoutMs: 1000, isExempt: () => false };
+
+  test('is right also of two that have one end in common, and each leaves once', async () => {
+    await start({});
+    const cuts: Cut[] = [];
+    const connections = new Connections({ ...terms, maxConnections: 4, cut: (why) => void cuts.push(why) });
+    const server = createServer();
+    const came: Socket[] = [];
+    server.prependListener('connection', (socket: Socket) => {
+      if (connections.admit(socket)) came.push(socket);
+    });
+    const at = await freePort();
+    await new Promise<void>((resolve) => server.listen(at, '0.0.0.0', resolve));
+    const comeTo = (host: string, localPort = 0): Promise<void> => {
+      const socket = connect({ port: at, host, localAddress: '127.0.0.1', localPort });
+      sockets.push(socket.on('error', () => {}));
+      return new Promise((resolve) => socket.once('connect', resolve));
+    };
+    try {
+      const localPort = await freePort();
+      await comeTo('127.0.0.1', localPort);
+      await comeTo('127.0.0.2', localPort);
+      await until('both are held', () => came.length === 2);
+      expect(connections.size).toBe(2);
+      for (const socket of came) socket.destroy();
+      await until('both have left', () => connections.size === 0);
+      for (let index = 0; index < 8; index++) await comeTo('127.0.0.1');
+      await until('all have come', () => came.length === 10);
+      expect([connections.size, cuts]).toEqual([4, Array(4).fill('evicted')]);
+    } finally {
+      server.close();
+      server.closeAllConnections();
+    }
+  });
+
+  test('has nobody who hung up before being looked at', async () => {
+    await start({});
+    const connections = new Connections({ ...terms, maxConnections: 4, cut: () => {} });
+    const gone = [new PlainSocket(), new PlainSocket()];
+    expect(gone.map((socket) => connections.admit(socket))).toEqual([false, false]);
+    expect(gone.map(({ destroyed }) => destroyed)).toEqual([true, true]);
+    expect(connections.size).toBe(0);
   });
 });
 
