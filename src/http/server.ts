@@ -30,6 +30,9 @@ export interface RunningServer {
 
 /** Node looks for overdue requests every 30 s unless told otherwise: a time-out of 10 s would be one of 40. */
 const LOOK_EVERY_MS = 1000;
+const DRAIN_LOOKS_EVERY_MS = 50;
+/** How often a shutdown looks before it takes a caller that has not asked for anything for one that never will. */
+const DRAIN_LOOKS_FOR_SILENT = 40;
 /** Connections that came while the loop was busy wait here. One that finds no place tries again after a second. */
 const BACKLOG = 4096;
 /** For the store, for files that are read, for what Node itself has open. */
@@ -76,7 +79,7 @@ export async function listen(edge: Edge, options: ServerOptions): Promise<Runnin
       return connections.size;
     },
     async drain() {
-      await drain(server, options.drainTimeoutMs);
+      await drain(server, connections, options.drainTimeoutMs);
       clearInterval(looking);
     },
   };
@@ -144,10 +147,16 @@ function guard(server: Server, connections: Connections): void {
   });
 }
 
-async function drain(server: Server, timeoutMs: number): Promise<void> {
+/** Node itself looks for overdue requests no more once it closes, and never at handshakes. */
+async function drain(server: Server, connections: Connections, timeoutMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const overdue = setTimeout(() => server.closeAllConnections(), timeoutMs);
+  // By looks and not by the clock: what came while the loop was busy is read between two of them.
+  let looks = 0;
+  const idle = setInterval(() => {
+    server.closeIdleConnections();
+    if (++looks > DRAIN_LOOKS_FOR_SILENT) connections.closeIdle();
+  }, DRAIN_LOOKS_EVERY_MS);
+  const overdue = setTimeout(() => connections.closeAll(), timeoutMs);
   await closed;
   clearInterval(idle);
   clearTimeout(overdue);

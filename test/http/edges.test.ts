@@ -292,6 +292,23 @@ describe('a shutdown', () => {
     await leaving.stop();
   });
 
+  test('waits for nobody who has asked for nothing', async () => {
+    const leaving = await TestBroker.start({
+      terms: {
+        http: { ...TERMS.http, headers_timeout: '60s', request_timeout: '60s', drain_timeout: '60s' },
+      },
+    });
+    const [silent, half, idle] = [await wire(leaving.url), await wire(leaving.url), await wire(leaving.url)];
+    half.send('GET /healthz HTTP/1.1\r\n');
+    idle.send(get('/healthz'));
+    await idle.answers(1);
+    const began = performance.now();
+    await leaving.halt();
+    expect(performance.now() - began).toBeLessThan(2000 + MARGIN_MS);
+    for (const one of [silent, half, idle]) await one.ended();
+    await leaving.stop();
+  });
+
   test('waits no longer for a caller than it was told to', async () => {
     const leaving = await TestBroker.start({
       terms: { http: { ...TERMS.http, request_timeout: '60s', drain_timeout: '1s' } },

@@ -158,6 +158,31 @@ describe('a handshake', () => {
   });
 });
 
+test.each([
+  ['waits for no handshake that does not end', '60s', 2000],
+  ['ends handshakes, too, when its time is up', '0s', 0],
+])('a shutdown %s', async (_what, drainTimeout, withinMs) => {
+  const terms = {
+    ...TERMS,
+    http: { headers_timeout: '60s', request_timeout: '60s', drain_timeout: drainTimeout },
+  };
+  const leaving = await TestBroker.start({ terms });
+  const stuck = connectPlain(portOf(leaving), '127.0.0.1');
+  const silent = connect({ host: '127.0.0.1', port: portOf(leaving), ca: first.ca });
+  const closed = [stuck, silent].map(
+    (socket) => new Promise((resolve) => socket.on('error', () => {}).once('close', resolve)),
+  );
+  stuck.resume().write('\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'latin1');
+  silent.resume();
+  await new Promise((resolve) => silent.once('secureConnect', resolve));
+  expect((await ask(leaving)).status).toBe(200);
+  const began = performance.now();
+  await leaving.halt();
+  expect(performance.now() - began).toBeLessThan(withinMs + 5000);
+  await Promise.all(closed);
+  await leaving.stop();
+});
+
 function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const where = { host: '127.0.0.1', port: portOf(broker), ca: first.ca };
@@ -165,6 +190,17 @@ function handshake(options: ConnectionOptions = {}): Promise<TLSSocket> {
     socket.once('error', reject);
   });
 }
+
+test('what comes by it is counted: a connection that sends too much at once is ended', async () => {
+  const socket = await handshake();
+  let received = '';
+  let closed = false;
+  socket.on('data', (chunk) => (received += chunk.toString('latin1')));
+  socket.on('error', () => {}).on('close', () => (closed = true));
+  socket.write('GET /v1/tools HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer x\r\n\r\n'.repeat(100));
+  await until('it is closed', () => closed);
+  expect(received.split('HTTP/1.1 ').length).toBeLessThanOrEqual(18);
+});
 
 const recorded = async (): Promise<string[]> =>
   broker.log.filter((line) => line.includes('"action":"request"') || line.includes('"level":50'));
