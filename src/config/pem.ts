@@ -14,12 +14,16 @@ export async function textOf(path: string): Promise<string> {
   }
 }
 
+const BEGINNING = /-----BEGIN CERTIFICATE-----/g;
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** One certificate or more, and nothing else that may stand in the file. */
 export function certificatesIn(text: string): string {
   const certificates = text.match(CERTIFICATE);
   if (!certificates) throw new Flaw('holds no certificate in PEM');
+  // A chain that is still being written must not be served without what is missing of it.
+  if (certificates.length !== text.match(BEGINNING)?.length)
+    throw new Flaw('holds a certificate that is cut off');
   try {
     return certificates.map((one) => new X509Certificate(one).toString()).join('');
   } catch {

@@ -242,6 +242,11 @@ describe('a bad new certificate', () => {
     ['whose key alone was replaced', { key: second.key }, /key.*is not the key of the certificate/],
     ['that is none', { certificate: 'to follow' }, /holds no certificate in PEM/],
     ['that is cut off', { certificate: good.certificate.slice(0, 200) }, /holds no certificate in PEM/],
+    [
+      'of whose chain the end is missing',
+      { certificate: good.certificate + second.certificate.slice(0, 200) },
+      /holds a certificate that is cut off/,
+    ],
     ['whose key is empty', { key: '' }, /is no private key in PEM/],
     ['that has expired', expired, /expired on 20/],
     ['that is not valid yet', early, /is not valid before 20/],
