@@ -262,17 +262,14 @@ const describable = (text: string): string =>
     .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 /** The wire answer to what could not be read as a request at all. */
-export const protocolAnswer = (status: number, requestId: string): Answer =>
-  wireAnswer(
-    error(
-      status,
-      status === 408 ? 'timeout' : 'malformed',
-      'invalid_request',
-      PROTOCOL_SAYS[status] ?? 'This is no HTTP request.',
-    ),
-    requestId,
-    'problem',
-  );
+export function protocolAnswer(status: number, requestId: string): Answer {
+  const type = PROTOCOL_TYPES[status] ?? 'malformed';
+  const say = PROTOCOL_SAYS[status] ?? 'This is no HTTP request.';
+  const more = status === 429 ? LIMITED : {};
+  return wireAnswer(error(status, type, 'invalid_request', say, more), requestId, 'problem');
+}
+
+const PROTOCOL_TYPES: Readonly<Record<number, string>> = { 408: 'timeout', 429: 'rate-limited' };
 
 const PROTOCOL_SAYS: Readonly<Record<number, string>> = {
   408: 'The request did not arrive in time.',

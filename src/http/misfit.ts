@@ -27,9 +27,23 @@ export function misfitOf(request: IncomingMessage, atOnce: number): Misfit | und
   if (atOnce > MOST_AT_ONCE) return { status: 429, why: 'too many requests at once on one connection' };
   if (request.rawHeaders.length > 2 * MOST_HEADERS) return { status: 431, why: 'too many headers' };
   if ((request.url ?? '').length > LONGEST_ADDRESS) return { status: 414, why: 'the address is too long' };
-  // RFC 9112 §3.2. Node would refuse it by itself, without any of our headers.
+  const hosts = countOf('host', request.rawHeaders);
+  if (hosts === 1) return undefined;
+  // RFC 9112 §3.2: of two hosts what stands in front of us may have taken the other.
+  if (hosts > 1) return { status: 400, why: 'more than one Host header' };
+  // Node would refuse it by itself, without any of our headers.
   const isOld = request.httpVersionMinor === 0 || request.httpVersionMajor !== 1;
-  return isOld || request.headers.host !== undefined ? undefined : { status: 400, why: 'no Host header' };
+  return isOld ? undefined : { status: 400, why: 'no Host header' };
+}
+
+/** Names and values in turn. `name` in lower case. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const given = rawHeaders[at]!;
+    if (given.length === name.length && given.toLowerCase() === name) count++;
+  }
+  return count;
 }
 
 /** On record as every refusal is; and the connection ends with it. */

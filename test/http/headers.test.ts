@@ -1,6 +1,7 @@
 // The headers that every answer has, whoever made it: a route, a refusal, the short way to /token, or what is no request.
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { protocolAnswer } from '../../src/http/errors.js';
 import { securityHeaders } from '../../src/http/security-headers.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { until } from '../fixtures/until.js';
@@ -71,6 +72,7 @@ describe('every answer', () => {
     ['a route with a bad one', () => head('GET', '/v1/tools', 'Authorization: Bearer x'), 401],
     ['nothing', () => head('GET', '/nothing'), 404],
     ['an address that cannot be decoded', () => head('GET', '/%ff'), 404],
+    ['two hosts', () => head('GET', '/healthz', 'hOST: y'), 400],
     ['no host', () => 'GET /healthz HTTP/1.1\r\n\r\n', 400],
     ['HTTP/1.0, which needs none', () => 'GET /healthz HTTP/1.0\r\n\r\n', 200],
     ['no HTTP', () => 'EHLO there\r\n\r\n', 400],
@@ -128,6 +130,11 @@ test('who asks before sending a large body is told at once, and sends none of it
   socket.write(body);
   await until('it is answered', () => received.includes('HTTP/1.1 200 OK'));
   socket.destroy();
+});
+
+test('one request too many at once is told when to come again', () => {
+  const { headers, body } = protocolAnswer(429, 'req_1');
+  expect([headers?.['retry-after'], body]).toMatchObject(['1', { type: 'urn:mayfly:problem:rate-limited' }]);
 });
 
 test('of requests one behind the other, so many are begun, and one more ends the connection', async () => {
