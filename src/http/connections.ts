@@ -95,6 +95,12 @@ export class Connections {
     return held.responses.length;
   }
 
+  /** When the answers to all that was asked whole on this connection are out; undefined where nothing was. */
+  answersBefore(socket: Socket): Promise<void> | undefined {
+    const last = this.#heldBy(socket)?.responses.findLast(({ req }) => req.complete);
+    return last && new Promise((resolve) => last.once('close', () => resolve()));
+  }
+
   /** Closes the connections of those that do not read: an answer that nobody takes is kept in memory. */
   look(now = performance.now()): void {
     for (const held of this.#busy) {

@@ -61,7 +61,7 @@ export async function listen(edge: Edge, options: ServerOptions): Promise<Runnin
   if (tls) followCertificate(tls, certificate, edge);
   const server: Server = tls ?? createServer(common, answer);
   server.maxHeadersCount = HEADERS_READ;
-  answerUnreadable(server, edge);
+  answerUnreadable(server, edge, connections);
   expectContinue(server, edge, answer);
   guard(server, connections);
   await new Promise<void>((resolve, reject) => {

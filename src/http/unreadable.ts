@@ -7,6 +7,7 @@ import type { Answer } from './answer.js';
 import { arrivalOn } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
+import type { Connections } from './connections.js';
 import { protocolAnswer } from './errors.js';
 import type { HeaderLines } from './security-headers.js';
 import { NO_ROUTE } from './told.js';
@@ -17,7 +18,7 @@ const STATUS: Readonly<Record<string, number>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
 };
 
-export function answerUnreadable(server: Server, edge: Edge): void {
+export function answerUnreadable(server: Server, edge: Edge, connections: Connections): void {
   // Node calls it a Duplex, and hands over the socket that it accepted.
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
     const code = error.code ?? 'unknown';
@@ -26,12 +27,12 @@ export function answerUnreadable(server: Server, edge: Edge): void {
     else {
       // What comes behind it is nothing that we could read either.
       socket.pause();
-      void answerOn(socket, edge, code);
+      void answerOn(socket, edge, code, connections.answersBefore(socket));
     }
   });
 }
 
-async function answerOn(socket: Socket, edge: Edge, code: string): Promise<void> {
+async function answerOn(socket: Socket, edge: Edge, code: string, before?: Promise<void>): Promise<void> {
   const entry = newEntry('request', arrivalOn(socket));
   const refused = (): Answer => protocolAnswer(STATUS[code] ?? 400, entry.requestId);
   const { status, body, headers } = await settle(
@@ -39,6 +40,12 @@ async function answerOn(socket: Socket, edge: Edge, code: string): Promise<void>
     { entry, dialect: 'problem', route: NO_ROUTE, refused },
     () => Promise.resolve(new Refusal('request_malformed', code)),
   );
+  // In the order of the requests (RFC 9112 §9.3.2): whoever asked for a kill must not take this for its answer.
+  await before;
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
   const text = JSON.stringify(body);
   const lines = Object.entries({
     ...headers,

@@ -184,6 +184,19 @@ describe('odd callers', () => {
     expect(await broker.audit({ request: id! })).toMatchObject([{ action: 'request', outcome: 'refused' }]);
   });
 
+  test.each([
+    ['comes', 'EHLO there\r\n\r\n', 400],
+    ['does not end', 'GET /healthz HTTP/1.1\r\n', 408],
+    ['is a body that is cut off', post('/token', 'grant_type=', 2000), 408],
+  ])('what was asked before something odd that %s is answered before it', async (_what, text, status) => {
+    const odd = await wire();
+    odd.send(`${post('/token', exchangeText())}${text}`);
+    await odd.answers(2);
+    expect(odd.statuses).toEqual([200, status]);
+    expect(odd.received).toContain('access_token');
+    await odd.ended();
+  });
+
   test('who still sends a large body gets the answer all the same', async () => {
     for (const path of ['/token', '/v1/tasks', '/none']) {
       const large = await wire();
