@@ -154,7 +154,8 @@ export class Occupancy {
   #begin(name: string, now: number, age: number, most: number): Holder {
     if (this.#holders.size >= MOST_NAMES) this.#forget(now);
     const { alone } = this.#options;
-    const known = alone && now - age > this.#forgotAt;
+    // Below nothing where the wall clock went back: then nobody knows which of us was there first.
+    const known = alone && age >= 0 && now - age > this.#forgotAt;
     const holder: Holder = {
       ends: new Ends(),
       unseen: 0,

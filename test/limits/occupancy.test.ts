@@ -131,6 +131,14 @@ describe('a broker that is alone', () => {
     expect([await world.enter(9000), await world.enter(9000)]).toEqual([true, false]);
   });
 
+  test('asks about what seems to begin only later, as it does after a start where the clock went back', async () => {
+    const world = new World(3);
+    world.now = 5000;
+    world.ends = [9000, 9000, 9000];
+    expect(isPlace(await world.occupancy.enter('a', world.look, -1000))).toBe(false);
+    expect(world.looks).toBe(1);
+  });
+
   test('has a place again as soon as one was ended by name, without asking', async () => {
     const world = new World(1);
     await world.enter(60_000);
