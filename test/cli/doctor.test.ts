@@ -126,6 +126,12 @@ describe('a set-up that is broken:', () => {
     );
   });
 
+  test('a seal key that is given twice: a new one is not proposed for a store that has one', async () => {
+    const variables = { MAYFLY_SEAL_KEY: scene.seal, MAYFLY_SEAL_KEY_FILE: scene.file('seal', scene.seal) };
+    const found = await examined(['--config', scene.configure()], variables);
+    expectBroken(found, 'seal_key', /cannot be set together/, /^Correct that.*for a new store alone/);
+  });
+
   test('another seal key than the one that sealed the signing keys', async () => {
     await (await runBroker()).stop();
     scene.seal = sealKey();
@@ -147,6 +153,11 @@ describe('a set-up that is broken:', () => {
     scene.file('data-file', '');
     const found = await scene.examine({ store: { kind: 'embedded', path: './data-file/mayfly.db' } });
     expectBroken(found, 'store', /data-file is no folder/, /chown/);
+  });
+
+  test('a database that is a folder', async () => {
+    const found = await scene.examine({ store: { kind: 'embedded', path: './data' } });
+    expectBroken(found, 'store', /data is a folder/, /Name a file in it/);
   });
 
   test('a database that is none', async () => {
@@ -277,6 +288,7 @@ describe('a set-up that is broken:', () => {
 
   test('a broker that is down, is none, is not ready, or lives in another time', async () => {
     expectBroken(await examined(['--url', scene.url]), 'broker', /nothing listens there/, /Start it/);
+    expectBroken(await examined(['--url', 'nonsense']), 'broker', /no http or https URL/, /Correct --url/);
     const page = await inPlaceOfBroker(answering(200, '<html>'));
     ends.push(() => page.close());
     expectBroken(await examined(['--url', page.url]), 'broker', /no Mayfly broker/, /address of the broker/);

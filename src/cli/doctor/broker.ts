@@ -29,16 +29,15 @@ export async function brokerFindings(options: Omit<ClientOptions, 'onAnswer'>): 
     return [...found, ...(await certificateFindings(client.url))];
   } catch (error) {
     if (!(error instanceof MayflyError)) throw error;
-    const { todo } = troubleIn(error.cause ?? error);
-    const isAnswer = error.status !== undefined || error.code === 'ERR_NOT_A_BROKER';
-    return [
-      broken(
-        CHECK,
-        error.message,
-        isAnswer ? 'Is that the address of the broker? Something else may answer there.' : todo,
-      ),
-    ];
+    return [broken(CHECK, error.message, todoAbout(error))];
   }
+}
+
+function todoAbout(error: MayflyError): string {
+  if (error.code === 'ERR_USAGE') return 'Correct --url, or MAYFLY_URL.';
+  const isAnswer = error.status !== undefined || error.code === 'ERR_NOT_A_BROKER';
+  if (isAnswer) return 'Is that the address of the broker? Something else may answer there.';
+  return troubleIn(error.cause ?? error).todo;
 }
 
 const clockOf = (url: string, aheadMs: number): Finding =>

@@ -17,6 +17,8 @@ export interface SealFound {
 const CHECK = 'seal_key';
 const MAKE_ONE =
   'Make one with `openssl rand -base64 32`, and keep it apart from the store: without it, what is sealed is lost.';
+const CORRECT_IT =
+  'Correct that. Make another one (openssl rand -base64 32) for a new store alone: what this one has sealed, no other opens.';
 
 export function sealFrom(settings: Settings): SealFound {
   try {
@@ -26,7 +28,7 @@ export function sealFrom(settings: Settings): SealFound {
     if (!(error instanceof ConfigurationError) && !(error instanceof SealError)) throw error;
     const [mistake] = error instanceof ConfigurationError ? error.mistakes : [];
     const why = mistake ? `${mistake.path} ${mistake.message}` : error.message;
-    return { finding: broken(CHECK, why, MAKE_ONE) };
+    return { finding: broken(CHECK, why, CORRECT_IT) };
   }
   return besideTheStore(settings);
 }
@@ -55,6 +57,6 @@ function besideTheStore({ issuer, store }: Settings): SealFound {
       seal,
     };
   } catch (error) {
-    return { finding: broken(CHECK, `${file} is of no use: ${(error as Error).message}`, MAKE_ONE) };
+    return { finding: broken(CHECK, `${file} is of no use: ${(error as Error).message}`, CORRECT_IT) };
   }
 }

@@ -30,6 +30,10 @@ function embedded(path: string): StoreFound {
         broken('store', unwritable, `Run the broker as a user who may write there, or chown ${folder}.`),
       ],
     };
+  if (existsSync(path) && statSync(path).isDirectory())
+    return {
+      findings: [broken('store', `${path} is a folder`, `Name a file in it: store.path: ${path}/mayfly.db`)],
+    };
   const inspected = inspectFile(path);
   const findings = [fileFinding(path, inspected), ...openToOthers(path)];
   if (inspected.state === 'locked') return { findings, locked: true };
