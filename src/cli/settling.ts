@@ -31,12 +31,12 @@ type Watcher = Pick<Shell, 'errorIsTerminal' | 'live' | 'err' | 'onInterrupt'>;
  * Resolves when nothing is left, when `forMs` have gone by, or when the person says stop.
  *
  * @param total how many there were, as far as is known
- * @param look asks the broker, with bounded cost
+ * @param look asks the broker, with bounded cost, and until the signal ends it
  */
 export async function untilSettled(
   shell: Watcher,
   total: number,
-  look: () => Promise<Unsettled>,
+  look: (call: { readonly signal: AbortSignal }) => Promise<Unsettled>,
   forMs = Infinity,
 ): Promise<Settled> {
   const progress = new Progress(total);
@@ -46,7 +46,7 @@ export async function untilSettled(
   let lineAt = performance.now() + LINE_EVERY_MS;
   try {
     for (;;) {
-      const unsettled = await looked(look);
+      const unsettled = await looked(() => look({ signal: stop.signal }), stop.signal);
       const now = performance.now();
       if (unsettled) progress.add(unsettled, now);
       const { left } = progress;
@@ -67,10 +67,14 @@ export async function untilSettled(
 }
 
 /** A broker that cannot answer for a moment does not end the waiting: what is dead stays dead. */
-async function looked(look: () => Promise<Unsettled>): Promise<Unsettled | undefined> {
+async function looked(
+  look: () => Promise<Unsettled>,
+  interrupted: AbortSignal,
+): Promise<Unsettled | undefined> {
   try {
     return await look();
   } catch (error) {
+    if (interrupted.aborted) return undefined;
     const passing = error instanceof MayflyError && PASSING.has(error.code);
     if (!passing) throw error;
     return undefined;

@@ -1,5 +1,5 @@
 // Counts what a kill has left to be killed at targets: a look at the broker, of bounded cost.
-import { type LeaseFilter, type MayflyClient, MayflyError } from '../sdk/client/index.js';
+import { type CallOptions, type LeaseView, type MayflyClient, MayflyError } from '../sdk/client/index.js';
 import type { SelectorView } from '../wire/revocations.js';
 import type { Unsettled } from './settling.js';
 
@@ -8,7 +8,7 @@ const MOST_PAGES = 5;
 
 export interface Look {
   /** For how many of them a target has still to answer. */
-  readonly unsettled: () => Promise<Unsettled>;
+  readonly unsettled: (call?: CallOptions) => Promise<Unsettled>;
   /** How many a target will not let go of; asked once, in the end. */
   readonly irrevocable: () => Promise<number>;
   /** The command that lists those. */
@@ -17,17 +17,17 @@ export interface Look {
 
 /** A task and all below it, by the counts of its tasks: as its orchestrator may see them. */
 export function ofTree(client: MayflyClient, task: string): Look {
-  const count = async (state: 'revoking' | 'irrevocable') => {
+  const count = async (state: 'revoking' | 'irrevocable', call: CallOptions = {}) => {
     let sum = 0;
     let tasks = 0;
-    for await (const { leases } of client.eachTask({ tree: task, limit: PAGE })) {
+    for await (const { leases } of client.eachTask({ tree: task, limit: PAGE }, call)) {
       sum += leases?.[state] ?? 0;
       if (++tasks === PAGE * MOST_PAGES) return { left: sum, atLeast: true };
     }
     return { left: sum, atLeast: false };
   };
   return {
-    unsettled: () => count('revoking'),
+    unsettled: (call) => count('revoking', call),
     irrevocable: async () => (await count('irrevocable')).left,
     whereToLook: `mayfly lease list --task ${task} --state irrevocable`,
   };
@@ -38,17 +38,24 @@ export function ofSelector(client: MayflyClient, select: SelectorView, killedAt:
   if ('task' in select) return ofTree(client, select.task);
   const named = namedBy(select);
   const filter = 'agent' in select ? { agent: select.agent } : 'tool' in select ? { tool: select.tool } : {};
-  const count = async (state: 'revoking' | 'irrevocable', since = ''): Promise<Unsettled> => {
+  const count = async (
+    state: 'revoking' | 'irrevocable',
+    call: CallOptions = {},
+    since = '',
+  ): Promise<Unsettled> => {
     if ('lease' in select)
-      return { left: (await stateOf(client, select.lease)) === state ? 1 : 0, atLeast: false };
-    return countLeases(client, { ...filter, state }, (ended) => named(ended) && ended.at >= since);
+      return { left: (await stateOf(client, select.lease, call)) === state ? 1 : 0, atLeast: false };
+    return countLeases(
+      client.eachLease({ ...filter, state, limit: PAGE }, call),
+      (ended) => named(ended) && ended.at >= since,
+    );
   };
   const option = Object.entries(filter)
     .map(([name, value]) => ` --${name} ${value}`)
     .join('');
   return {
-    unsettled: () => count('revoking'),
-    irrevocable: async () => (await count('irrevocable', killedAt)).left,
+    unsettled: (call) => count('revoking', call),
+    irrevocable: async () => (await count('irrevocable', {}, killedAt)).left,
     whereToLook: `mayfly lease list${option} --state irrevocable`,
   };
 }
@@ -67,13 +74,12 @@ function namedBy(select: SelectorView): (ended: Ending) => boolean {
 }
 
 async function countLeases(
-  client: MayflyClient,
-  filter: LeaseFilter,
+  leases: AsyncIterable<LeaseView>,
   counts: (ended: Ending) => boolean,
 ): Promise<Unsettled> {
   let left = 0;
   let seen = 0;
-  for await (const { ended } of client.eachLease({ ...filter, limit: PAGE })) {
+  for await (const { ended } of leases) {
     if (ended === undefined || counts(ended)) left++;
     if (++seen === PAGE * MOST_PAGES) return { left, atLeast: true };
   }
@@ -81,9 +87,9 @@ async function countLeases(
 }
 
 /** A lease that is forgotten has settled. */
-async function stateOf(client: MayflyClient, lease: string): Promise<string | undefined> {
+async function stateOf(client: MayflyClient, lease: string, call: CallOptions): Promise<string | undefined> {
   try {
-    return (await client.readLease(lease)).state;
+    return (await client.readLease(lease, call)).state;
   } catch (error) {
     if (error instanceof MayflyError && error.code === 'ERR_NOT_FOUND') return undefined;
     throw error;

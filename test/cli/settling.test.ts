@@ -168,6 +168,23 @@ describe('mayfly revoke', () => {
     );
   });
 
+  test.each([[{ agent: 'a/b' }], [{ task: 'run' }], [{ lease: 'lease_x' }]])(
+    'of %j is not waited for after Ctrl+C, also while the broker does not answer',
+    async (selector) => {
+      let interrupt: (() => void) | undefined;
+      server = await inPlaceOfBroker(answering(202, { ...KILLED, select: selector }), () => interrupt?.());
+      const [[kind, name] = []] = Object.entries(selector);
+      const environment = { url: server.url, token: new Secret('a.b.c') };
+      const { exit, err } = await ran(['revoke', `--${kind}`, name!, '--reason', 'odd', '--yes'], {
+        environment,
+        interruptible: (given) => (interrupt = given),
+      });
+      expect([exit, err]).toEqual([1, expect.stringContaining('the kill stands, and 2 are still')]);
+    },
+    // Less than the client waits for an answer.
+    10_000,
+  );
+
   test.each([[['--no-wait']], [['--json']]])('does not wait with %j', async (args) => {
     const { exit, asked } = await revoke([answering(202, KILLED)], args);
     expect([exit, asked]).toEqual([0, ['/v1/revocations']]);

@@ -6,6 +6,8 @@ import { type View, frame } from '../../src/cli/top/frame.js';
 import { Gauge, type Reading } from '../../src/cli/top/reading.js';
 import { type AnswerFacts, MayflyClient } from '../../src/sdk/client/index.js';
 import { TestBroker } from '../fixtures/broker.js';
+import { inPlaceOfBroker } from '../fixtures/in-place-of-broker.js';
+import { type Going, SCRIPT, startProgram } from './command.js';
 import { ran } from './fake-shell.js';
 
 let broker: TestBroker;
@@ -114,6 +116,44 @@ describe('a frame', () => {
     );
     expect(frame({ ...reading, ready: false, why: 'disk full' }, VIEW)[1]).toContain('NOT READY: disk full');
     expect(frame(undefined, VIEW)).toEqual(['mayfly top   http://b   asking…']);
+  });
+});
+
+/** Wraps lines again, shows the cursor, and leaves the screen that was lent. */
+const LEFT = '\u001B[?7h\u001B[?25h\u001B[?1049l';
+
+const onTerminal = (url: string): Going => {
+  const variables = {
+    MAYFLY_URL: url,
+    MAYFLY_TOKEN: broker.workloads.token('operator'),
+    TERM: 'xterm-256color',
+  };
+  const line = `stty cols 100 rows 30; exec '${process.execPath}' '${SCRIPT}' top --every 1h`;
+  return startProgram('script', ['--quiet', '--return', '--command', line, '/dev/null'], variables);
+};
+
+describe('on a terminal', () => {
+  test('listens to keys, has no line run over the edge, and gives the terminal back', async () => {
+    const { child, written, ended } = onTerminal(broker.url);
+    await written(/\[\?7l[^]*OPEN TASKS[^]*sort by deadline/);
+    child.stdin?.write('s');
+    await written(/sort by newest/);
+    child.stdin?.write('p');
+    await written(/PAUSED/);
+    child.stdin?.write('q');
+    const { exit, out } = await ended;
+    expect([exit, out.endsWith(LEFT)]).toEqual([0, true]);
+  });
+
+  test.each([
+    ['q', 'q'],
+    ['Ctrl+C', '\u0003'],
+  ])('%s quits at once, also while the broker does not answer', async (_name, key) => {
+    const server = await inPlaceOfBroker(() => child.stdin?.write(key));
+    const { child, ended } = onTerminal(server.url);
+    const { exit, out } = await ended;
+    server.close();
+    expect([exit, out.endsWith(LEFT)]).toEqual([0, true]);
   });
 });
 

@@ -46,9 +46,10 @@ export async function showLive(gauge: Gauge, url: string, everyMs: number): Prom
     while (!ended.signal.aborted) {
       if (!paused) {
         try {
-          reading = await gauge.read();
+          reading = await gauge.read({ signal: ended.signal });
           trouble = undefined;
         } catch (error) {
+          if (ended.signal.aborted) break;
           // Before anything was seen, it is the command line that is wrong; later, the broker may come back.
           if (!(error instanceof MayflyError) || !reading) throw error;
           trouble = error.message;

@@ -1,6 +1,6 @@
 // What `mayfly top` knows of a broker: read by the public contract in a handful of requests, whatever the broker holds.
 import { type LeaseView, type MayflyClient, MayflyError, type TaskView } from '../../sdk/client/index.js';
-import type { AuditEventView, QuarantineView } from '../../sdk/client/index.js';
+import type { AuditEventView, CallOptions, QuarantineView } from '../../sdk/client/index.js';
 
 /** Of each listing one page is read. */
 const MOST_TASKS = 50;
@@ -58,14 +58,15 @@ export class Gauge {
     this.#now = now;
   }
 
-  async read(): Promise<Reading> {
+  /** @param call its `signal` gives up the requests, so that nobody waits for a broker that does not answer */
+  async read(call: CallOptions = {}): Promise<Reading> {
     const client = this.#client;
-    const readiness = await client.readiness();
-    const tasks = await allowed(client.listTasks({ state: 'open', limit: MOST_TASKS }));
-    const live = await allowed(client.listLeases({ state: 'active', limit: MOST_LEASES }));
-    const revoking = await allowed(client.listLeases({ state: 'revoking', limit: MOST_LEASES }));
-    const quarantines = (await allowed(client.listQuarantines())) ?? [];
-    await this.#readEvents();
+    const readiness = await client.readiness(call);
+    const tasks = await allowed(client.listTasks({ state: 'open', limit: MOST_TASKS }, call));
+    const live = await allowed(client.listLeases({ state: 'active', limit: MOST_LEASES }, call));
+    const revoking = await allowed(client.listLeases({ state: 'revoking', limit: MOST_LEASES }, call));
+    const quarantines = (await allowed(client.listQuarantines(call))) ?? [];
+    await this.#readEvents(call);
     const withLog = this.#sawAllSince !== Infinity;
     return {
       at: this.#now(),
@@ -86,10 +87,10 @@ export class Gauge {
   }
 
   /** Those that came since the last time, newest first, before those that were known. */
-  async #readEvents(): Promise<void> {
+  async #readEvents(call: CallOptions): Promise<void> {
     const newest = this.#events[0]?.sequence;
     const page = await allowed(
-      this.#client.readAudit({ limit: MOST_EVENTS, ...(newest !== undefined && { after: newest }) }),
+      this.#client.readAudit({ limit: MOST_EVENTS, ...(newest !== undefined && { after: newest }) }, call),
     );
     if (!page) return;
     const { events, next } = page;

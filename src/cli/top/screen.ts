@@ -1,7 +1,8 @@
 // The whole terminal, lent: what was there comes back when it is given up, whatever ends the command.
 
-const ENTER = '\u001B[?1049h\u001B[?25l';
-const LEAVE = '\u001B[?25h\u001B[?1049l';
+// Characters may be two columns wide, and lines are cut by their number: what is too long ends at the edge (DECAWM).
+const ENTER = '\u001B[?1049h\u001B[?25l\u001B[?7l';
+const LEAVE = '\u001B[?7h\u001B[?25h\u001B[?1049l';
 const HOME = '\u001B[H';
 const CLEAR_LINE = '\u001B[K';
 const CLEAR_BELOW = '\u001B[J';
