@@ -28,7 +28,7 @@ import { addWhy } from './why.js';
 
 /** Runs one command line and answers its exit code. Never throws. */
 export async function run(args: readonly string[], shell: Shell): Promise<number> {
-  const forPrograms = asksForJson(args);
+  let forPrograms = asksForJson(args);
   const told = (
     exit: ExitCode,
     message: string,
@@ -40,7 +40,12 @@ export async function run(args: readonly string[], shell: Shell): Promise<number
     return exit;
   };
   try {
-    await programFor(shell, forPrograms).parseAsync(args, { from: 'user' });
+    await programFor(shell, forPrograms)
+      // Once it is known which words are whose: `mayfly exec … curl --json` does not ask us.
+      .hook('preAction', (_, command) => {
+        forPrograms = command.opts()['json'] === true;
+      })
+      .parseAsync(args, { from: 'user' });
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) {
@@ -56,7 +61,7 @@ export async function run(args: readonly string[], shell: Shell): Promise<number
   }
 }
 
-/** What stands behind `--` is another command's. */
+/** As far as can be told before the words are read. What stands behind `--` is another command's. */
 const asksForJson = (args: readonly string[]): boolean =>
   args.slice(0, args.includes('--') ? args.indexOf('--') : undefined).includes('--json');
 

@@ -80,6 +80,13 @@ describe('a command', () => {
     expect(await command.ended).toMatchObject({ exit: 0, out: '--task|-n|--|x|' });
   });
 
+  test('and --json that follows it is not for us', async () => {
+    const args = ['exec', '--task', task, '--tool', 'crm', 'no-such-command-anywhere', '--json'];
+    const command = start(args, asAgent());
+    command.child.stdin?.end();
+    expect(await command.ended).toMatchObject({ exit: 127, err: expect.stringMatching(/^mayfly: no-such/) });
+  });
+
   test('continues the trace that it is called in', async () => {
     const parent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
     expect((await ran([], shell('echo "$TRACEPARENT"'), { TRACEPARENT: parent })).out).toBe(`${parent}\n`);
