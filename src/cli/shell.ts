@@ -3,6 +3,7 @@ import { basename, relative } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { text } from 'node:stream/consumers';
 import { type CliEnvironment, cliEnvironment } from '../config/environment.js';
+import { EXIT } from './failure.js';
 
 export interface Shell {
   readonly environment: CliEnvironment;
@@ -30,10 +31,13 @@ export function ownShell(): Shell {
   const { stdin, stdout, stderr } = process;
   const environment = cliEnvironment();
   // Whoever read us has read enough: `mayfly audit | head`.
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit();
+  stdout.on('error', ({ code }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') process.exit();
+    stderr.write(`mayfly: standard output cannot be written (${code})\n`);
+    process.exit(EXIT.software);
   });
+  // Whom nobody listens to goes on all the same: `mayfly exec` has a command to look after.
+  stderr.on('error', () => undefined);
   return {
     environment,
     outputIsTerminal: stdout.isTTY,

@@ -105,7 +105,10 @@ describe('the exit code', () => {
     ['is 128 and 15 where SIGTERM ended it', shell('kill -TERM $$'), 143],
     ['is 128 and 9 where SIGKILL ended it', shell('kill -KILL $$'), 137],
     ['is 127 where there is no such command', ['no-such-command-anywhere'], 127],
+    ['is 127 where its name is empty', [''], 127],
     ['is 126 where it cannot be run', [notExecutable], 126],
+    ['is 126 where there is no folder on the way to it', [join(notExecutable, 'x')], 126],
+    ['is 126 where its name is too long', ['x'.repeat(5000)], 126],
   ])('%s, and the lease is released all the same', async (_what, command, exit) => {
     expect((await ran([], command)).exit).toBe(exit);
     expect(await causes()).toEqual(['lease']);
@@ -119,6 +122,26 @@ describe('the exit code', () => {
     const nobody = await ran([], ['touch', marker], { MAYFLY_URL: 'http://127.0.0.1:1' });
     expect(nobody).toMatchObject({ exit: 125, out: '' });
     expect(() => statSync(marker)).toThrow('ENOENT');
+  });
+
+  test('is that of the command also where its file cannot be removed', async () => {
+    const script = shell('rm "$MAYFLY_CREDENTIAL_FILE"; mkdir "$MAYFLY_CREDENTIAL_FILE"; exit 5');
+    const { exit, err } = await ran(['--file', join(folder, 'a-folder')], script);
+    expect([exit, err]).toEqual([
+      5,
+      expect.stringMatching(/^mayfly exec: .*a-folder could not be removed.*\n$/),
+    ]);
+    expect(await causes()).toEqual(['lease']);
+  });
+
+  test('is that of the command also where nobody listens any more to what we say', async () => {
+    const watch = ['--on-end', 'terminate', '--watch', '1s'];
+    const command = exec(watch, waiting("trap 'exit 5' TERM"));
+    await command.written(/ready/);
+    command.child.stderr?.destroy();
+    // Before it gets SIGTERM, we say why.
+    await broker.post(`/v1/tasks/${task}/complete`, 'planner', {});
+    expect((await command.ended).exit).toBe(5);
   });
 
   test('is 2 where the command line is wrong, before anything is asked for', async () => {

@@ -6,6 +6,7 @@ import { Secret } from '../../src/domain/secret.js';
 import { ACCESS, type RouteName } from '../../src/http/access.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { answering, inPlaceOfBroker } from '../fixtures/in-place-of-broker.js';
+import { SCRIPT, startProgram } from './command.js';
 import { type Ran, ran } from './fake-shell.js';
 
 let broker: TestBroker;
@@ -140,6 +141,14 @@ test('what a broker tells everybody needs no token', async () => {
   const { exit, out } = await ran(['status'], { environment: { url: sick.url } });
   sick.close();
   expect([exit, out]).toEqual([69, expect.stringContaining('no: disk full')]);
+});
+
+test('an answer that cannot be written is a failure that is told, not a crash', async () => {
+  const line = `exec '${process.execPath}' '${SCRIPT}' completion bash >/dev/full`;
+  expect(await startProgram('sh', ['-c', line]).ended).toMatchObject({
+    exit: 70,
+    err: 'mayfly: standard output cannot be written (ENOSPC)\n',
+  });
 });
 
 test('metrics are those of the broker', async () => {

@@ -6,12 +6,14 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Secret } from '../../domain/secret.js';
 import { EXIT, Failure } from '../failure.js';
+import type { Say } from './say.js';
 
 const MOST_BYTES = 256 * 1024;
 
 export class CredentialFile {
   readonly path: string;
   readonly #folder: string | undefined;
+  #isRemoved = false;
 
   private constructor(path: string, folder?: string) {
     this.path = path;
@@ -53,8 +55,19 @@ export class CredentialFile {
     }
   }
 
-  async remove(): Promise<void> {
-    await rm(this.#folder ?? this.path, { recursive: this.#folder !== undefined, force: true });
+  /** Never throws: how the command ended is not to be lost by what it made of the place. */
+  async remove(say: Say): Promise<void> {
+    if (this.#isRemoved) return;
+    this.#isRemoved = true;
+    await removed(this.#folder ?? this.path, this.#folder !== undefined, say);
+  }
+}
+
+export async function removed(path: string, recursive: boolean, say: Say): Promise<void> {
+  try {
+    await rm(path, { recursive, force: true });
+  } catch (error) {
+    say(`${path} could not be removed (${codeOf(error)})`);
   }
 }
 

@@ -62,8 +62,8 @@ export async function execute(
       await held.release(say, signals.interrupted);
     }
   } finally {
-    await file?.remove();
-    await runKey?.remove();
+    await file?.remove(say);
+    await runKey?.remove(say);
     signals.off();
   }
 }
@@ -105,7 +105,7 @@ async function runWith(
     // A renewal that is under way brings a lease that has to be given back, too.
     if (!(await settled(ends, LAST_ANSWER_WITHIN_MS, signals.interrupted))) hangUp.abort();
     await Promise.all(ends);
-    await file?.remove();
+    await file?.remove(say);
   }
 }
 

@@ -1,10 +1,12 @@
 // A key for one run: made when it begins, in a place that nobody else may look into, and gone when it ends.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { newDpopJwk } from '../../sdk/client/index.js';
 import { EXIT, Failure } from '../failure.js';
 import { writeKeyFile } from '../key-file.js';
+import { removed } from './credential-file.js';
+import type { Say } from './say.js';
 
 export class RunKey {
   readonly path: string;
@@ -27,7 +29,7 @@ export class RunKey {
     }
   }
 
-  async remove(): Promise<void> {
-    await rm(this.#folder, { recursive: true, force: true });
+  async remove(say: Say): Promise<void> {
+    await removed(this.#folder, true, say);
   }
 }

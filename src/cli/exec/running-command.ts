@@ -26,16 +26,19 @@ export class RunningCommand {
     args: readonly string[],
     env: NodeJS.ProcessEnv,
   ): Promise<RunningCommand> {
-    const child = spawn(command, args, { env, stdio: 'inherit' });
-    const running = new RunningCommand(child);
     try {
+      // Of what the system says against it, Node throws some at once and reports the rest later.
+      const child = spawn(command, args, { env, stdio: 'inherit' });
+      const running = new RunningCommand(child);
       await once(child, 'spawn');
       // A command that became somebody else (sudo) takes no signals from us: that ends neither it nor us.
       child.on('error', () => undefined);
       return running;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code === 'ENOENT') throw new Failure(EXIT.commandNotFound, `${command}: there is no such command`);
+      // A name that is empty is one that nothing has.
+      if (code === 'ENOENT' || command === '')
+        throw new Failure(EXIT.commandNotFound, `${command}: there is no such command`);
       throw new Failure(EXIT.commandNotRun, `${command} cannot be run (${code})`);
     }
   }
