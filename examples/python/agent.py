@@ -76,8 +76,7 @@ class Credential:
         self.lease = None
 
     def __enter__(self):
-        form = {"grant_type": TOKEN_EXCHANGE, "subject_token_type": JWT, **self.asked, **self.expiry}
-        self._take(call("POST", f"{self.broker}/token", form={**form, "subject_token": self._workload_token()}))
+        self._obtain()
         return self
 
     def __exit__(self, *_):
@@ -88,21 +87,27 @@ class Credential:
             print(f"the credential was not given back: {error}", file=sys.stderr)
 
     def value(self):
-        """The credential, renewed when a third of its life is left."""
-        if time.monotonic() > self.renew_at:
+        """The credential: renewed when a third of its life is left; a new one where it ended while nobody asked."""
+        now = time.monotonic()
+        if now > self.ends_at:
+            self._obtain()
+        elif now > self.renew_at:
             self._renew()
         return self.token
+
+    def _obtain(self):
+        form = {"grant_type": TOKEN_EXCHANGE, "subject_token_type": JWT, **self.asked, **self.expiry}
+        self._take(call("POST", f"{self.broker}/token", form={**form, "subject_token": self._workload_token()}))
 
     def _renew(self):
         try:
             url = f"{self.broker}/v1/leases/{self.lease}/renew"
             self._take(call("POST", url, bearer=self._workload_token(), document=self.expiry))
         except (OSError, Refused) as error:
-            # A broker that is away for a moment is no reason to stop while the present one is good.
+            # No reason to stop while the present one is good, and if it is dead, the tool says so: the broker may be
+            # away for a moment, or credentials for this tool are not renewed. Then there is no use in asking again.
             passing = not isinstance(error, Refused) or error.status in (429, 503)
-            if not passing or time.monotonic() > self.ends_at:
-                raise
-            self.renew_at = time.monotonic() + 1
+            self.renew_at = time.monotonic() + 1 if passing else self.ends_at
 
     def _take(self, issued):
         self.token, self.lease = issued["access_token"], issued["lease_id"]

@@ -35,12 +35,18 @@ async function agent(variables: Readonly<Record<string, string>>): Promise<Runni
   });
 
   test('works for longer than a credential lives: it renews it', async () => {
-    const { task, ended } = await agent({ TIMES: '8', PAUSE_SECONDS: '0.5', CREDENTIAL_SECONDS: '2' });
+    const { task, ended } = await agent({ TIMES: '24', PAUSE_SECONDS: '0.25', CREDENTIAL_SECONDS: '4' });
     const { exit, out } = await ended;
-    expect([exit, out.trim().split('\n').length]).toEqual([0, 8]);
+    expect([exit, out.trim().split('\n').length]).toEqual([0, 24]);
     expect(await scene.leases(task)).toHaveLength(1);
     const events = await scene.broker.audit({ task });
     expect(events.filter(({ action }) => action === 'lease.renew').length).toBeGreaterThanOrEqual(2);
+  });
+
+  test('asks for another one where it has thought for longer than a credential lives', async () => {
+    const { task, ended } = await agent({ TIMES: '2', PAUSE_SECONDS: '2.5', CREDENTIAL_SECONDS: '2' });
+    expect(await ended).toEqual({ exit: 0, out: '1: Ada Lovelace\n2: Ada Lovelace\n', err: '' });
+    expect((await scene.leases(task)).map(({ state }) => state)).toEqual(['revoked', 'expired']);
   });
 
   test('stops when its task is over', async () => {
