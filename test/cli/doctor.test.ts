@@ -1,5 +1,6 @@
 // `mayfly doctor` names what is broken in set-ups that really are, each with what to do; and nothing in one that is well.
 import { chmodSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -178,6 +179,11 @@ describe('a set-up that is broken:', () => {
     );
   });
 
+  test('an issuer that does not answer', async () => {
+    scene.idp.misbehave(DISCOVERY, () => {});
+    expectBroken(await scene.examine(), 'issuer.cluster', /cannot be had: nobody answers/, /firewall/);
+  });
+
   test('an issuer that calls itself otherwise', async () => {
     scene.idp.misbehave(
       DISCOVERY,
@@ -239,6 +245,16 @@ describe('a set-up that is broken:', () => {
     const server = createServer((socket) => {
       ends.unshift(() => socket.destroy());
       socket.end('SSH-2.0-hello\r\n');
+    });
+    await new Promise<void>((resolve) => server.listen(scene.port, '127.0.0.1', resolve));
+    ends.push(() => new Promise((resolve) => server.close(resolve)));
+    expectBroken(await scene.examine(), 'listen', /taken by something that is no broker/, /ss -ltnp/);
+  });
+
+  test('a foreign program on the port that never comes to an end', async () => {
+    const server = createHttpServer((_request, response) => {
+      const dripping = setInterval(() => response.write(' '), 100);
+      response.once('close', () => clearInterval(dripping));
     });
     await new Promise<void>((resolve) => server.listen(scene.port, '127.0.0.1', resolve));
     ends.push(() => new Promise((resolve) => server.close(resolve)));

@@ -56,7 +56,7 @@ const BY_CODE: Readonly<Record<string, readonly [why: string, todo: string]>> = 
 /** `fetch` and connections say only that it failed; why is in the cause. */
 export function troubleIn(error: unknown): Trouble {
   const texts: string[] = [];
-  for (let at: unknown = error; types.isNativeError(at); at = at.cause) {
+  for (let at: unknown = error; types.isNativeError(at) || at instanceof DOMException; at = at.cause) {
     const { code, name, message } = at as NodeJS.ErrnoException;
     const known = BY_CODE[code ?? ''];
     if (known) return { why: known[0], todo: known[1] };

@@ -127,7 +127,7 @@ function documentAt(
     port,
     path,
     agent: false,
-    timeout: ANSWERS_WITHIN_MS,
+    signal: AbortSignal.timeout(ANSWERS_WITHIN_MS),
     rejectUnauthorized: false,
   };
   return new Promise((resolve) => {
@@ -141,7 +141,6 @@ function documentAt(
       response.on('end', () => resolve(read(response.statusCode ?? 0, text)));
     });
     sent.on('error', () => resolve(undefined));
-    sent.on('timeout', () => sent.destroy());
     sent.on('close', () => resolve(undefined));
     sent.end();
   });
