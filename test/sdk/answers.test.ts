@@ -75,6 +75,14 @@ describe('where a broker was too busy and says when to come again', () => {
     expect(server!.seen).toHaveLength(2);
   });
 
+  test('each time with the token of that moment: the one before it may have been good once only', async () => {
+    let asked = 0;
+    const c = await client([LIMITED, OK], { token: () => `token-${++asked}` });
+    await c.exchange({ task_id: 'run-1', audience: 'crm' });
+    const shown = server!.seen.map(({ body }) => new URLSearchParams(body).get('subject_token'));
+    expect(shown).toEqual(['token-1', 'token-2']);
+  });
+
   test('it is asked again twice and no more, and not at all when told so', async () => {
     const c = await client([LIMITED]);
     expect(await failure(c.listTasks())).toMatchObject({ code: 'ERR_LIMITED', status: 429 });

@@ -44,7 +44,8 @@ export interface Outgoing {
   readonly path: string;
   readonly query?: Query;
   readonly json?: object;
-  readonly form?: URLSearchParams;
+  /** A function where it holds the token, which is asked for at each sending: one may be good once only. */
+  readonly form?: URLSearchParams | (() => Promise<URLSearchParams>);
   /** Whose token goes along: the caller's as a header, or nobody's. */
   readonly as: 'caller' | 'nobody';
   /** What comes of it is bound to the client's key, if it has one. */
@@ -109,7 +110,8 @@ export class Channel {
     const patience = AbortSignal.timeout(patienceMs);
     const url = `${this.#url}${path}${queryText(query)}`;
     const headers = { ...this.#headersOf(outgoing, call), ...(await this.caller.headers(outgoing, url)) };
-    const body = outgoing.form ?? (outgoing.json && JSON.stringify(outgoing.json));
+    const form = typeof outgoing.form === 'function' ? await outgoing.form() : outgoing.form;
+    const body = form ?? (outgoing.json && JSON.stringify(outgoing.json));
     const began = performance.now();
     let response: Response;
     let text: string;

@@ -51,7 +51,8 @@ export class MayflyClient {
 
   /** A credential for one task and one tool (RFC 8693), for the workload token's bearer. Never sent twice. */
   async exchange(asked: ExchangeRequest, call: CallOptions = {}): Promise<TokenResponse> {
-    const form = exchangeForm(asked, await this.#channel.caller.token());
+    const form = async (): Promise<URLSearchParams> =>
+      exchangeForm(asked, await this.#channel.caller.token());
     const path = '/token';
     return this.#read({ method: 'POST', path, form, as: 'nobody', binds: true, repeatable: false }, call);
   }
