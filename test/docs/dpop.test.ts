@@ -80,6 +80,14 @@ describe.each(['optional', 'required'] as const)('with nonces %s', (nonces) => {
   });
 });
 
+const numberInTool = (pattern: RegExp): number =>
+  Number(pattern.exec(program('tool'))?.[1]?.replace('_', ''));
+
+test('the tool remembers a used proof for longer than jose takes it: whole seconds, and tolerance at both ends', () => {
+  const longest = numberInTool(/maxTokenAge: (\d+)/) + 2 * numberInTool(/clockTolerance: (\d+)/) + 1;
+  expect(numberInTool(/used\.delete\(payload\.jti\), ([\d_]+)/)).toBeGreaterThanOrEqual(longest * 1000);
+});
+
 test('a proof takes less than 20 lines', () => {
   expect(program('proof').split('\n').length).toBeLessThan(20);
 });
