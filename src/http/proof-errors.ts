@@ -36,16 +36,20 @@ export const isProofReason = (reason: RefusalReason): reason is ProofReason => r
 const INVALID_TOKEN: ReadonlySet<ProofReason> = new Set(['proof_missing', 'proof_key_mismatch']);
 
 /** Says which algorithms a proof may have, so that the next one can be right. */
+const ALGORITHMS = `algs="${DPOP_ALGORITHMS.join(' ')}"`;
+
 function proofChallenge(reason: ProofReason): string {
   const { oauth, say } = PROOF_ERRORS[reason];
   const code = INVALID_TOKEN.has(reason) ? 'invalid_token' : oauth;
-  return `DPoP error="${code}", error_description="${say}", algs="${DPOP_ALGORITHMS.join(' ')}"`;
+  return `DPoP error="${code}", error_description="${say}", ${ALGORITHMS}`;
 }
 
-/** WWW-Authenticate with a 401. RFC 6750 §3: no error code where no token was sent. */
+/**
+ * WWW-Authenticate with a 401. RFC 6750 §3: no error code where no token was sent. RFC 9449 §7.2: both schemes, or a
+ * token that came with a proof and has expired would seem to be wanted as a bearer's.
+ */
 export function challenge(refusal: Refusal | undefined): string {
   if (refusal && isProofReason(refusal.reason)) return proofChallenge(refusal.reason);
-  return refusal?.reason === 'token_missing'
-    ? 'Bearer realm="mayfly"'
-    : 'Bearer realm="mayfly", error="invalid_token"';
+  const code = refusal?.reason === 'token_missing' ? '' : ', error="invalid_token"';
+  return `Bearer realm="mayfly"${code}, DPoP ${ALGORITHMS}`;
 }

@@ -7,6 +7,9 @@ import { TestBroker } from '../fixtures/broker.js';
 import type { AnyBody, Asked, Reply } from '../fixtures/broker-client.js';
 import { expectRefusal, withoutRequestId } from '../fixtures/broker-refusals.js';
 
+/** RFC 9449 §7.2: the other way to show a token. */
+const BY_PROOF = 'DPoP algs="ES256 ES384 ES512 RS256 RS384 RS512 PS256 PS384 PS512 Ed25519 EdDSA"';
+
 let broker: TestBroker;
 let lease: string;
 let token: string;
@@ -200,7 +203,7 @@ describe('who calls', () => {
     const dialect = dialectOf(access);
     const error = dialect === 'oauth' ? 'invalid_client' : 'unauthenticated';
     await expectRefusal(broker, reply, { status: 401, error, dialect, reason: 'token_missing' });
-    expect(reply.headers.get('www-authenticate')).toBe('Bearer realm="mayfly"');
+    expect(reply.headers.get('www-authenticate')).toBe(`Bearer realm="mayfly", ${BY_PROOF}`);
   });
 
   test.each(routes)('%s: a token that is none is not accepted', async (_name, access, sample) => {
@@ -208,7 +211,8 @@ describe('who calls', () => {
     const dialect = dialectOf(access);
     const error = dialect === 'oauth' ? 'invalid_client' : 'unauthenticated';
     await expectRefusal(broker, reply, { status: 401, error, dialect, reason: 'token_malformed' });
-    expect(reply.headers.get('www-authenticate')).toBe('Bearer realm="mayfly", error="invalid_token"');
+    const challenge = reply.headers.get('www-authenticate');
+    expect(challenge).toBe(`Bearer realm="mayfly", error="invalid_token", ${BY_PROOF}`);
   });
 
   test.each(routes)('%s: a credential of ours is no workload token', async (_name, access, sample) => {
