@@ -158,7 +158,9 @@ export function decide(
     determining: decision.determining,
   });
   if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
-  if ((tool.requireDpop || decision.requireDpop) && jkt === undefined)
-    return new Refusal('proof_missing', `${tool.name} is given out with a proof of a key only`);
+  if ((tool.requireDpop || decision.requireDpop) && jkt === undefined) {
+    const instead = action === 'renew' ? ', and this lease was asked for without one: ask for another' : '';
+    return new Refusal('proof_missing', `${tool.name} is given out with a proof of a key only${instead}`);
+  }
   return narrow(asked, claimed, tool, decision);
 }

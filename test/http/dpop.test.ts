@@ -195,8 +195,9 @@ describe('the renewal of a lease that is bound', () => {
       // Nor with a proof: what came of it would be bound to nothing all the same.
       for (const headers of [{}, { dpop: proofOf(prover, 'POST', at) }]) {
         const asked = { as: 'agent-1', headers: headers as Record<string, string>, json: {} };
-        const reply = await broker.call('POST', at, asked);
+        const reply = await broker.call<Members>('POST', at, asked);
         expect([reply.status, challengeOf(reply)]).toEqual([401, 'invalid_token']);
+        expect(reply.body['detail']).toMatch(/asked for without one: ask for another$/);
       }
     } finally {
       broker.configure({ tools: { crm: CRM, search: { ...SEARCH, renewable: true, require_dpop: true } } });
