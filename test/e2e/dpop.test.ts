@@ -36,7 +36,11 @@ const STORES: [string, (terms: object) => Promise<Stage>, boolean][] = [
     'two brokers on one Redis',
     async (terms) => {
       const redis = await StandaloneRedis.start();
-      const fleet = await BrokerFleet.start({ count: 2, redis, terms: { ...terms } });
+      const fleet = await BrokerFleet.start({ count: 2, redis, terms: { ...terms } }).catch(async (error) => {
+        // A server that is left behind would keep the run from its end.
+        await redis.close();
+        throw error;
+      });
       return {
         issuer: fleet.brokers[0]!.url,
         brokers: fleet.brokers,
