@@ -262,21 +262,19 @@ const describable = (text: string): string =>
     .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 /** The wire answer to what could not be read as a request at all. */
-export function protocolAnswer(status: number, requestId: string): Answer {
-  const type = PROTOCOL_TYPES[status] ?? 'malformed';
-  const say = PROTOCOL_SAYS[status] ?? 'This is no HTTP request.';
-  const more = status === 429 ? LIMITED : {};
-  return wireAnswer(error(status, type, 'invalid_request', say, more), requestId, 'problem');
-}
+export const protocolAnswer = (status: number, requestId: string): Answer =>
+  wireAnswer(PROTOCOL[status] ?? NO_REQUEST, requestId, 'problem');
 
-const PROTOCOL_TYPES: Readonly<Record<number, string>> = { 408: 'timeout', 429: 'rate-limited' };
+const unread = (status: number, say: string, type = 'malformed', more: Partial<WireError> = {}): WireError =>
+  error(status, type, 'invalid_request', say, more);
 
-const PROTOCOL_SAYS: Readonly<Record<number, string>> = {
-  408: 'The request did not arrive in time.',
-  413: 'The body is too large.',
-  414: 'The address is too long.',
-  429: 'These are too many requests at once on one connection.',
-  431: 'The headers are too large.',
+const NO_REQUEST = unread(400, 'This is no HTTP request.');
+const PROTOCOL: Readonly<Record<number, WireError>> = {
+  408: unread(408, 'The request did not arrive in time.', 'timeout'),
+  413: unread(413, 'The body is too large.'),
+  414: unread(414, 'The address is too long.'),
+  429: unread(429, 'These are too many requests at once on one connection.', 'rate-limited', LIMITED),
+  431: unread(431, 'The headers are too large.'),
 };
 
 /**

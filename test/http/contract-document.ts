@@ -43,7 +43,7 @@ export function operationsOf({ paths }: Pick<OpenApiDocument, 'paths'>): Operati
 }
 
 /** A header that says something: one that comes must be documented. */
-const TELLING = ['retry-after', 'www-authenticate', 'location', 'allow'];
+const TELLING = ['retry-after', 'www-authenticate', 'location', 'allow', 'dpop-nonce'];
 /** Documented, and sent where there is something to say. */
 const AT_TIMES = new Set(['dpop-nonce', 'retry-after', 'x-request-id']);
 const REQUEST_ID = /^req_[0-9a-hjkmnp-tv-z]{22}$/;
@@ -64,9 +64,9 @@ export class Contract {
     return operation;
   }
 
-  /** All that is wrong with the answer; empty where it is as documented. */
-  flawsIn(operation: Operation, { status, headers, text }: Reply<unknown>): string[] {
-    const documented = operation.responses[String(status)];
+  /** All that is wrong with the answer; empty where it is as documented: under its status, or under `default`. */
+  flawsIn(operation: Operation, { status, headers, text }: Reply<unknown>, place = String(status)): string[] {
+    const documented = operation.responses[place];
     if (!documented) return [`${status} is not documented: ${text.slice(0, 200)}`];
     const type = headers.get('content-type');
     const names = Object.keys(documented.headers ?? {}).map((name) => name.toLowerCase());

@@ -276,6 +276,13 @@ describe.each(contract.operations.map((operation) => [operation.name, operation]
       const reply = await provoke();
       expect([reply.status, ...contract.flawsIn(operation, reply)]).toEqual([status]);
     });
+
+    test('answers what is no request that can be read as documented', async () => {
+      const headers = Object.fromEntries(Array.from({ length: 70 }, (_, index) => [`x-${index}`, '1']));
+      const { path } = (SAMPLES[operation.operationId] ?? (() => OPEN_SAMPLE(operation)))();
+      const reply = await call(operation, { path, headers });
+      expect([reply.status, ...contract.flawsIn(operation, reply, 'default')]).toEqual([431]);
+    });
   },
 );
 

@@ -1,14 +1,17 @@
 // Nonces (RFC 9449 §8 and §9): asked for as configured, handed out with the challenge, renewed on the way, and no dearer than that.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/duration.js';
+import { openApiDocument } from '../../src/http/openapi/document.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { Credential, Reply } from '../fixtures/broker-client.js';
 import { Workloads } from '../fixtures/broker-workloads.js';
 import { SettableClock } from '../contract/store/harness.js';
 import type { Members } from '../fixtures/prover.js';
 import { digested, Prover } from '../fixtures/prover.js';
+import { Contract } from './contract-document.js';
 
 const clock = new SettableClock();
+const contract = new Contract(openApiDocument({ issuer: 'https://mayfly.example', version: '0.0.0' }));
 
 class Caller {
   readonly broker: TestBroker;
@@ -159,6 +162,26 @@ describe('where nonces are required', () => {
       expect((await ask({ nonce: nonceOf(reply)! })).status).toBe(200);
     },
   );
+
+  test('the next one rides on any answer, as the contract says', async () => {
+    const token = broker.workloads.sign('agent-1', { cnf: { jkt: caller.prover.jkt } });
+    const ask = (path: string, claims: Members): Promise<Reply<Members>> => {
+      const dpop = caller.proof('GET', path.split('?')[0]!, { ath: digested(token), ...claims });
+      return broker.call('GET', path, { headers: { authorization: `DPoP ${token}`, dpop } });
+    };
+    const nonce = nonceOf(await ask('/v1/tools', {}))!;
+    clock.advance(3 * MINUTE_MS);
+    for (const [id, path, status] of [
+      ['listTools', '/v1/tools', 200],
+      ['listTools', '/v1/tools?no-such=1', 400],
+      ['listTasks', '/v1/tasks', 403],
+      ['readLease', '/v1/leases/none', 404],
+    ] as const) {
+      const reply = await ask(path, { nonce });
+      expect([reply.status, ...contract.flawsIn(contract.operation(id), reply)]).toEqual([status]);
+      expect(nonceOf(reply)).not.toBeNull();
+    }
+  });
 
   test('another broker with the same seal key takes it, also after a restart', async () => {
     const nonce = nonceOf(await caller.exchange())!;

@@ -146,7 +146,8 @@ test('of requests one behind the other, so many are begun, and one more ends the
   const before = broker.log.length;
   socket.write(exchange().repeat(400));
   await until('it is closed', () => closed);
-  const statuses = [...received.matchAll(/^HTTP\/1\.1 (\d+) /gm)].map(([, status]) => status);
+  // One behind the other, in one line with the end of the body before.
+  const statuses = [...received.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => status);
   // With what was not read any more, answers may be lost on their way: whoever does this is not to be pleased.
   expect(statuses.length).toBeLessThanOrEqual(17);
   expect(['200', '429']).toEqual(expect.arrayContaining([...new Set(statuses)]));
@@ -160,4 +161,17 @@ test('of requests one behind the other, so many are begun, and one more ends the
     }),
   );
   expect(broker.log.slice(before).filter((line) => line.includes('"level":50'))).toEqual([]);
+});
+
+test('the one too many is told when to come again, as with every 429', async () => {
+  const socket = connect(Number(new URL(broker.url).port), '127.0.0.1');
+  let received = '';
+  let closed = false;
+  socket.on('data', (piece) => (received += piece.toString('latin1')));
+  socket.on('close', () => (closed = true)).on('error', () => {});
+  socket.write('GET /v1/none HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(17));
+  await until('it is closed', () => closed);
+  const [, fields = ''] = /HTTP\/1\.1 429 ([^]*?)\r\n\r\n/.exec(received) ?? [];
+  expect(fields).toMatch(/^retry-after: 1\r$/m);
+  expect(received).toContain('urn:mayfly:problem:rate-limited');
 });

@@ -2,6 +2,7 @@
 import type { Role } from '../../domain/principal.js';
 import type { Access, RouteName } from '../access.js';
 import { ACCESS } from '../access.js';
+import type { Dialect } from '../errors.js';
 import { routeName } from '../told.js';
 import { OPEN_ROUTES, TOKEN_ROUTE } from './open.js';
 import type { DocumentedRefusals } from './refusals.js';
@@ -32,7 +33,8 @@ alike. Every answer has an \`X-Request-Id\`, under which the audit log has the t
 
 Members may be added to answers: ignore what you do not know. Unknown members of requests are refused.
 GET routes answer HEAD too. Another method is 405 with \`Allow\`, another address 404. A fault of ours is 500, and what
-cannot be read as a request is 400, 408, 413, 414, 417 or 431: each with the same kind of body, under \`default\`.`;
+cannot be read as a request is 400, 408, 413, 414 or 431; a request too many at once on one connection is 429: each with
+the same kind of body, under \`default\`.`;
 
 export function openApiDocument(broker: {
   readonly issuer: string;
@@ -51,7 +53,7 @@ export function openApiDocument(broker: {
     (paths[path] ??= {})[method.toLowerCase()] = operationOf(name, access);
   }
   for (const [path, route] of Object.entries(OPEN_ROUTES)) {
-    paths[path] = { get: operation(route.operationId, route, new Map(), { dialect: 'none' }) };
+    paths[path] = { get: operation(route.operationId, route, new Map(), { dialect: 'problem' }) };
   }
   return {
     openapi: '3.1.1',
@@ -92,7 +94,7 @@ export function openApiDocument(broker: {
 }
 
 interface Terms {
-  readonly dialect: 'oauth' | 'problem' | 'none';
+  readonly dialect: Dialect;
   readonly form?: boolean;
   readonly roles?: readonly Role[];
 }
@@ -114,9 +116,10 @@ function operation(
   const parameters = [...pathParameters(route), ...queryParameters(route), ...proofParameter(route)];
   const told = [description, roles && `For: ${roles.join(', ')}.`].filter(Boolean).join('\n\n');
   const responses: Members = {};
-  for (const [status, answer] of Object.entries(answers)) responses[status] = responseOf(answer);
-  for (const [status, refused] of refusals) responses[status] = refusalOf(refused, dialect);
-  if (dialect !== 'none') responses['default'] = fault(dialect);
+  const withProof = roles !== undefined || route.takesProof === true;
+  for (const [status, answer] of Object.entries(answers)) responses[status] = responseOf(answer, withProof);
+  for (const [status, refused] of refusals) responses[status] = refusalOf(refused, dialect, withProof);
+  responses['default'] = fault(dialect, withProof);
   return {
     operationId,
     tags: [tag],
@@ -176,34 +179,46 @@ const proofParameter = ({ takesProof }: DocumentedRoute): Members[] =>
       ]
     : [];
 
-const headersOf = (names: readonly HeaderName[]): Members =>
-  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+/** The next nonce comes with whatever is answered to a proof (RFC 9449 §8.2). */
+const headersOf = (names: readonly HeaderName[], withProof: boolean): Members =>
+  Object.fromEntries(
+    [...new Set([...names, ...(withProof ? (['DPoP-Nonce'] as const) : [])])].map((name) => [
+      name,
+      { $ref: `#/components/headers/${name}` },
+    ]),
+  );
 
 const content = (type: string, schema: SchemaName, example: unknown): Members => ({
   [type]: { schema: referenceTo(schema), ...(example !== undefined && { example }) },
 });
 
-const responseOf = ({ description, schema, type, example, headers = [] }: DocumentedAnswer): Members => ({
+const responseOf = (
+  { description, schema, type, example, headers = [] }: DocumentedAnswer,
+  withProof: boolean,
+): Members => ({
   description,
-  headers: headersOf(['X-Request-Id', 'Cache-Control', ...headers]),
+  headers: headersOf(['X-Request-Id', 'Cache-Control', ...headers], withProof),
   ...(schema && { content: content(type ?? 'application/json', schema, example) }),
 });
 
 const ERROR_TYPE = { oauth: 'application/json', problem: 'application/problem+json' } as const;
 const ERROR_SCHEMA = { oauth: 'OAuthError', problem: 'Problem' } as const;
 
-function refusalOf({ said, headers, example }: DocumentedRefusals, dialect: Terms['dialect']): Members {
-  const spoken = dialect === 'oauth' ? 'oauth' : 'problem';
+function refusalOf(
+  { said, headers, example }: DocumentedRefusals,
+  dialect: Dialect,
+  withProof: boolean,
+): Members {
   return {
     description: said.map(({ code, say }) => `- \`${code}\`: ${say}`).join('\n'),
-    headers: headersOf(['X-Request-Id', ...headers]),
-    content: content(ERROR_TYPE[spoken], ERROR_SCHEMA[spoken], example),
+    headers: headersOf(['X-Request-Id', ...headers], withProof),
+    content: content(ERROR_TYPE[dialect], ERROR_SCHEMA[dialect], example),
   };
 }
 
-const fault = (dialect: 'oauth' | 'problem'): Members => ({
+const fault = (dialect: Dialect, withProof: boolean): Members => ({
   description: 'A fault of ours, or no request that can be read.',
-  headers: headersOf(['X-Request-Id']),
+  headers: headersOf(['X-Request-Id', 'Retry-After'], withProof),
   content: {
     ...content(ERROR_TYPE[dialect], ERROR_SCHEMA[dialect], undefined),
     // What cannot be read as a request is answered before anybody knows where it was to go.

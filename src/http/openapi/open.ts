@@ -15,7 +15,6 @@ export const TOKEN_ROUTE: DocumentedRoute = {
       description: 'The credential.',
       schema: 'TokenResponse',
       example: example.credential,
-      headers: ['DPoP-Nonce'],
     },
   },
   refusals: [

@@ -5,7 +5,6 @@ import type { Access } from '../access.js';
 import type { Answer } from '../answer.js';
 import type { Dialect } from '../errors.js';
 import { callerAnswer, refusalAnswer } from '../errors.js';
-import { withNonce } from '../proof.js';
 import type { HeaderName } from './route.js';
 import { HEADERS } from './route.js';
 
@@ -44,7 +43,7 @@ export function refusalsOf(
   const asCaller = (refusal: Refusal): Answer =>
     (dialect === 'oauth' ? callerAnswer(refusal) : undefined) ?? answerTo(refusal, dialect);
   return grouped([
-    ...CALLER.map((reason) => challenging(reason, asCaller(new Refusal(reason)))),
+    ...CALLER.map((reason) => asCaller(new Refusal(reason))),
     ...[...BODY[body], ...own, ...limits, ...ALWAYS].map((reason) => answerTo(new Refusal(reason), dialect)),
   ]);
 }
@@ -54,12 +53,8 @@ export const exchangeRefusals = (own: readonly RefusalReason[]): Map<number, Doc
   grouped(
     [...CALLER, ...BODY.form, ...own, 'rate_limited' as const, ...ALWAYS]
       .filter((reason) => reason !== 'token_missing')
-      .map((reason) => challenging(reason, answerTo(new Refusal(reason), 'oauth'))),
+      .map((reason) => answerTo(new Refusal(reason), 'oauth')),
   );
-
-/** A nonce is made for the request that lacks it (RFC 9449 §8), and comes with its answer. */
-const challenging = (reason: RefusalReason, answer: Answer): Answer =>
-  withNonce(answer, reason === 'proof_nonce_missing' ? 'nonce' : undefined);
 
 const answerTo = (refusal: Refusal, dialect: Dialect): Answer =>
   refusalAnswer(refusal, 'req_01m80y37m8yhqd9tje6jc3', dialect);

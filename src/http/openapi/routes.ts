@@ -154,7 +154,6 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
         description: 'A new credential.',
         schema: 'TokenResponse',
         example: example.credential,
-        headers: ['DPoP-Nonce'],
       },
     },
     refusals: ['lease_unknown', 'not_renewable', 'lease_ended', ...ISSUANCE],
