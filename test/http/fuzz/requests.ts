@@ -2,9 +2,12 @@
 import * as fc from 'fast-check';
 import { METHODS } from 'node:http';
 import type { Operation } from '../contract-document.js';
+import type { FuzzedProof } from './proofs.js';
+import { proofOf } from './proofs.js';
 import type { JsonSchema, Schemas } from './values.js';
 import type { Name } from './values.js';
 import { NAMES, fitting, named, nearly, oddText, oddValue } from './values.js';
+import { WHOLES } from './wholes.js';
 
 export interface FuzzedRequest {
   /** The id of the operation that it is about, whatever became of it. */
@@ -13,6 +16,8 @@ export interface FuzzedRequest {
   readonly target: string;
   readonly headers: readonly (readonly [name: string, value: string])[];
   readonly body: string | Uint8Array | undefined;
+  /** Sent as a header beside the others. */
+  readonly proof?: FuzzedProof;
   /** Whether method and path are those of the operation, so that its contract applies. */
   readonly isPlain: boolean;
 }
@@ -41,15 +46,17 @@ function requestsOf(operation: Operation, schemas: Schemas): fc.Arbitrary<Fuzzed
       path: mostly(pathOf(operation), absurdPath),
       query: queryOf(operation, schemas),
       authorization: authorizationOf(operation),
+      proof: proofOf(operation),
       body: bodyOf(operation, schemas),
       more: otherHeaders,
     })
-    .map(({ method, path, query, authorization: shown, body, more }) => ({
+    .map(({ method, path, query, authorization: shown, proof, body, more }) => ({
       operation: operation.operationId,
       method,
       target: path + query,
-      headers: [...shown, ...body.headers, ...more],
+      headers: [...(proof?.isBound ? BOUND : shown), ...body.headers, ...more],
       body: body.bytes,
+      ...(proof && { proof }),
       isPlain: method === operation.method && isPathOf(path, operation),
     }));
 }
@@ -67,7 +74,7 @@ const anyPlace = fc.oneof(
 
 const PLACES = [
   ['/v1/tasks/', ['open-task', 'open-task', 'closed-task']],
-  ['/v1/leases/', ['lease', 'lease', 'dead-lease']],
+  ['/v1/leases/', ['lease', 'bound-lease', 'dead-lease']],
   ['/v1/quarantines/', ['quarantined']],
 ] as const;
 
@@ -167,6 +174,8 @@ const broken = fc.oneof(
 
 const bearer = (subject: string): Headers => [['authorization', `Bearer ${named(`token-${subject}`)}`]];
 
+const BOUND: Headers = [['authorization', `DPoP ${named('token-bound')}`]];
+
 /** Mostly somebody who may. */
 function authorizationOf({ security, 'x-roles': roles = [] }: Operation): fc.Arbitrary<Headers> {
   const strange = broken.map((value): Headers => [['authorization', value]]);
@@ -228,7 +237,7 @@ interface Body {
   readonly bytes: string | Uint8Array | undefined;
 }
 
-function bodyOf({ requestBody }: Operation, schemas: Schemas): fc.Arbitrary<Body> {
+function bodyOf({ operationId, requestBody }: Operation, schemas: Schemas): fc.Arbitrary<Body> {
   const absurd: fc.Arbitrary<Body> = fc
     .tuple(
       fc.oneof(
@@ -267,7 +276,9 @@ function bodyOf({ requestBody }: Operation, schemas: Schemas): fc.Arbitrary<Body
     return mostly(fc.constant<Body>({ headers: [], bytes: undefined }), absurd);
   }
   const fits = fitting(media.schema, schemas);
-  const value = fc.oneof({ weight: 6, arbitrary: fits }, { weight: 4, arbitrary: nearly(fits) });
+  const wholes = WHOLES[operationId]?.map((whole) => fc.constant<unknown>(whole)) ?? [];
+  const likely = fc.oneof(fits, ...wholes);
+  const value = fc.oneof({ weight: 6, arbitrary: likely }, { weight: 4, arbitrary: nearly(likely) });
   const isForm = type.includes('form');
   const right = fc
     .tuple(value, fc.constantFrom('', '', '', '; charset=utf-8'))

@@ -1,8 +1,10 @@
 // A broker under fire: sends one request as it stands, byte by byte, and says all that is wrong with what came back.
 import { connect } from 'node:net';
 import type { OpenApiDocument } from '../../../src/http/openapi/document.js';
+import { systemClock } from '../../../src/domain/clock.js';
 import { TestBroker } from '../../fixtures/broker.js';
-import type { Reply } from '../../fixtures/broker-client.js';
+import type { Credential, Reply } from '../../fixtures/broker-client.js';
+import { Prover, digested } from '../../fixtures/prover.js';
 import { Contract } from '../contract-document.js';
 import type { FuzzedRequest } from './requests.js';
 import { SUBJECTS } from './requests.js';
@@ -18,9 +20,18 @@ const RENEWED_EVERY = 40;
 const INSIDES = /\n\s+at |node_modules|\/src\/|\/dist\/|\.[jt]s:\d|\bSQLITE_|\bERR_[A-Z]/;
 
 /** Answered before anybody looks where it was to go (under `default` in the contract). */
-const PROTOCOL = new Set([400, 408, 413, 414, 417, 431]);
+const PROTOCOL = new Set([400, 408, 413, 414, 429, 431]);
 
 const QUARANTINED = 'cluster/agent-9';
+
+/** What stands in answers of those who got in deep, by operation: a fuzz that never saw them tried little. */
+const DEEP: Readonly<Record<string, readonly string[]>> = {
+  exchangeToken: ['"authorization_details":', '"token_type":"DPoP"'],
+  renewLease: ['"token_type":"DPoP"'],
+  openTask: ['"parent":', '"instance":'],
+  introspect: ['"active":true', '"cnf":'],
+  revoke: ['"quarantined":true'],
+};
 
 const TERMS = {
   limits: { requests_per_principal: 'off', refusals_per_address: 'off' },
@@ -30,6 +41,8 @@ export class Target {
   readonly broker: TestBroker;
   readonly #contract: Contract;
   readonly #names = new Map<string, string>();
+  readonly #prover = new Prover(systemClock());
+  readonly #seen = new Set<string>();
   #sent = 0;
 
   private constructor(broker: TestBroker, contract: Contract) {
@@ -49,6 +62,7 @@ export class Target {
     const tookMs = performance.now() - began;
     if (received === '') return [`no answer after ${Math.round(tookMs)} ms`];
     const reply = read(received, request.method);
+    this.#look(request, reply);
     const secrets = [...this.#names].filter(([name]) => /token-|credential/.test(name));
     return [
       ...(tookMs > ANSWERED_WITHIN_MS ? [`it took ${Math.round(tookMs)} ms`] : []),
@@ -60,10 +74,16 @@ export class Target {
         : []),
       ...(secrets.some(([, secret]) => received.includes(secret)) ? ['it tells a token'] : []),
       ...(/x-injected/i.test(received.split('\r\n\r\n')[0]!) ? ['a header was injected'] : []),
-      ...(request.isPlain && request.method !== 'HEAD' && !PROTOCOL.has(reply.status)
-        ? this.#contract.flawsIn(this.#contract.operation(request.operation), reply)
-        : []),
+      ...(request.isPlain && request.method !== 'HEAD' ? this.#flawsByContract(request, reply) : []),
     ];
+  }
+
+  #flawsByContract({ operation: id }: FuzzedRequest, reply: Reply<unknown>): string[] {
+    const operation = this.#contract.operation(id);
+    const flaws = this.#contract.flawsIn(operation, reply);
+    const isUnread =
+      PROTOCOL.has(reply.status) && this.#contract.flawsIn(operation, reply, 'default').length === 0;
+    return isUnread ? [] : flaws;
   }
 
   /** Alive, of use, and without a fault in its log. */
@@ -74,7 +94,12 @@ export class Target {
     return [...(status === 200 ? [] : [`it answers ${status}`]), ...faults];
   }
 
-  /** Routes that the fuzz never got into: it knocked at their doors alone. */
+  #look({ operation, isPlain }: FuzzedRequest, { status, text }: Reply<unknown>): void {
+    if (!isPlain || status >= 300) return;
+    for (const sign of DEEP[operation] ?? []) if (text.includes(sign)) this.#seen.add(operation + sign);
+  }
+
+  /** Routes that the fuzz never got into, or not deep: it knocked at their doors alone. */
   async routesMissed(): Promise<string[]> {
     const { text } = await this.broker.get('/metrics', 'auditor');
     const served = new Set(
@@ -82,9 +107,15 @@ export class Target {
         ([, route]) => route,
       ),
     );
-    return this.#contract.operations
-      .filter(({ name, security }) => security.length > 0 && !served.has(name))
+    const missed = this.#contract.operations
+      .filter(({ name }) => !served.has(name))
       .map(({ name }) => `${name} was never served`);
+    const shallow = Object.entries(DEEP).flatMap(([operation, signs]) =>
+      signs
+        .filter((sign) => !this.#seen.has(operation + sign))
+        .map((sign) => `${operation} never answered ${sign}`),
+    );
+    return [...missed, ...shallow];
   }
 
   /** A task and a credential that live, and one of each that do not. */
@@ -98,19 +129,41 @@ export class Target {
     };
     const [open, closed] = [`open-${this.#sent}`, `closed-${this.#sent}`];
     const [live, dead] = [await pair(open), await pair(closed)];
+    const bound = await this.#boundCredential(open);
     await broker.complete(closed);
     await broker.kill({ agent: QUARANTINED }, { quarantine: true });
     const values: Record<(typeof NAMES)[number], string> = {
       'open-task': open,
       'closed-task': closed,
       lease: live.lease_id,
+      'bound-lease': bound.lease_id,
       'dead-lease': dead.lease_id,
       credential: live.access_token,
+      'bound-credential': bound.access_token,
       'dead-credential': dead.access_token,
       quarantined: QUARANTINED,
     };
     for (const [name, value] of Object.entries(values)) this.#names.set(name, value);
     for (const subject of SUBJECTS) this.#names.set(`token-${subject}`, broker.workloads.token(subject));
+    const cnf = { jkt: this.#prover.jkt };
+    this.#names.set('token-bound', broker.workloads.sign('agent-1', { cnf }));
+  }
+
+  async #boundCredential(task: string): Promise<Credential> {
+    const form = this.broker.exchangeForm('agent-1', { task_id: task, audience: 'crm' });
+    const headers = { dpop: this.#prover.proof('POST', `${this.broker.url}/token`) };
+    return (await this.broker.call<Credential>('POST', '/token', { form, headers })).body;
+  }
+
+  /** Good for this request, but for what differs. */
+  #proofOf({ method, target, proof }: FuzzedRequest): (readonly [name: string, value: string])[] {
+    if (!proof) return [];
+    const { header, claims, isBound } = proof;
+    const ath = isBound ? { ath: digested(this.#names.get('token-bound')!) } : {};
+    const url = this.broker.url + this.#filled(target).split('?')[0]!;
+    return [
+      ['dpop', this.#prover.proof(method, url, { ...(header && { header }), claims: { ...ath, ...claims } })],
+    ];
   }
 
   #filled(text: string): string {
@@ -123,14 +176,15 @@ export class Target {
     return filled;
   }
 
-  #exchange({ method, target, headers, body }: FuzzedRequest): Promise<string> {
+  #exchange(request: FuzzedRequest): Promise<string> {
+    const { method, target, headers, body } = request;
     const { port, host } = new URL(this.broker.url);
     const bytes = typeof body === 'string' ? Buffer.from(this.#filled(body)) : Buffer.from(body ?? []);
     const lines = [
       `${method} ${this.#filled(target)} HTTP/1.1`,
       `host: ${host}`,
       'connection: close',
-      ...headers.map(([name, value]) => `${name}: ${this.#filled(value)}`),
+      ...[...headers, ...this.#proofOf(request)].map(([name, value]) => `${name}: ${this.#filled(value)}`),
       ...(body === undefined ? [] : [`content-length: ${bytes.length}`]),
     ];
     return new Promise((resolve, reject) => {
