@@ -22,6 +22,7 @@ export const metadata = z
     scopes_supported: texts,
   })
   .describe('What this broker is, for clients that ask (RFC 8414).');
+export type Metadata = z.infer<typeof metadata>;
 
 export const jwks = z
   .object({
@@ -33,6 +34,7 @@ export const jwks = z
     ),
   })
   .describe('The keys that credentials are signed with.');
+export type Jwks = z.infer<typeof jwks>;
 
 export const health = z.object({ status: z.literal('alive') });
 export const ready = z.object({ status: z.literal('ready') });

@@ -1,6 +1,7 @@
 // Examples of the contract: one story, of one task and its credential. Typed, so that none is of another form than we answer.
 import type { AuditEventView } from '../../wire/audit.js';
 import type { LeaseView } from '../../wire/leases.js';
+import type { Jwks, Metadata } from '../../wire/published.js';
 import type { RecoveryView } from '../../wire/recovery.js';
 import type { QuarantineView, RevocationView } from '../../wire/revocations.js';
 import type { OpenTaskRequest, TaskView } from '../../wire/tasks.js';
@@ -189,4 +190,38 @@ export const refusedEvent: AuditEventView = {
   task_id: TASK_ID,
   tool: 'crm',
   detail: { actions: ['read'], policy: POLICY_DIGEST, why: 'the task is settled' },
+};
+
+const ISSUER = 'https://mayfly.example';
+
+export const metadata: Metadata = {
+  issuer: ISSUER,
+  token_endpoint: `${ISSUER}/token`,
+  jwks_uri: `${ISSUER}/jwks`,
+  introspection_endpoint: `${ISSUER}/introspect`,
+  revocation_endpoint: `${ISSUER}/revoke`,
+  grant_types_supported: [TOKEN_EXCHANGE],
+  response_types_supported: [],
+  token_endpoint_auth_methods_supported: ['none'],
+  introspection_endpoint_auth_methods_supported: ['Bearer', 'DPoP'],
+  revocation_endpoint_auth_methods_supported: ['Bearer', 'DPoP'],
+  authorization_details_types_supported: ['mayfly_tool'],
+  dpop_signing_alg_values_supported: ['ES256', 'Ed25519'],
+  subject_types_supported: ['public'],
+  id_token_signing_alg_values_supported: ['ES256'],
+  scopes_supported: [],
+};
+
+export const keys: Jwks = {
+  keys: [
+    {
+      kty: 'EC',
+      crv: 'P-256',
+      x: 'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+      y: 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0',
+      kid: recovery.signing_keys[0]!.kid,
+      alg: 'ES256',
+      use: 'sig',
+    },
+  ],
 };

@@ -33,7 +33,7 @@ export const TOKEN_ROUTE: DocumentedRoute = {
 const metadata: DocumentedRoute = {
   tag: 'Discovery',
   summary: 'Metadata of the authorization server',
-  answers: { 200: { description: 'RFC 8414.', schema: 'Metadata' } },
+  answers: { 200: { description: 'RFC 8414.', schema: 'Metadata', example: example.metadata } },
 };
 
 export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readonly operationId: string }>> = {
@@ -43,7 +43,14 @@ export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readon
     operationId: 'jwks',
     tag: 'Discovery',
     summary: 'The keys that credentials are signed with',
-    answers: { 200: { description: 'RFC 7517.', schema: 'Jwks', type: 'application/jwk-set+json' } },
+    answers: {
+      200: {
+        description: 'RFC 7517.',
+        schema: 'Jwks',
+        type: 'application/jwk-set+json',
+        example: example.keys,
+      },
+    },
   },
   '/healthz': {
     operationId: 'health',
