@@ -1,10 +1,15 @@
 // Metrics over HTTP: what a broker did stands there, and nothing that a caller chose.
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { COUNTERS, GAUGES, HISTOGRAMS } from '../../src/telemetry/metrics.js';
 import { PrometheusMetrics } from '../../src/telemetry/prometheus.js';
 import { systemClock } from '../../src/domain/clock.js';
 import { TestBroker } from '../fixtures/broker.js';
+import { Workloads } from '../fixtures/broker-workloads.js';
+import { Idp } from '../fixtures/idp.js';
+import { issuerKey } from '../fixtures/idp-keys.js';
 import { Prover } from '../fixtures/prover.js';
+import { until } from '../fixtures/until.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
@@ -134,6 +139,48 @@ describe('what happened is counted', () => {
       });
     } finally {
       await limited.stop();
+    }
+  });
+
+  test('connections that were closed to make room', async () => {
+    const crowded = await TestBroker.start({ terms: { http: { max_connections_per_address: 2 } } });
+    const sockets = Array.from({ length: 6 }, () => connect(Number(new URL(crowded.url).port), '127.0.0.1'));
+    for (const socket of sockets) socket.on('error', () => {});
+    try {
+      const counted = /^mayfly_connections_refused_total\{reason="(?:evicted|address_full)"\} [1-9]\d*$/m;
+      await until('it is counted', async () => counted.test((await crowded.get('/metrics', 'auditor')).text));
+    } finally {
+      for (const socket of sockets) socket.destroy();
+      await crowded.stop();
+    }
+  });
+
+  test('keys that were fetched from an issuer, and how old they are', async () => {
+    const key = await issuerKey('ES256', 'live-1');
+    const idp = await Idp.start(systemClock(), key);
+    const live = {
+      name: 'live',
+      kind: 'oidc',
+      issuer: idp.issuer,
+      audience: 'mayfly',
+      algorithms: ['ES256'],
+      roles: { agent: { sub: 'agent-*' } },
+    };
+    const trusting = await TestBroker.start({
+      terms: { trust: [Workloads.trust('./workloads.jwks.json'), live] },
+    });
+    try {
+      const before = await trusting.get('/metrics', 'auditor');
+      expect(before.text).not.toMatch(/^mayfly_issuer_keys_age_seconds\{/m);
+      const { status } = await trusting.call('GET', '/v1/tools', { bearer: await idp.token(key) });
+      const { text } = await trusting.get('/metrics', 'auditor');
+      const age = /^mayfly_issuer_keys_age_seconds\{trust="live"\} ([\d.e-]+)$/m.exec(text)?.[1];
+      expect([status, Number(age)]).toEqual([200, expect.any(Number)]);
+      expect(Number(age)).toBeLessThan(60);
+      expect(text).toMatch(/^mayfly_issuer_fetches_total\{trust="live",outcome="fetched"\} 1$/m);
+    } finally {
+      await trusting.stop();
+      await idp.goDown();
     }
   });
 
