@@ -5,7 +5,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Typed } from './literal/blocks.js';
 import { patternOf, typedIn } from './literal/blocks.js';
 import type { Scene } from './literal/scenes.js';
-import { ELSEWHERE, missing, SCENES } from './literal/scenes.js';
+import { ELSEWHERE, missing, PARTS, SCENES } from './literal/scenes.js';
 import type { Terminal } from './literal/terminal.js';
 import { openTerminal } from './literal/terminal.js';
 
@@ -18,8 +18,10 @@ function below(folder: string, recursive = true): string[] {
 }
 
 const typedOn = (page: string): Typed[] => typedIn(readFileSync(page, 'utf8'));
+const partsOf = (needs: readonly string[]): string[] =>
+  needs.flatMap((need) => (need.startsWith('part=') ? [need.slice('part='.length)] : []));
 const isElsewhere = (page: string, { headings, text, needs }: Typed): boolean =>
-  needs.some((need) => need.startsWith('part=')) ||
+  partsOf(needs).some((part) => part in PARTS) ||
   ELSEWHERE.some(
     (one) =>
       one.page === page && (one.below === undefined || headings.includes(one.below)) && one.what.test(text),
@@ -45,6 +47,8 @@ describe('what people are told to type', () => {
   test('and what is typed elsewhere is still there to be typed', () => {
     const stale = ELSEWHERE.filter(({ page, what }) => !typedOn(page).some(({ text }) => what.test(text)));
     expect(stale).toEqual([]);
+    const marked = PAGES.flatMap((page) => typedOn(page).flatMap(({ needs }) => partsOf(needs)));
+    expect([...new Set(marked)].toSorted()).toEqual(Object.keys(PARTS).toSorted());
   });
 
   for (const scene of SCENES) {

@@ -57,6 +57,15 @@ export const ELSEWHERE: readonly {
   },
 ];
 
+/** What blocks are marked by (`part=docker`) that need what no machine of a test has: why, and what is tested instead. */
+export const PARTS: Readonly<Record<string, string>> = {
+  checkout: 'npm test is what runs now',
+  demo: 'what a demo left up; test/examples/ runs the programs as they stand',
+  docker: 'an engine for containers; test/deploy/ reads what it would build from',
+  kubectl: 'a cluster; test/deploy/ reads the manifests, and runs by their configuration',
+  registry: 'the registry of packages; test/packaging/ packs, and installs what was packed',
+};
+
 export const SCENES: readonly Scene[] = [
   {
     page: 'docs/configuration.md',
