@@ -1,78 +1,12 @@
-// kill -9 at random moments under load, many times over: what was acknowledged is there, and what was dead stays dead.
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { join } from 'node:path';
-import type { TaskList } from '../../src/wire/tasks.js';
-import { BrokerProcess } from '../fixtures/broker-process.js';
-import { randomFrom, upTo } from '../fixtures/random.js';
-import { until } from '../fixtures/until.js';
-import { Callers } from './callers.js';
-import { Ledger } from './ledger.js';
-import { embeddedRecord, issuedAfterEnd, unrecorded } from './record.js';
-import { storm } from './storm.js';
-import type { Mark } from './verdict.js';
-import { START, examine } from './verdict.js';
+// kill -9 of one broker with a database of its own. A hundred times: kill-nine.long.test.ts.
+import { test } from '@jest/globals';
+import { killNine } from './kill-nine.js';
 
-const KILLS = 50;
-/** Answers after which the broker is killed, at most. */
-const MOST_ANSWERS = 120;
-const LIMIT_MS = 240_000;
-
-let broker: BrokerProcess;
-beforeAll(async () => {
-  broker = await BrokerProcess.prepare({ log_level: 'warn' });
-});
-afterAll(() => broker.remove());
-
-const ledger = new Ledger();
-
-async function loadUntilKilled(round: number, random: () => number): Promise<void> {
-  const killAt = ledger.counts.answers + 1 + upTo(random, MOST_ANSWERS);
-  const isOver = (): boolean => {
-    if (ledger.counts.answers < killAt) return false;
-    broker.signal('SIGKILL');
-    return true;
-  };
-  const callers = new Callers(ledger, `round-${round}`, random);
-  await storm({ ledger, callers, broker: () => broker, isOver });
-  expect(await broker.ended()).toEqual({ code: null, signal: 'SIGKILL' });
-}
-
-async function overdueTasks(): Promise<string[]> {
-  const { body } = await broker.get<TaskList>('/v1/tasks?state=open&limit=200', 'operator');
-  return body.tasks.filter(({ deadline }) => Date.parse(deadline) < Date.now() - 1000).map(({ id }) => id);
-}
+const KILLS = 16;
+const LIMIT_MS = 120_000;
 
 test(
   `${KILLS} times kill -9: no acknowledged lease, close or kill is lost, and none is undone`,
-  async () => {
-    const seed = Date.now() >>> 0;
-    const random = randomFrom(seed);
-    const began = performance.now();
-    const readyMs: number[] = [];
-    let since: Mark = START;
-    for (let round = 0; round <= KILLS; round++) {
-      readyMs.push(await broker.start());
-      await until(
-        'no task is open a second past its deadline',
-        async () => (await overdueTasks()).length === 0,
-        { withinMs: 1000 },
-      );
-      const isLast = round === KILLS;
-      since = await examine(ledger, { broker: () => broker, since: isLast ? START : since, random });
-      expect(ledger.wrong).toEqual([]);
-      if (!isLast) await loadUntilKilled(round, random);
-    }
-    expect(await broker.end('SIGTERM')).toEqual({ code: 0, signal: null });
-
-    const events = await embeddedRecord(join(broker.folder, 'mayfly.db'));
-    readyMs.sort((a, b) => a - b);
-    console.log(
-      `${KILLS} kills in ${((performance.now() - began) / 1000).toFixed(1)} s: ${ledger.summary()}; ready after ` +
-        `${readyMs[Math.floor(readyMs.length / 2)]!.toFixed(0)} ms (median), ${readyMs.at(-1)!.toFixed(0)} ms (longest); seed ${seed}`,
-    );
-    expect(unrecorded(events, ledger.acknowledgements)).toEqual([]);
-    expect(issuedAfterEnd(events).after).toEqual([]);
-    expect(new Set(events.map(({ sequence }) => sequence)).size).toBe(events.length);
-  },
+  () => killNine(KILLS),
   LIMIT_MS,
 );

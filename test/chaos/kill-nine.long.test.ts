@@ -1,0 +1,12 @@
+// kill -9 of one broker with a database of its own, a hundred times.
+import { test } from '@jest/globals';
+import { killNine } from './kill-nine.js';
+
+const KILLS = 100;
+const LIMIT_MS = 480_000;
+
+test(
+  `${KILLS} times kill -9: no acknowledged lease, close or kill is lost, and none is undone`,
+  () => killNine(KILLS),
+  LIMIT_MS,
+);
