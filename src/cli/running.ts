@@ -57,12 +57,19 @@ async function reloadLogged(live: Pick<LiveSettings, 'reload'>, log: RunningLog)
 /** Faults of the start that somebody can do something about, by their codes; undefined for any other. */
 function startFailure(error: unknown): Failure | undefined {
   if (error instanceof ConfigurationError) return new Failure(EXIT.configuration, error.message);
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, address, port } = error as NodeJS.ErrnoException & {
+    address?: string;
+    port?: number;
+  };
   switch (code) {
     case 'ERR_SEAL':
       return new Failure(EXIT.configuration, message);
-    case 'ERR_STORE_UNAVAILABLE':
     case 'EADDRINUSE':
+      return new Failure(
+        EXIT.unavailable,
+        `port ${port} at ${address} is taken: choose another one, or end what listens there`,
+      );
+    case 'ERR_STORE_UNAVAILABLE':
     case 'EADDRNOTAVAIL':
     case 'EACCES':
       return new Failure(EXIT.unavailable, message);

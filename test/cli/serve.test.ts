@@ -2,7 +2,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -87,6 +87,17 @@ describe('what keeps it from starting', () => {
       expect(err).toContain(`${file}:13:1: colour: is not known`);
       expect(err).toContain(`${file}:14:12: log_level: must be one of`);
     }
+  });
+
+  test('is that somebody listens there: exit code 69', async () => {
+    const other = createServer().listen(port, '127.0.0.1');
+    await once(other, 'listening');
+    const { exit, err } = await command(['serve', '--config', file]);
+    other.close();
+    expect(exit).toBe(69);
+    expect(err).toContain(
+      `port ${port} at 127.0.0.1 is taken: choose another one, or end what listens there`,
+    );
   });
 
   test('is that there is no file: exit code 78', async () => {

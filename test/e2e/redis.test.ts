@@ -224,6 +224,24 @@ const kids = async (broker: BrokerProcess): Promise<string[]> => {
     expect((await second.call('POST', '/v1/tasks', { ...asked, bearer: once('planner') })).status).toBe(200);
   });
 
+  test('one whose Redis breaks off warns of it, and counts that', async () => {
+    const redis = await StandaloneRedis.start();
+    ends.push(() => redis.close());
+    const fleet = await BrokerFleet.start({ count: 1, redis });
+    ends.push(() => fleet.remove());
+    const [broker] = fleet.brokers as [BrokerProcess];
+    const warnings = async (): Promise<number> => {
+      const { text } = await broker.get('/metrics', 'operator');
+      return Number(/^mayfly_store_warnings_total (\d+)$/m.exec(text)![1]);
+    };
+    const before = await warnings();
+    await redis.server.kill();
+    await until('it is not ready', async () => !(await broker.isReady()));
+    await redis.server.restart();
+    await until('it is ready again', () => broker.isReady());
+    expect(await warnings()).toBeGreaterThan(before);
+  });
+
   test('one that has another seal key does not start, and says why', async () => {
     const redis = await server();
     const fleet = await BrokerFleet.start({ count: 1, redis });
