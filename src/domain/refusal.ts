@@ -12,6 +12,7 @@ export const REFUSAL_REASONS = [
   'algorithm_not_allowed',
   'issuer_unknown',
   'issuer_unavailable',
+  'trust_changed',
   'key_unknown',
   'signature_invalid',
   'audience_mismatch',

@@ -183,8 +183,7 @@ export async function answerCall(
       const trust = edge.trust();
       const given = await read();
       // A body may come slowly: what the trust said before it came may hold no more.
-      if (edge.trust() !== trust)
-        return new Refusal('issuer_unknown', 'the trust changed while the body came');
+      if (edge.trust() !== trust) return new Refusal('trust_changed');
       return given instanceof Refusal ? given : respond({ ...caller, entry, ...given });
     },
   );

@@ -67,6 +67,8 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   issuer_unknown: UNAUTHENTICATED,
   // Not the token's fault, and it passes: worth another try, which a 401 would not tell.
   issuer_unavailable: UNAVAILABLE,
+  // Asked once more, and a kill is, it is judged by what holds now.
+  trust_changed: UNAVAILABLE,
   key_unknown: UNAUTHENTICATED,
   signature_invalid: UNAUTHENTICATED,
   audience_mismatch: UNAUTHENTICATED,

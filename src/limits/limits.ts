@@ -28,6 +28,7 @@ const OURS: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'shutting_down',
   'store_unavailable',
   'issuer_unavailable',
+  'trust_changed',
   // Every honest client is told once that it needs one (RFC 9449 §8).
   'proof_nonce_missing',
   'proof_nonce_invalid',

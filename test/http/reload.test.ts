@@ -47,6 +47,10 @@ test('a body that came slowly is not acted on for an issuer that lost our trust 
   expect(await broker.live.reload()).toMatchObject({ swapped: true });
   socket.write(body.slice(9));
   await once(socket, 'close');
-  expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+  expect(answer).toMatch(/^HTTP\/1\.1 503 /);
+  // By what holds now it may be good: whoever sends a kill is told to send it again, and not that it is nobody.
+  expect(answer.toLowerCase()).toContain('retry-after: 1');
+  const [, request = ''] = /^x-request-id: (\S+)/im.exec(answer) ?? [];
+  expect(await broker.audit({ request })).toMatchObject([{ outcome: 'refused', reason: 'trust_changed' }]);
   expect((await broker.get('/v1/tasks/slow', 'operator')).status).toBe(404);
 });

@@ -44,6 +44,10 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'the keys of the issuer could not be had',
     'See that the broker reaches jwks_uri or the discovery of the issuer, or give jwks_file.',
   ),
+  trust_changed: advice(
+    'the configuration of trust was changed while the body of the request came',
+    'Send it once more: it is judged by what holds now.',
+  ),
   key_unknown: advice('the issuer publishes no key of that id', FORGED),
   signature_invalid: advice('the signature does not fit the token', FORGED),
   audience_mismatch: advice(

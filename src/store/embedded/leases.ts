@@ -125,9 +125,8 @@ export class Leases implements LeaseStore {
     const of: [string, string, string] = [rootOf(taskId), whose, instance.slice(0, instance.indexOf(':'))];
     this.#ledger.db.sql(BIND_INSTANCE).run(...of, instance);
     const bound = this.#ledger.db.sql(BOUND_INSTANCE).get(...of)!['instance'];
-    return bound === instance
-      ? undefined
-      : new Refusal('instance_mismatch', `${instance}, and the tree is bound to ${String(bound)}`);
+    if (bound === instance) return undefined;
+    return new Refusal('instance_mismatch', `${instance}, and the tree is bound to ${String(bound)}`);
   }
 
   activateLease(id: LeaseId, activation: Activation, entry: AuditEntry): Promise<ActiveLease | Refusal> {
