@@ -6,6 +6,7 @@ import type { StoreHarness } from './store/harness.js';
 import { TERMS } from './store/harness.js';
 import { Scene } from './store/scene.js';
 import { Dead, expectAgreement, expectAllSettled } from './store-model/agreement.js';
+import type { Run } from './store-model/command.js';
 import { commands } from './store-model/commands.js';
 import { StoreModel } from './store-model/model.js';
 import { openFirstTasks } from './store-model/tasks.js';
@@ -18,6 +19,9 @@ export interface ModelRuns {
   readonly maxCommands?: number;
 }
 
+/** For a life that goes on, and for finding the shortest one that goes wrong. */
+const SHORTENING_MS = 60_000;
+
 /** A failure prints its seed and path: give both to `fc.assert` to see it again. */
 export function describeStoreModel(
   name: string,
@@ -26,26 +30,40 @@ export function describeStoreModel(
 ): void {
   describe(`the ${name} store against the model`, () => {
     afterEach(() => harness.close());
+    let lives = 0;
+    let isWrong = false;
 
     it(
       'does what the model says, whatever happens in whatever order',
       async () => {
+        const began = performance.now();
+        const live = async (run: Iterable<fc.AsyncCommand<StoreModel, Run, boolean>>): Promise<void> => {
+          const leaseMs = HOUR_MS;
+          const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
+          const model = new StoreModel(leaseMs);
+          const dead = new Dead();
+          await openFirstTasks(model, scene);
+          await expectAgreement(model, scene, dead);
+          await fc.asyncModelRun(() => ({ model, real: { scene, dead } }), run);
+          await expectAllSettled(model, scene);
+          await harness.close();
+        };
         await fc.assert(
           fc.asyncProperty(commands(maxCommands), async (run) => {
-            const leaseMs = HOUR_MS;
-            const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
-            const model = new StoreModel(leaseMs);
-            const dead = new Dead();
-            await openFirstTasks(model, scene);
-            await expectAgreement(model, scene, dead);
-            await fc.asyncModelRun(() => ({ model, real: { scene, dead } }), run);
-            await expectAllSettled(model, scene);
-            await harness.close();
+            // Every life that began is lived to its end, however busy the machine; and a wrong one is made shorter.
+            if (lives > 0 && !isWrong && performance.now() - began > atMostMs) return;
+            lives++;
+            try {
+              await live(run);
+            } catch (error) {
+              isWrong = true;
+              throw error;
+            }
           }),
-          { numRuns, interruptAfterTimeLimit: atMostMs, endOnFailure: false },
+          { numRuns, interruptAfterTimeLimit: atMostMs + SHORTENING_MS, endOnFailure: false },
         );
       },
-      2 * atMostMs + 60_000,
+      atMostMs + 2 * SHORTENING_MS,
     );
   });
 }
