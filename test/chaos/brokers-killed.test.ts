@@ -27,7 +27,7 @@ const MOST_LATE_MS = 1500;
         { count: 2 },
         async (redis, fleet) => {
           const [first, second] = fleet.brokers;
-          const { body: task } = await first!.openTask({ id: 'orphan', ttl: 1 });
+          const { body: task } = await first!.openTask({ id: 'orphan', ttl: 3 });
           await first!.credential('agent-1', { task_id: 'orphan', audience: 'crm' });
           await fleet.kill(first!);
           // By looking at the store itself: to ask the broker would wake it.

@@ -139,7 +139,7 @@ const kids = async (broker: BrokerProcess): Promise<string[]> => {
   });
 
   test('a deadline is kept whoever looks, and told once', async () => {
-    await first.openTask({ id: 'short', ttl: 1 });
+    await first.openTask({ id: 'short', ttl: 3 });
     const issued = await credential(second, 'short');
     const told = await until('its end is on record', async () => {
       const events = await second.audit({ task: 'short' });
