@@ -37,24 +37,13 @@ export function describeStoreModel(
       'does what the model says, whatever happens in whatever order',
       async () => {
         const began = performance.now();
-        const live = async (run: Iterable<fc.AsyncCommand<StoreModel, Run, boolean>>): Promise<void> => {
-          const leaseMs = HOUR_MS;
-          const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
-          const model = new StoreModel(leaseMs);
-          const dead = new Dead();
-          await openFirstTasks(model, scene);
-          await expectAgreement(model, scene, dead);
-          await fc.asyncModelRun(() => ({ model, real: { scene, dead } }), run);
-          await expectAllSettled(model, scene);
-          await harness.close();
-        };
         await fc.assert(
           fc.asyncProperty(commands(maxCommands), async (run) => {
             // Every life that began is lived to its end, however busy the machine; and a wrong one is made shorter.
             if (lives > 0 && !isWrong && performance.now() - began > atMostMs) return;
             lives++;
             try {
-              await live(run);
+              await live(harness, run);
             } catch (error) {
               isWrong = true;
               throw error;
@@ -66,4 +55,19 @@ export function describeStoreModel(
       atMostMs + 2 * SHORTENING_MS,
     );
   });
+}
+
+async function live(
+  harness: StoreHarness,
+  run: Iterable<fc.AsyncCommand<StoreModel, Run, boolean>>,
+): Promise<void> {
+  const leaseMs = HOUR_MS;
+  const scene = await Scene.open(harness, { retention: { ...TERMS.retention, leaseMs } });
+  const model = new StoreModel(leaseMs);
+  const dead = new Dead();
+  await openFirstTasks(model, scene);
+  await expectAgreement(model, scene, dead);
+  await fc.asyncModelRun(() => ({ model, real: { scene, dead } }), run);
+  await expectAllSettled(model, scene);
+  await harness.close();
 }
