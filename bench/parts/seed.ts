@@ -130,7 +130,9 @@ export class Seeder {
   }
 
   credential(lease: ActiveLease): string {
-    return this.#minter.mint(lease, grant, lease.issuedAt).secret.reveal();
+    const minted = this.#minter.mint(lease, grant, lease.issuedAt);
+    if (minted instanceof Refusal) throw new Error(`no credential for ${lease.id}: ${minted.reason}`);
+    return minted.secret.reveal();
   }
 }
 

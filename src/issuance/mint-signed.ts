@@ -22,5 +22,6 @@ export async function mintSigned(
   }
   if (lease instanceof Refusal) return lease;
   const minted = minter.mint(lease, decided.grant, lease.issuedAt);
+  if (minted instanceof Refusal) return minted;
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };
 }

@@ -68,5 +68,6 @@ export async function renewLease(
   const expiresAt = expiryOf(now, grant.ttlMs, renewed.expiresAt);
   if (expiresAt === undefined) return new Refusal('lease_ended', 'its time ran out while it was renewed');
   const minted = minter.mint({ ...renewed, expiresAt }, grant, now);
+  if (minted instanceof Refusal) return minted;
   return { lease: renewed, minted, revocation: minter.class, expiresAt };
 }

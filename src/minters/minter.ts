@@ -1,6 +1,7 @@
 // The minter port: what makes, and unmakes, one kind of credential.
 import type { Grant } from '../domain/grant.js';
 import type { ActiveLease, Lease, ReservedLease, RevocationClass } from '../domain/lease.js';
+import type { Refusal } from '../domain/refusal.js';
 import type { Secret } from '../domain/secret.js';
 
 export interface Minted {
@@ -17,8 +18,11 @@ export interface SigningMinter {
   readonly class: RevocationClass;
   /** The key that the next credential will be signed with: fixed in the transition, before signing. */
   keyId(): string;
-  /** Signs and checks its own output. Throws where that is not what the lease says. */
-  mint(lease: ActiveLease, grant: Grant, now: number): Minted;
+  /**
+   * Signs and checks its own output. Throws where that is not what the lease says. Refuses (`key_revoked`) where the key
+   * went while the lease was put on record: it was killed, or lost with its store.
+   */
+  mint(lease: ActiveLease, grant: Grant, now: number): Minted | Refusal;
 }
 
 /** A credential that exists at a target. Names there derive from the lease id (invariant 2). */

@@ -1,6 +1,7 @@
 // Mints at+jwt credentials (RFC 9068). The lease was committed before: signing only writes down what it says.
 import type { Grant } from '../../domain/grant.js';
 import type { ActiveLease } from '../../domain/lease.js';
+import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
 import { composeCompact } from '../../jws/compact.js';
 import { signSync } from '../../jws/signature.js';
@@ -44,9 +45,13 @@ export class JwtMinter implements SigningMinter {
     return this.#keys.current().kid;
   }
 
-  mint(lease: ActiveLease, grant: Grant, now: number): Minted {
+  mint(lease: ActiveLease, grant: Grant, now: number): Minted | Refusal {
     const key = this.#keys.byId(lease.keyId ?? '');
-    if (!key) throw new Error(`the key of ${lease.id} is gone`);
+    if (!key)
+      return new Refusal(
+        'key_revoked',
+        `the key of ${lease.id} is gone: nobody has what it would have signed`,
+      );
     const issuedAt = Math.floor(now / 1000);
     const claims: CredentialClaims = {
       iss: this.#issuer,

@@ -14,7 +14,11 @@ import { keptFor } from './wide-kill.js';
 
 /** What a script may be given at once: it takes some milliseconds. */
 const MOST_AT_ONCE = 50;
-const SLOTS_AT_ONCE = 8;
+/**
+ * A server does one after the other: more would only wait for each other, each for as long as a call may take, and all of
+ * it would begin anew. Two, so that it need not wait for us.
+ */
+const SLOTS_AT_ONCE = 2;
 
 type Item =
   { readonly selector: string; readonly kill: KillRecord } | { readonly bar: string; readonly why: string };
