@@ -104,6 +104,24 @@ describe('the renewal of a lease that is bound', () => {
   const renew = (headers: Record<string, string> = {}, more: Asked = { as: 'agent-1' }) =>
     broker.call<Credential>('POST', path, { ...more, headers, json: {} });
 
+  test.each([
+    ['at another host', 'https://evil.example', 'htu is not at '],
+    ['here, and elsewhere', '', 'htu has another path than the request'],
+  ])('a token that stands in its address shows in no answer and no record: %s', async (_, host, why) => {
+    const { access_token: token } = await bound();
+    const at = `/v1/leases/${token}/renew`;
+    const htu = `${host || broker.url}${at}${host ? '' : '/'}`;
+    const reply = await broker.call('POST', at, {
+      as: 'agent-1',
+      headers: { dpop: proofOf(prover, 'POST', at, { htu }) },
+      json: {},
+    });
+    expect([reply.status, reply.text]).toEqual([401, expect.stringContaining(why)]);
+    const events = await broker.auditOf(reply);
+    expect(events).toMatchObject([{ reason: 'proof_mismatch' }]);
+    expect(reply.text + JSON.stringify(events)).not.toContain(token);
+  });
+
   const refused: [string, () => string | undefined, string, string][] = [
     ['no proof', () => undefined, 'proof_missing', 'invalid_token'],
     ['another key', () => proofOf(stranger, 'POST', path), 'proof_key_mismatch', 'invalid_token'],

@@ -92,7 +92,13 @@ function forAnother(
 ): Refusal | undefined {
   if (htm !== method) return mismatch(`htm ${quoted(htm)}, not ${method}`);
   const target = typeof htu === 'string' ? normalTarget(htu) : undefined;
-  if (target === undefined || target !== normalTarget(uri)) return mismatch(`htu ${quoted(htu)}, not ${uri}`);
+  if (target === undefined) return mismatch('htu is no absolute http address');
+  if (target !== normalTarget(uri)) {
+    // Neither is repeated: what stands in a path may be a token that somebody pasted (invariant 6).
+    const { origin } = new URL(uri);
+    const isHere = new URL(target).origin === origin;
+    return mismatch(isHere ? 'htu has another path than the request' : `htu is not at ${origin}`);
+  }
   if (token !== undefined && ath !== sha256(token)) return mismatch('ath is not of the token shown');
   return undefined;
 }
