@@ -1,5 +1,5 @@
 // The express app: every route of the access table, the public ones, and an answer for whatever else comes.
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import express from 'express';
 import type { NextFunction, Request, Response } from 'express';
 import { requestId } from '../domain/ids.js';
@@ -25,7 +25,7 @@ import { taskRoutes } from './tasks.js';
 import { routeName } from './told.js';
 import { answerExchange } from './token-endpoint.js';
 
-export function createApp(edge: Edge): express.Express {
+export function createApp(edge: Edge): RequestListener {
   const { broker, securityHeaders } = edge;
   const app = express();
   app.disable('x-powered-by');
@@ -74,7 +74,14 @@ export function createApp(edge: Edge): express.Express {
     edge.log.error({ err: error, request_id: id }, 'a request failed at the edge');
     return send(response, faultAnswer(id, 'problem'), id, securityHeaders);
   });
-  return app;
+  // What it cannot take apart as an address, such as one with a backslash, express hands to nobody, and answers by itself.
+  return (request, response) =>
+    app(request as Request, response as Response, (error?: unknown) => {
+      if (error === undefined || error === null)
+        return void refuseRequest(edge, request as Request, response as Response, 'route_unknown', 'problem');
+      edge.log.error({ err: error }, 'an answer could not be written');
+      response.destroy();
+    });
 }
 
 /** Each parameter once: repeated ones become a list, which no schema of ours takes. */

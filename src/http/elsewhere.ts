@@ -31,7 +31,9 @@ export async function refuseRequest(
   dialect: Dialect,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const { method, path } = request;
+  const { method } = request;
+  // There is none where express could not take the address apart.
+  const path = (request.path as string | null) ?? request.url;
   const entry = newEntry('request', arrivalOf(request, edge.proxies));
   const refusal = new Refusal(reason, `${method} ${path.slice(0, MOST_OF_PATH)}`);
   const answer = await settle(edge, { entry, dialect, route: NO_ROUTE }, () => Promise.resolve(refusal));

@@ -165,6 +165,19 @@ describe('odd callers', () => {
     expect(absolute.statuses).toEqual([200]);
   });
 
+  test.each(['/\\#@!', '/\\', '/#', '/\\\\x#y', '/v1/tasks#a', '*'])(
+    'an address that is hard to take apart is answered as any other: %s',
+    async (path) => {
+      const odd = await wire();
+      odd.send(get(path, 'Connection: close\r\n'));
+      await odd.ended();
+      expect(odd.received).toMatch(/^HTTP\/1\.1 40[0-4] /);
+      expect(odd.received).toContain('application/problem+json');
+      const request = /x-request-id: (\S+)/i.exec(odd.received)![1]!;
+      expect(await broker.audit({ request })).toMatchObject([{ outcome: 'refused' }]);
+    },
+  );
+
   test.each([
     ['no HTTP at all', 'EHLO there\r\n\r\n', 400],
     ['two lengths', 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n', 400],
