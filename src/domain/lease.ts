@@ -3,6 +3,7 @@ import type { LeaseId, PrincipalName, RequestId, TaskId } from './ids.js';
 import type { AuthorizationDetail } from './grant.js';
 import type { CredentialKind, Plane } from './tool.js';
 import type { Selector } from './selector.js';
+import type { DecisionBasis } from './tree-context.js';
 
 export const LEASE_STATES = ['reserved', 'active', 'revoking', 'revoked', 'expired', 'irrevocable'] as const;
 export type LeaseState = (typeof LEASE_STATES)[number];
@@ -52,6 +53,10 @@ export interface Lease {
   readonly actions: readonly string[];
   readonly details?: readonly AuthorizationDetail[];
   readonly policyDigest: string;
+  /** Absent where no policies were asked. */
+  readonly basis?: DecisionBasis;
+  /** Good once, through introspection alone. */
+  readonly singleUse?: true;
   /** Thumbprint of the key that the credential is bound to (RFC 9449 §6): without a proof by it, no renewal. */
   readonly jkt?: string;
   /** `<kind>:<id>` of the one instance that may hold it, where its task binds instances. */

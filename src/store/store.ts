@@ -7,6 +7,7 @@ import type { Refusal } from '../domain/refusal.js';
 import type { Revocation } from '../domain/revocation.js';
 import type { Selector } from '../domain/selector.js';
 import type { Outcome, Task, TaskState } from '../domain/task.js';
+import type { Holding } from '../domain/tree-context.js';
 
 /*
  * Guarantees, which the contract suite in test/contract/store.ts asks of every adapter:
@@ -56,7 +57,17 @@ export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state'
    * is refused from then on. Decided by the transition itself, so that of two who come first one is refused.
    */
   readonly bindsInstance?: 'of_agent' | 'of_tree';
+  /** Absent: nothing was decided on a context, so none is compared and none changes. */
+  readonly decidedOn?: DecidedOn;
 };
+
+/** Kept by the transition that issues: the version that was decided on, what the tree holds from now on, about whom. */
+export interface DecidedOn {
+  readonly version: number;
+  readonly holding: Holding;
+  /** The facts about the principal as JSON, by the digest that is in the lease's `basis`. */
+  readonly principal: string;
+}
 
 export interface Activation {
   /** When the target itself ends the credential, if that is before the lease would. */
