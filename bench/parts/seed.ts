@@ -114,7 +114,7 @@ export class Seeder {
     };
     const entry = entryOf('token.exchange', { principal: agent, taskId, tool: tool.name, detail: learnt });
     const lease = await this.#store.issueLease(request, entry);
-    if (lease instanceof Refusal) throw new Error(`no lease for ${taskId}: ${lease.reason}`);
+    if (!('id' in lease)) throw new Error(`no lease for ${taskId}`, { cause: lease });
     return lease;
   }
 

@@ -1,5 +1,5 @@
 // One request's entry in the audit log while the request is under way: filled as facts are learnt, concluded once.
-import type { RequestId } from '../domain/ids.js';
+import type { RequestId, TaskId } from '../domain/ids.js';
 import type { TraceContext } from '../domain/trace-context.js';
 import type { AuditAction, AuditConclusion, AuditEvent, AuditFacts } from './event.js';
 
@@ -11,6 +11,8 @@ export class AuditEntry {
   readonly facts: AuditFacts;
   /** Of which trace the request is a part: for what others are asked for its sake. */
   readonly trace: TraceContext | undefined;
+  /** The root of the tree that a refusal of this request counts for (`TreeContext.refusals`). */
+  refusalOf?: TaskId;
   #concluded = false;
 
   constructor(

@@ -12,6 +12,7 @@ export const AUDIT_ACTIONS = [
   'task.extend',
   'task.complete',
   'task.expire',
+  'task.signal',
   'lease.read',
   'lease.list',
   'lease.renew',

@@ -48,6 +48,7 @@ export const REFUSAL_REASONS = [
   'deadline_not_later',
   'parent_unknown',
   'exceeds_parent',
+  'too_many_signals',
   // what is asked for
   'request_malformed',
   'grant_type_unsupported',

@@ -49,3 +49,17 @@ export const holdingOf = (tool: {
 /** Whether giving it out makes the tree hold what it did not, beside something that it held before. */
 export const widensHeld = ({ held }: TreeContext, holding: Holding): boolean =>
   held.length > 0 && !held.includes(holding);
+
+/** What comes after it, or the context itself where that changes nothing. */
+export const withHolding = (context: TreeContext, holding: Holding): TreeContext =>
+  context.held.includes(holding)
+    ? context
+    : { ...context, version: context.version + 1, held: [...context.held, holding] };
+export const withSignal = (context: TreeContext, type: string): TreeContext =>
+  context.signals.includes(type)
+    ? context
+    : { ...context, version: context.version + 1, signals: [...context.signals, type] };
+export const withRefusal = (context: TreeContext): TreeContext =>
+  context.refusals >= MOST_REFUSALS
+    ? context
+    : { ...context, version: context.version + 1, refusals: context.refusals + 1 };

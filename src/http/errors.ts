@@ -189,6 +189,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   too_many_leases: TOO_MANY,
   too_many_tasks: TOO_MANY,
   too_many_children: TOO_MANY,
+  too_many_signals: TOO_MANY,
 
   body_too_large: error(413, 'too-large', 'invalid_request', 'The body is too large.', { oauthStatus: 413 }),
   body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', {

@@ -2,6 +2,7 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import { Refusal } from '../domain/refusal.js';
+import { ContextChanged } from '../domain/tree-context.js';
 import type { ExternalMinter, Minted } from '../minters/minter.js';
 import type { Decided, IssuedCredential } from './issued.js';
 import { leaseRequest } from './issued.js';
@@ -15,6 +16,7 @@ export async function mintExternal(
   const request = { ...leaseRequest(decided), mintDeadlineMs: minter.mintDeadlineMs };
   const reserved = await broker.store.reserveLease(request, entry);
   if (reserved instanceof Refusal) return reserved;
+  if (reserved instanceof ContextChanged) throw new Error('nothing was decided on a context');
 
   let minted: Minted;
   try {

@@ -2,6 +2,7 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import { Refusal } from '../domain/refusal.js';
+import { ContextChanged } from '../domain/tree-context.js';
 import type { SigningMinter } from '../minters/minter.js';
 import type { Decided, IssuedCredential } from './issued.js';
 import { leaseRequest } from './issued.js';
@@ -21,6 +22,7 @@ export async function mintSigned(
     lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
   }
   if (lease instanceof Refusal) return lease;
+  if (lease instanceof ContextChanged) throw new Error('nothing was decided on a context');
   const minted = minter.mint(lease, decided.grant, lease.issuedAt);
   if (minted instanceof Refusal) return minted;
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };

@@ -6,6 +6,7 @@ import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { expiryOf } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import { ContextChanged } from '../domain/tree-context.js';
 import { sameInstance } from './binding.js';
 import { admittedTask, decide } from './issue-credential.js';
 import type { IssuedCredential } from './issued.js';
@@ -62,6 +63,7 @@ export async function renewLease(
     renewed = await broker.store.renewLease(id, { ...renewal, keyId }, entry);
   }
   if (renewed instanceof Refusal) return renewed;
+  if (renewed instanceof ContextChanged) throw new Error('nothing was decided on a context');
   broker.limits.leaseRenewed(lease, grant.ttlMs);
   // The lease keeps the later of its ends; this credential gets no more time than was permitted now (invariant 4).
   const now = await broker.store.now();

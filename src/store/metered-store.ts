@@ -2,12 +2,13 @@
 import { AuditEntry } from '../audit/entry.js';
 import type { AuditConclusion } from '../audit/event.js';
 import { Refusal } from '../domain/refusal.js';
+import { ContextChanged } from '../domain/tree-context.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Store, Swept } from './store.js';
 import { StoreUnavailable } from './store.js';
 
 /** Calls that are none of the store's work, or that are answered from memory wherever that matters. */
-type Unmetered = 'watch' | 'close' | 'now' | 'recallTask';
+type Unmetered = 'watch' | 'close' | 'now' | 'recallTask' | 'recallContext';
 type Operation = Exclude<keyof Store, Unmetered>;
 
 /** Every call that is timed; a new one of the port does not compile before it stands here. */
@@ -27,6 +28,11 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   readLease: true,
   listLeases: true,
   countLive: true,
+  readContext: true,
+  signalTask: true,
+  dueReviews: true,
+  concludeReview: true,
+  principalFacts: true,
   revoke: true,
   countSelected: true,
   revocations: true,
@@ -51,12 +57,12 @@ type Told = {
   readonly [Name in Operation]?: (
     metrics: Metrics,
     given: Parameters<Store[Name]>,
-    answer: Exclude<Awaited<ReturnType<Store[Name]>>, Refusal>,
+    answer: Exclude<Awaited<ReturnType<Store[Name]>>, Refusal | ContextChanged>,
     seconds: number,
   ) => void;
 };
 
-/** What an answer that is no refusal says beyond that it came. */
+/** What an answer says that is no refusal, and no request to decide again, beyond that it came. */
 const TOLD: Told = {
   openTask: (metrics, _given, { created }) => created && metrics.count('tasks_opened_total'),
   // Of a task that was closed before, the first closing is given again.
@@ -85,6 +91,7 @@ export function meteredStore(store: Store, metrics: Metrics): Store {
     close: store.close.bind(store),
     now: store.now.bind(store),
     recallTask: store.recallTask.bind(store),
+    recallContext: store.recallContext.bind(store),
   };
   let dueAt = Infinity;
   metrics.read('sweeper_overdue_seconds', async () => Math.max(0, (await store.now()) - dueAt) / 1000);
@@ -101,7 +108,8 @@ export function meteredStore(store: Store, metrics: Metrics): Store {
           metrics.observe('store_operation_duration_seconds', seconds, name);
           if (entry?.concluded) metrics.count('audit_events_total', outcomeOf(given, answer));
           if (name === 'sweep') dueAt = (answer as Swept).nextDueAt ?? Infinity;
-          if (told && !(answer instanceof Refusal)) told(metrics, given, answer, seconds);
+          if (told && !(answer instanceof Refusal || answer instanceof ContextChanged))
+            told(metrics, given, answer, seconds);
           return answer;
         },
         (error: unknown) => {

@@ -2,12 +2,24 @@
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../audit/event.js';
 import type { AuditEntry } from '../audit/entry.js';
 import type { LeaseId, PrincipalName, TaskId } from '../domain/ids.js';
-import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/lease.js';
+import type { Lease, LeaseState } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Revocation } from '../domain/revocation.js';
 import type { Selector } from '../domain/selector.js';
 import type { Outcome, Task, TaskState } from '../domain/task.js';
-import type { Holding } from '../domain/tree-context.js';
+import type { ContextStore } from './context-store.js';
+import type { LeaseStore, Tally } from './lease-store.js';
+
+export type { ContextStore, DueReview } from './context-store.js';
+export type {
+  Activation,
+  DecidedOn,
+  LeaseQuery,
+  LeaseRequest,
+  LeaseStore,
+  Renewal,
+  Tally,
+} from './lease-store.js';
 
 /*
  * Guarantees, which the contract suite in test/contract/store.ts asks of every adapter:
@@ -49,53 +61,12 @@ export interface Closing {
   readonly reason?: string;
 }
 
-export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId'> & {
-  /** After every bound but the deadline's, which the transition applies. */
-  readonly ttlMs: number;
-  /**
-   * The first `instance` of its kind that gets a lease in the tree is the only one, of this agent or of all: any other
-   * is refused from then on. Decided by the transition itself, so that of two who come first one is refused.
-   */
-  readonly bindsInstance?: 'of_agent' | 'of_tree';
-  /** Absent: nothing was decided on a context, so none is compared and none changes. */
-  readonly decidedOn?: DecidedOn;
-};
-
-/** Kept by the transition that issues: the version that was decided on, what the tree holds from now on, about whom. */
-export interface DecidedOn {
-  readonly version: number;
-  readonly holding: Holding;
-  /** The facts about the principal as JSON, by the digest that is in the lease's `basis`. */
-  readonly principal: string;
-}
-
-export interface Activation {
-  /** When the target itself ends the credential, if that is before the lease would. */
-  readonly expiresAt?: number;
-  /** For minters that need the secret to kill it: sealed, bound to the lease, erased at settle (invariant 6). */
-  readonly sealedSecret?: string;
-}
-
-export interface Renewal {
-  readonly agent: PrincipalName;
-  readonly ttlMs: number;
-  readonly keyId?: string;
-  readonly policyDigest: string;
-}
-
 export interface Kill {
   readonly select: Selector;
   readonly by: PrincipalName | 'mayfly';
   readonly reason?: string;
   /** With an `agent` selector: the agent gets nothing until the quarantine is lifted. */
   readonly quarantine?: boolean;
-}
-
-/** How many there are, as far as anybody had to count. */
-export interface Tally {
-  readonly count: number;
-  /** Counting stopped there: enough were found, or the time was over. */
-  readonly atLeast?: true;
 }
 
 export interface LeaseCount {
@@ -124,16 +95,6 @@ export interface TaskQuery {
   /** The task itself and all below it. */
   readonly tree?: string;
   /** Ids after this one, in the order of the listing (newest first). */
-  readonly after?: string;
-  readonly limit: number;
-}
-
-export interface LeaseQuery {
-  readonly agent?: string;
-  /** The task itself and all below it. */
-  readonly task?: string;
-  readonly tool?: string;
-  readonly state?: LeaseState;
   readonly after?: string;
   readonly limit: number;
 }
@@ -197,32 +158,6 @@ export interface TaskStore {
   ): Promise<Task | Refusal>;
   /** Closes the task and all below it. Closed already: the first closing stands and is given again. */
   closeTask(id: TaskId, closing: Closing, entry: AuditEntry): Promise<Task | Refusal>;
-}
-
-export interface LeaseStore {
-  /** Reserve and activate in one: the point in time of issuance of a credential that needs no target. */
-  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | Refusal>;
-  reserveLease(
-    request: LeaseRequest & { mintDeadlineMs: number },
-    entry: AuditEntry,
-  ): Promise<ReservedLease | Refusal>;
-  /** Refuses where the lease was killed meanwhile; it is then already due to be revoked at the target. */
-  activateLease(id: LeaseId, activation: Activation, entry: AuditEntry): Promise<ActiveLease | Refusal>;
-  /** The mint failed, or nobody knows whether it did: due to be revoked, once more after the mint's deadline. */
-  abandonLease(id: LeaseId, cause: 'mint_failed' | 'mint_unknown', entry: AuditEntry): Promise<void>;
-  renewLease(id: LeaseId, renewal: Renewal, entry: AuditEntry): Promise<ActiveLease | Refusal>;
-  /** With its standing now. */
-  readLease(id: LeaseId): Promise<Lease | undefined>;
-  listLeases(query: LeaseQuery): Promise<Lease[]>;
-  /**
-   * How many leases of the task itself, or of the agent, are alive now, reserved ones included. Counting stops at
-   * `most`, and where it takes longer than `withinMs`: somebody waits for the answer.
-   */
-  countLive(
-    of: { readonly task: TaskId } | { readonly agent: PrincipalName },
-    most: number,
-    withinMs: number,
-  ): Promise<Tally>;
 }
 
 export interface RevocationStore {
@@ -293,7 +228,16 @@ export interface NewsStore {
 }
 
 export interface Store
-  extends NewsStore, TaskStore, LeaseStore, RevocationStore, WorkStore, AuditStore, ReplayStore, KeyStore {
+  extends
+    NewsStore,
+    TaskStore,
+    LeaseStore,
+    ContextStore,
+    RevocationStore,
+    WorkStore,
+    AuditStore,
+    ReplayStore,
+    KeyStore {
   /** The store's time, milliseconds. */
   now(): Promise<number>;
   /** Why it cannot be used, or undefined. Tries a real write. */

@@ -1,12 +1,14 @@
 // The contract of the store port: the suite that every adapter runs. Its guarantees are those numbered in src/store/store.ts.
 import { afterEach, describe } from '@jest/globals';
 import { describeAudit } from './store/audit.js';
+import { describeContexts } from './store/contexts.js';
 import { describeExternalLeases } from './store/external-leases.js';
 import type { StoreHarness, StoreTerms } from './store/harness.js';
 import { describeInstances } from './store/instances.js';
 import { describeLeases } from './store/leases.js';
 import { describeLimits } from './store/limits.js';
 import { describeRecords } from './store/records.js';
+import { describeReviews } from './store/reviews.js';
 import { describeRevocations } from './store/revocations.js';
 import { Scene } from './store/scene.js';
 import { describeSweeping } from './store/sweeping.js';
@@ -22,6 +24,8 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeExternalLeases(begin);
     describeInstances(begin);
     describeLimits(begin);
+    describeContexts(begin);
+    describeReviews(begin);
     describeRevocations(begin);
     describeUnion(begin);
     describeSweeping(begin, harness.stories);

@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { sha256 } from '../../src/domain/digest.js';
 import { Refusal } from '../../src/domain/refusal.js';
+import { ContextChanged, NO_CONTEXT } from '../../src/domain/tree-context.js';
 import { openRedisStore } from '../../src/store/redis/redis-store.js';
 import type { Store } from '../../src/store/store.js';
 import { SettableClock, TERMS } from '../contract/store/harness.js';
@@ -53,6 +54,8 @@ type Call = (written: ReturnType<typeof entry>) => Promise<unknown>;
 const lease = async () => granted(await store.issueLease(tokenRequest('run-1'), entry()));
 const reserved = async () => granted(await store.reserveLease(externalRequest('run-1'), entry()));
 
+const decidedOn = { version: 0, holding: 'data:internal:crm', principal: '{}' } as const;
+
 const TRANSITIONS: [string, (prepared: { token: string; external: string }) => Call][] = [
   ['an opening', () => (e) => store.openTask(newTask('run-2'), e)],
   [
@@ -66,6 +69,15 @@ const TRANSITIONS: [string, (prepared: { token: string; external: string }) => C
     'an issuance to the first instance',
     () => (e) => store.issueLease(tokenRequest('run-1', { instance: 'pod:1', bindsInstance: 'of_agent' }), e),
   ],
+  [
+    'an issuance that was decided on a context, which it changes',
+    () => (e) => store.issueLease(tokenRequest('run-1', { basis: { principal: 'd' }, decidedOn }), e),
+  ],
+  [
+    'a reservation that was decided on a context, which it changes',
+    () => (e) => store.reserveLease(externalRequest('run-1', { decidedOn }), e),
+  ],
+  ['a signal', () => (e) => store.signalTask(taskId('run-1'), 'untrusted_content', 8, e)],
   ['a reservation', () => (e) => store.reserveLease(externalRequest('run-1'), e)],
   [
     'an activation',
@@ -83,7 +95,11 @@ const TRANSITIONS: [string, (prepared: { token: string; external: string }) => C
     'a renewal',
     ({ token }) =>
       (e) =>
-        store.renewLease(token as never, { agent: AGENT, ttlMs: 400_000, policyDigest: 'p' }, e),
+        store.renewLease(
+          token as never,
+          { agent: AGENT, ttlMs: 400_000, policyDigest: 'p', contextVersion: 0 },
+          e,
+        ),
   ],
   [
     'a release',
@@ -108,6 +124,7 @@ describe.each(TRANSITIONS)('%s whose answer was lost', (_name, prepare) => {
     expect(wire.swallowed).toBe(before + 1);
     expect(result).not.toBeInstanceOf(Refusal);
     expect(result).not.toBe(false);
+    expect(result).not.toBeInstanceOf(ContextChanged);
     expect(written.concluded).toBe(true);
     expect(await store.auditEvents({ request: written.requestId, limit: 9 })).toHaveLength(1);
     const issued = /issuance|reservation/.test(_name) ? 1 : 0;
@@ -121,6 +138,32 @@ describe.each(TRANSITIONS)('%s whose answer was lost', (_name, prepare) => {
     wire.swallowAnswerTo(written.requestId);
     expect(reasonOf(await store.issueLease(tokenRequest('run-9'), written))).toBe('task_unknown');
     expect(await store.auditEvents({ request: written.requestId, limit: 9 })).toHaveLength(1);
+  });
+
+  test('a signal was added, and is there once', async () => {
+    const written = entry('task.signal');
+    wire.swallowAnswerTo(written.requestId);
+    expect(await store.signalTask(taskId('run-1'), 'untrusted_content', 1, written)).toMatchObject({
+      added: true,
+      context: { version: 1, signals: ['untrusted_content'] },
+    });
+  });
+
+  test('an issuance that changed the context leaves the broker with the context as it is now', async () => {
+    const root = taskId('run-1');
+    expect(await store.recallContext(root)).toEqual(NO_CONTEXT);
+    const written = entry('request');
+    wire.swallowAnswerTo(written.requestId);
+    granted(await store.issueLease(tokenRequest('run-1', { decidedOn }), written));
+    expect(await store.recallContext(root)).toEqual({ ...NO_CONTEXT, version: 1, held: [decidedOn.holding] });
+  });
+
+  test('a refusal counts once for its tree', async () => {
+    const written = entry('request');
+    written.refusalOf = taskId('run-1');
+    wire.swallowAnswerTo(written.requestId);
+    await store.record(written, { outcome: 'refused', reason: 'policy_denied' });
+    expect(await store.readContext(taskId('run-1'))).toMatchObject({ version: 1, refusals: 1 });
   });
 
   test('the first use of a replay key stays the first', async () => {

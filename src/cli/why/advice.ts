@@ -245,6 +245,11 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'Complete those that are over, begin another root, or raise the limit under limits.',
   ),
 
+  too_many_signals: advice(
+    'as many types of signals as a tree may have had been reported in it',
+    'Look at what reports them: types are few and fixed, and nothing of a single event belongs into them.',
+  ),
+
   body_too_large: advice('the body is larger than http.body_limit', 'Send less, or raise the limit.'),
   body_not_readable: advice('the body could not be read', FIX_CALLER),
   media_type_unsupported: advice('the body is of a kind that is not understood there', FIX_CALLER),

@@ -15,6 +15,7 @@ const DID: Readonly<Record<string, string>> = {
   'task.extend': 'extended a task',
   'task.complete': 'ended a task',
   'task.expire': 'ended a task whose deadline had come',
+  'task.signal': 'told what happened in a task',
   'lease.read': 'looked at a lease',
   'lease.list': 'listed leases',
   'lease.renew': 'renewed a lease',

@@ -3,7 +3,8 @@ import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
 import type { Clock } from '../../domain/clock.js';
 import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
-import { EmbeddedDatabase, type Value } from './database.js';
+import { Contexts } from './contexts.js';
+import { EmbeddedDatabase, type Urgency, type Value } from './database.js';
 import { Leases } from './leases.js';
 import { inTree, Ledger, treeBounds } from './ledger.js';
 import { Revocations } from './revocations.js';
@@ -36,9 +37,18 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     throw error;
   }
   const tasks = new Tasks(ledger);
-  const leases = new Leases(ledger);
+  const contexts = new Contexts(ledger);
+  const leases = new Leases(ledger, contexts);
   const revocations = new Revocations(ledger, tasks, leases);
   const work = new Work(ledger, tasks, leases, retention);
+
+  const record = async (entry: AuditEntry, conclusion: AuditConclusion, urgency: Urgency): Promise<void> => {
+    await db.transact(() => {
+      ledger.writeEvent(entry, conclusion);
+      contexts.countRefusal(entry, conclusion);
+    }, urgency);
+    entry.markConcluded();
+  };
 
   return {
     openTask: (task, entry) => tasks.openTask(task, entry),
@@ -59,6 +69,13 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     listLeases: (query) => leases.listLeases(query),
     countLive: (of, most) => leases.countLive(of, most),
 
+    readContext: (root) => contexts.readContext(root),
+    recallContext: (root) => contexts.recallContext(root),
+    signalTask: (id, type, most, entry) => contexts.signalTask(id, type, most, entry),
+    dueReviews: (limit, forMs) => contexts.dueReviews(limit, forMs),
+    concludeReview: (root, version) => contexts.concludeReview(root, version),
+    principalFacts: (root, digest) => contexts.principalFacts(root, digest),
+
     revoke: (kill, entry) => revocations.revoke(kill, entry),
     countSelected: (select, killed) => revocations.countSelected(select, killed),
     revocations: () => revocations.revocations(),
@@ -70,14 +87,8 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     claimDue: (limit, windowMs) => work.claimDue(limit, windowMs),
     settle: (id, claim, settlement) => work.settle(id, claim, settlement),
 
-    async record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
-      await db.transact(() => ledger.writeEvent(entry, conclusion));
-      entry.markConcluded();
-    },
-    async recordInPassing(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
-      await db.transact(() => ledger.writeEvent(entry, conclusion), 'later');
-      entry.markConcluded();
-    },
+    record: (entry, conclusion) => record(entry, conclusion, 'soon'),
+    recordInPassing: (entry, conclusion) => record(entry, conclusion, 'later'),
     async auditEvents(query) {
       db.flush();
       return db.read(() => auditEvents(db, query));

@@ -1,53 +1,37 @@
-// Leases in the embedded store: issue, reserve, activate, renew, and how each stands.
+// Leases in the embedded store: activate, abandon, renew, read, and how each stands. Their beginning is in issuance.ts.
 import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion } from '../../audit/event.js';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId, PrincipalName, TaskId } from '../../domain/ids.js';
-import { chance, leaseId, rootOf } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseEnding, ReservedLease } from '../../domain/lease.js';
-import { expiryOf, isExternal, LEASE_TRANSITIONS, standing } from '../../domain/lease.js';
+import { expiryOf, LEASE_TRANSITIONS, standing } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Revocation } from '../../domain/revocation.js';
-import type { Task } from '../../domain/task.js';
+import type { ContextChanged } from '../../domain/tree-context.js';
 import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal, Tally } from '../store.js';
+import type { Contexts } from './contexts.js';
 import { countLive } from './counting.js';
 import type { Row, Value } from './database.js';
+import { Issuance, mayHold } from './issuance.js';
 import { inTree, treeBounds, type Ledger } from './ledger.js';
-import { insertSql, leaseFromRow, leaseOf, leaseTerms } from './rows.js';
+import { leaseFromRow, leaseTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
-import { isOpen } from './tasks.js';
-
-const INSERT_LEASE = insertSql('lease', [
-  'id',
-  'task_id',
-  'agent',
-  'actors',
-  'tool',
-  'trust',
-  'key_id',
-  'kind',
-  'external',
-  'state',
-  'issued_at',
-  'expires_at',
-  'terms',
-  'mint_deadline',
-]);
-
-const BIND_INSTANCE = `${insertSql('instance_binding', ['root', 'agent', 'kind', 'instance'])} ON CONFLICT DO NOTHING`;
-const BOUND_INSTANCE = 'SELECT instance FROM instance_binding WHERE root = ? AND agent = ? AND kind = ?';
 
 export class Leases implements LeaseStore {
   readonly #ledger: Ledger;
+  readonly #contexts: Contexts;
+  readonly #issuance: Issuance;
 
-  constructor(ledger: Ledger) {
+  constructor(ledger: Ledger, contexts: Contexts) {
     this.#ledger = ledger;
+    this.#contexts = contexts;
+    this.#issuance = new Issuance(ledger, contexts);
   }
 
-  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | Refusal> {
+  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | ContextChanged | Refusal> {
     return this.#ledger.transition(
       entry,
-      () => this.#create(request, entry, 'active') as ActiveLease | Refusal,
+      () => this.#issuance.issue(request, entry) as ActiveLease | ContextChanged | Refusal,
       (lease) => told(lease),
     );
   }
@@ -55,78 +39,12 @@ export class Leases implements LeaseStore {
   reserveLease(
     { mintDeadlineMs, ...request }: LeaseRequest & { mintDeadlineMs: number },
     entry: AuditEntry,
-  ): Promise<ReservedLease | Refusal> {
+  ): Promise<ReservedLease | ContextChanged | Refusal> {
     return this.#ledger.transition(
       entry,
-      () => this.#create(request, entry, 'reserved', mintDeadlineMs) as ReservedLease | Refusal,
+      () => this.#issuance.issue(request, entry, mintDeadlineMs) as ReservedLease | ContextChanged | Refusal,
       (lease) => told(lease, 'reserved'),
     );
-  }
-
-  #create(
-    request: LeaseRequest,
-    entry: AuditEntry,
-    state: 'active' | 'reserved',
-    mintDeadlineMs?: number,
-  ): Lease | Refusal {
-    const issuedAt = this.#ledger.now();
-    const task = this.#ledger.task(request.taskId);
-    const refused = this.#mayHold(request, task, issuedAt);
-    if (refused) return refused;
-    const expiresAt = expiryOf(issuedAt, request.ttlMs, task!.deadline);
-    if (expiresAt === undefined) return new Refusal('task_ending', 'less than a second of the task is left');
-    const other = request.bindsInstance && this.#otherInstance(request);
-    if (other) return other;
-
-    const id = leaseId(issuedAt, this.#ledger.slotOf(task!), chance());
-    const lease = leaseOf(request, { id, requestId: entry.requestId, issuedAt, expiresAt, state });
-    this.#ledger.db
-      .sql(INSERT_LEASE)
-      .run(
-        id,
-        lease.taskId,
-        lease.agent,
-        lease.actors.length > 0 ? JSON.stringify(lease.actors) : null,
-        lease.tool,
-        lease.trust,
-        lease.keyId ?? null,
-        lease.kind,
-        isExternal(lease.kind) ? 1 : 0,
-        state,
-        issuedAt,
-        expiresAt,
-        leaseTerms(lease),
-        mintDeadlineMs === undefined ? null : issuedAt + mintDeadlineMs,
-      );
-    return lease;
-  }
-
-  /** What must hold at the very point in time of issuance, and again at renewal. */
-  #mayHold(
-    request: Pick<Lease, 'agent' | 'actors' | 'taskId'> & { readonly keyId?: string },
-    task: Task | undefined,
-    now: number,
-  ): Refusal | undefined {
-    if (!task) return new Refusal('task_unknown', `no task ${request.taskId}`);
-    if (!isOpen(task, now)) return new Refusal('task_closed', `the task is ${task.state}`);
-    const quarantined = [request.agent, ...request.actors].find((agent) =>
-      this.#ledger.quarantined.has(agent),
-    );
-    if (quarantined !== undefined) return new Refusal('agent_quarantined', `${quarantined} is in quarantine`);
-    if (request.keyId !== undefined && this.#ledger.isRevokedKey(request.keyId)) {
-      return new Refusal('key_revoked', `key ${request.keyId} was revoked`);
-    }
-    return undefined;
-  }
-
-  /** Binds the tree to the instance where none was before, or refuses it where another one was. */
-  #otherInstance({ taskId, agent, instance = '', bindsInstance }: LeaseRequest): Refusal | undefined {
-    const whose = bindsInstance === 'of_agent' ? agent : '';
-    const of: [string, string, string] = [rootOf(taskId), whose, instance.slice(0, instance.indexOf(':'))];
-    this.#ledger.db.sql(BIND_INSTANCE).run(...of, instance);
-    const bound = this.#ledger.db.sql(BOUND_INSTANCE).get(...of)!['instance'];
-    if (bound === instance) return undefined;
-    return new Refusal('instance_mismatch', `${instance}, and the tree is bound to ${String(bound)}`);
   }
 
   activateLease(id: LeaseId, activation: Activation, entry: AuditEntry): Promise<ActiveLease | Refusal> {
@@ -196,7 +114,11 @@ export class Leases implements LeaseStore {
       .run(ended.at, JSON.stringify(ended), now, row['n']!);
   }
 
-  renewLease(id: LeaseId, renewal: Renewal, entry: AuditEntry): Promise<ActiveLease | Refusal> {
+  renewLease(
+    id: LeaseId,
+    renewal: Renewal,
+    entry: AuditEntry,
+  ): Promise<ActiveLease | ContextChanged | Refusal> {
     return this.#ledger.transition(
       entry,
       () => this.#renew(id, renewal),
@@ -204,7 +126,7 @@ export class Leases implements LeaseStore {
     );
   }
 
-  #renew(id: LeaseId, renewal: Renewal): ActiveLease | Refusal {
+  #renew(id: LeaseId, renewal: Renewal): ActiveLease | ContextChanged | Refusal {
     const now = this.#ledger.now();
     const row = this.#ledger.leaseRow(id);
     if (!row) return new Refusal('lease_unknown', `no lease ${id}`);
@@ -213,8 +135,12 @@ export class Leases implements LeaseStore {
     if (lease.state !== 'active') return new Refusal('lease_ended', `the lease is ${lease.state}`);
     const task = this.#ledger.task(lease.taskId);
     const keyId = renewal.keyId ?? lease.keyId;
-    const refused = this.#mayHold({ ...lease, ...(keyId !== undefined && { keyId }) }, task, now);
+    const refused = mayHold(this.#ledger, { ...lease, ...(keyId !== undefined && { keyId }) }, task, now);
     if (refused) return refused;
+    if (renewal.contextVersion !== undefined) {
+      const changed = this.#contexts.changedSince(lease.taskId, renewal.contextVersion);
+      if (changed) return changed;
+    }
     // A renewal never takes time away: the credential handed out before stays good until its own exp.
     const expiresAt = Math.max(expiryOf(now, renewal.ttlMs, task!.deadline) ?? 0, lease.expiresAt);
     const renewed = {

@@ -12,8 +12,10 @@ import type { Revocation } from '../../domain/revocation.js';
 import { RevocationSet } from '../../domain/revocation.js';
 import { WIDE_KINDS } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
+import { ContextChanged } from '../../domain/tree-context.js';
 import type { News } from '../store.js';
 import { StoreUnavailable } from '../store.js';
+import { ContextRows } from './context-rows.js';
 import type { EmbeddedDatabase, Row, Urgency, Value } from './database.js';
 import { insertSql, revocationFromRow, taskFromRow } from './rows.js';
 
@@ -28,6 +30,7 @@ const MIRRORED_KINDS: readonly string[] = [...WIDE_KINDS, 'key'];
 
 export class Ledger {
   readonly db: EmbeddedDatabase;
+  readonly contexts: ContextRows;
   /** How long a record must outlive an exp, for verifiers whose clocks are behind. */
   readonly skewMs: number;
   readonly #clock: Clock;
@@ -45,6 +48,7 @@ export class Ledger {
 
   constructor(db: EmbeddedDatabase, clock: Clock, skewMs: number) {
     this.db = db;
+    this.contexts = new ContextRows(db);
     this.#clock = clock;
     this.skewMs = skewMs;
     db.beforeCommit = () => this.#writeTime();
@@ -78,23 +82,29 @@ export class Ledger {
     this.#latest = Math.max(this.#latest, cutoff + 1);
   }
 
-  /** Runs a transition and concludes the entry in the same transaction: a refusal as one, a result as `told` says. */
+  /**
+   * Runs a transition and concludes the entry in the same transaction: a refusal as one, a result as `told` says. Of
+   * what has to be decided again nothing is on record yet.
+   */
   async transition<T>(
     entry: AuditEntry,
     work: () => T | Refusal,
-    told: (result: T) => Omit<AuditConclusion, 'outcome'> & { readonly outcome?: AuditOutcome } = () => ({}),
+    told: (
+      result: Exclude<T, ContextChanged>,
+    ) => Omit<AuditConclusion, 'outcome'> & { readonly outcome?: AuditOutcome } = () => ({}),
     urgency: Urgency = 'soon',
   ): Promise<T | Refusal> {
     const result = await this.db.transact(() => {
       const outcome = work();
+      if (outcome instanceof ContextChanged) return outcome;
       if (outcome instanceof Refusal) {
         this.writeEvent(entry, { outcome: 'refused', reason: outcome.reason, ...detailOf(outcome) });
       } else {
-        this.writeEvent(entry, { outcome: 'permitted', ...told(outcome) });
+        this.writeEvent(entry, { outcome: 'permitted', ...told(outcome as Exclude<T, ContextChanged>) });
       }
       return outcome;
     }, urgency);
-    entry.markConcluded();
+    if (!(result instanceof ContextChanged)) entry.markConcluded();
     return result;
   }
 
@@ -214,6 +224,7 @@ export class Ledger {
     for (const row of this.db.sql('SELECT agent FROM quarantine').all())
       this.quarantined.add(String(row['agent']));
     this.#tasks.clear();
+    this.contexts.forgetAll();
   }
 
   watch(listener: (news: News) => void): () => void {

@@ -52,7 +52,16 @@ export function taskFromRow(row: Row): Task {
 export const leaseTerms = (
   lease: Pick<
     Lease,
-    'plane' | 'audience' | 'actions' | 'details' | 'policyDigest' | 'jkt' | 'instance' | 'requestId'
+    | 'plane'
+    | 'audience'
+    | 'actions'
+    | 'details'
+    | 'policyDigest'
+    | 'basis'
+    | 'singleUse'
+    | 'jkt'
+    | 'instance'
+    | 'requestId'
   >,
 ): string =>
   JSON.stringify({
@@ -61,6 +70,8 @@ export const leaseTerms = (
     actions: lease.actions,
     details: lease.details,
     policyDigest: lease.policyDigest,
+    basis: lease.basis,
+    singleUse: lease.singleUse,
     jkt: lease.jkt,
     instance: lease.instance,
     requestId: lease.requestId,
@@ -146,6 +157,8 @@ export const leaseOf = (
   actions: request.actions,
   ...(request.details && { details: request.details }),
   policyDigest: request.policyDigest,
+  ...(request.basis && { basis: request.basis }),
+  ...(request.singleUse && { singleUse: request.singleUse }),
   ...(request.jkt !== undefined && { jkt: request.jkt }),
   ...(request.instance !== undefined && { instance: request.instance }),
   requestId: issued.requestId,

@@ -1,6 +1,6 @@
 // The tables of the embedded store, and how an older file is brought up to date.
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Since version 2. Which instance of an agent is the only one in a tree: the first that got a lease there. */
 const INSTANCE_BINDING = `
@@ -19,6 +19,29 @@ CREATE INDEX task_open ON task (id) WHERE state = 'open';
 CREATE INDEX task_open_of ON task (orchestrator, deadline) WHERE state = 'open';
 CREATE INDEX lease_by_task ON lease (task_id, expires_at);
 CREATE INDEX lease_by_agent ON lease (agent, expires_at);
+`;
+
+/**
+ * Since version 3. What has come to pass in a tree, since when its leases have to be decided again, and the facts about
+ * principals that they were decided on.
+ */
+const TREE_CONTEXT = `
+CREATE TABLE tree_context (
+  root      TEXT PRIMARY KEY,
+  version   INTEGER NOT NULL,
+  signals   TEXT NOT NULL,
+  held      TEXT NOT NULL,
+  refusals  INTEGER NOT NULL,
+  due_since INTEGER
+) STRICT;
+CREATE INDEX tree_context_due ON tree_context (due_since) WHERE due_since IS NOT NULL;
+
+CREATE TABLE principal_facts (
+  root   TEXT NOT NULL,
+  digest TEXT NOT NULL,
+  facts  TEXT NOT NULL,
+  PRIMARY KEY (root, digest)
+) STRICT;
 `;
 
 /*
@@ -107,7 +130,7 @@ CREATE TABLE quarantine (
   reason TEXT
 ) STRICT;
 
-${INSTANCE_BINDING}
+${INSTANCE_BINDING}${TREE_CONTEXT}
 CREATE TABLE once (
   key        TEXT PRIMARY KEY,
   expires_at INTEGER NOT NULL
@@ -146,4 +169,5 @@ CREATE INDEX audit_by_principal ON audit (principal) WHERE principal IS NOT NULL
 /** From a version to the next. */
 export const MIGRATIONS: Readonly<Record<number, string>> = {
   1: `${INSTANCE_BINDING} DROP INDEX lease_by_task; DROP INDEX lease_by_agent; ${COUNTING}`,
+  2: TREE_CONTEXT,
 };

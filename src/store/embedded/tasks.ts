@@ -217,6 +217,11 @@ export class Tasks implements TaskStore {
     const below = [outcomeForChild(outcome), `${root} was closed`];
     for (const row of this.#ledger.db.sql(CLOSE_TREE).all(at, root, ...why, ...below))
       this.#ledger.forgetTask(String(row['id']));
+    // Nothing is alive there any more that would have to be decided again.
+    if (parentOf(root) === undefined) {
+      this.#ledger.db.sql('UPDATE tree_context SET due_since = NULL WHERE root = ?').run(root);
+      this.#ledger.db.sql('DELETE FROM principal_facts WHERE root = ?').run(root);
+    }
   }
 
   /** Marks as settled what is closed and has nothing outstanding any more, from this task upwards. */

@@ -100,6 +100,7 @@ export class Work implements WorkStore {
     for (const row of gone) {
       this.#ledger.forgetTask(String(row['id']));
       db.sql('DELETE FROM instance_binding WHERE root = ?').run(String(row['id']));
+      this.#ledger.contexts.delete(String(row['id']));
     }
     purged += gone.length;
     purged += db

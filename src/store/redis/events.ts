@@ -3,18 +3,23 @@ import type { AuditEntry } from '../../audit/entry.js';
 import { concludedEvent } from '../../audit/entry.js';
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
 import type { TaskId } from '../../domain/ids.js';
-import { isLeaseId, leaseSlot, slotOf } from '../../domain/ids.js';
+import { isLeaseId, leaseSlot, rootOf, slotOf } from '../../domain/ids.js';
+import { MOST_REFUSALS } from '../../domain/tree-context.js';
 import type { AuditStore } from '../store.js';
+import type { Contexts } from './contexts.js';
 import { ALL_SLOTS } from './keys.js';
 import { eventFromStream, stampOf, streamId } from './records.js';
-import type { Slots } from './slots.js';
+import type { Argument, Slots } from './slots.js';
 
 const PAGE = 200;
 
 export class Events implements AuditStore {
   readonly #slots: Slots;
-  constructor(slots: Slots) {
+  readonly #contexts: Contexts;
+
+  constructor(slots: Slots, contexts: Contexts) {
     this.#slots = slots;
+    this.#contexts = contexts;
   }
 
   async record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void> {
@@ -27,7 +32,12 @@ export class Events implements AuditStore {
     const facts = JSON.stringify({ requestId, action, principal, taskId, leaseId, tool, detail });
     const { outcome, reason } = conclusion;
     const ending = JSON.stringify({ outcome, reason }).slice(1);
-    await this.#slots.ask('record-event', slotOfEvent(taskId, leaseId, requestId), [facts, ending]);
+    const args: Argument[] = [facts, ending];
+    const root = outcome === 'refused' && entry.refusalOf ? rootOf(entry.refusalOf) : undefined;
+    if (root !== undefined) args.push(root, MOST_REFUSALS);
+    const slot = slotOfEvent(root ?? taskId, leaseId, requestId);
+    const [context] = await this.#slots.ask('record-event', slot, args);
+    if (root !== undefined && context !== '') this.#contexts.learn(root, context as string);
     entry.markConcluded();
   }
 

@@ -29,6 +29,12 @@ export const KEY_NAMES = {
   by: 'by:',
   /** Kind and agent → the one instance that may hold leases of the tree: the first that got one. By root. */
   bound: 'bound:',
+  /** Root → what has come to pass in its tree. */
+  contexts: 'contexts',
+  /** Digest → the facts about a principal that leases of the tree were decided on. By root. */
+  facts: 'facts:',
+  /** Roots of trees that are due for review, by since when. */
+  reviews: 'reviews',
   /** Minutes in which leases end, and the leases that do. */
   ends: 'ends',
   ending: 'ends:',

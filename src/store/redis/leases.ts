@@ -2,11 +2,14 @@
 import type { AuditEntry } from '../../audit/entry.js';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { LeaseId, PrincipalName, TaskId } from '../../domain/ids.js';
-import { chance, isLeaseId, leaseId, leaseSlot, leaseTime } from '../../domain/ids.js';
+import { chance, isLeaseId, leaseId, leaseSlot, leaseTime, rootOf } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
+import type { ContextChanged } from '../../domain/tree-context.js';
 import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal, Tally } from '../store.js';
 import { StoreUnavailable } from '../store.js';
+import type { Contexts } from './contexts.js';
+import { decisionOf } from './contexts.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
 import type { LeaseRecord } from './records.js';
@@ -21,23 +24,27 @@ const COUNTED_AT_A_TIME = 200;
 export class Leases implements LeaseStore {
   readonly #slots: Slots;
   readonly #tasks: Tasks;
+  readonly #contexts: Contexts;
   readonly #lists: LeaseLists;
 
-  constructor(slots: Slots, tasks: Tasks, lists: LeaseLists) {
+  constructor(slots: Slots, tasks: Tasks, contexts: Contexts, lists: LeaseLists) {
     this.#slots = slots;
     this.#tasks = tasks;
+    this.#contexts = contexts;
     this.#lists = lists;
   }
 
-  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | Refusal> {
-    return this.#create(request, entry, 'active', '') as Promise<ActiveLease | Refusal>;
+  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | ContextChanged | Refusal> {
+    return this.#create(request, entry, 'active', '') as Promise<ActiveLease | ContextChanged | Refusal>;
   }
 
   reserveLease(
     { mintDeadlineMs, ...request }: LeaseRequest & { mintDeadlineMs: number },
     entry: AuditEntry,
-  ): Promise<ReservedLease | Refusal> {
-    return this.#create(request, entry, 'reserved', mintDeadlineMs) as Promise<ReservedLease | Refusal>;
+  ): Promise<ReservedLease | ContextChanged | Refusal> {
+    return this.#create(request, entry, 'reserved', mintDeadlineMs) as Promise<
+      ReservedLease | ContextChanged | Refusal
+    >;
   }
 
   async #create(
@@ -45,8 +52,8 @@ export class Leases implements LeaseStore {
     entry: AuditEntry,
     state: 'active' | 'reserved',
     mintDeadlineMs: number | '',
-  ): Promise<Lease | Refusal> {
-    const { taskId, agent, actors, keyId } = request;
+  ): Promise<Lease | ContextChanged | Refusal> {
+    const { taskId, agent, actors, keyId, decidedOn } = request;
     const slot = this.#tasks.slotOf(taskId);
     const own = chance();
     const args: Argument[] = [
@@ -57,6 +64,7 @@ export class Leases implements LeaseStore {
       own,
       newLeaseRecord(request, entry.requestId),
       factsOf(entry, state === 'reserved' ? RESERVED : undefined),
+      decisionOf(request),
       `agent:${agent}`,
     ];
     for (const actor of actors) if (actor !== agent) args.push(`agent:${actor}`);
@@ -71,9 +79,12 @@ export class Leases implements LeaseStore {
       this.#forgetStale(taskId, error);
       throw error;
     }
+    const changed = this.#contexts.changeIn(answer);
+    if (changed) return changed;
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
-    const [issuedAt, expiresAt] = answer as [number, number];
+    const [issuedAt, expiresAt, version] = answer as [number, number, number];
+    if (decidedOn) this.#tasks.contexts.held(rootOf(taskId), decidedOn, version);
     return {
       id: leaseId(issuedAt, slot, own),
       taskId,
@@ -88,6 +99,8 @@ export class Leases implements LeaseStore {
       actions: request.actions,
       ...(request.details && { details: request.details }),
       policyDigest: request.policyDigest,
+      ...(request.basis && { basis: request.basis }),
+      ...(request.singleUse && { singleUse: request.singleUse }),
       ...(request.jkt !== undefined && { jkt: request.jkt }),
       ...(request.instance !== undefined && { instance: request.instance }),
       requestId: entry.requestId,
@@ -120,10 +133,25 @@ export class Leases implements LeaseStore {
     entry.markConcluded();
   }
 
-  async renewLease(id: LeaseId, renewal: Renewal, entry: AuditEntry): Promise<ActiveLease | Refusal> {
-    const { agent, ttlMs, keyId, policyDigest } = renewal;
-    const args = [chanceOf(id), id, agent, ttlMs, keyId ?? '', policyDigest, entry.requestId, factsOf(entry)];
-    return this.#changed(id, await this.#slots.call('renew-lease', leaseSlot(id), args), entry);
+  async renewLease(
+    id: LeaseId,
+    renewal: Renewal,
+    entry: AuditEntry,
+  ): Promise<ActiveLease | ContextChanged | Refusal> {
+    const { agent, ttlMs, keyId, policyDigest, contextVersion } = renewal;
+    const args = [
+      chanceOf(id),
+      id,
+      agent,
+      ttlMs,
+      keyId ?? '',
+      policyDigest,
+      entry.requestId,
+      factsOf(entry),
+      contextVersion ?? '',
+    ];
+    const answer = await this.#slots.call('renew-lease', leaseSlot(id), args);
+    return this.#contexts.changeIn(answer) ?? this.#changed(id, answer, entry);
   }
 
   #changed(id: LeaseId, answer: readonly unknown[] | Refusal, entry: AuditEntry): ActiveLease | Refusal {

@@ -100,7 +100,7 @@ type Terms = [
   actions: Lease['actions'],
   requestId: Lease['requestId'],
   details?: Lease['details'] | null,
-  bound?: { readonly jkt?: string; readonly instance?: string },
+  more?: Pick<Lease, 'jkt' | 'instance' | 'basis' | 'singleUse'>,
 ];
 
 /** The record of a new lease behind its first members, which its script writes: times and state. */
@@ -117,11 +117,14 @@ export function newLeaseRecord(request: LeaseRequest, requestId: Lease['requestI
   if (keyId !== undefined) head.k = keyId;
   const terms: Terms = [request.plane, request.kind, request.audience, request.actions, requestId];
   if (details) terms.push(details);
-  if (request.jkt !== undefined || request.instance !== undefined) {
+  const { jkt, instance, basis, singleUse } = request;
+  if (jkt !== undefined || instance !== undefined || basis || singleUse) {
     if (!details) terms.push(null);
     terms.push({
-      ...(request.jkt !== undefined && { jkt: request.jkt }),
-      ...(request.instance !== undefined && { instance: request.instance }),
+      ...(jkt !== undefined && { jkt }),
+      ...(instance !== undefined && { instance }),
+      ...(basis && { basis }),
+      ...(singleUse && { singleUse }),
     });
   }
   return `,${luaJson(head).slice(1)}\n${JSON.stringify(terms)}`;
@@ -138,7 +141,7 @@ export interface LeaseRecord {
 export function leaseFromRecord(slot: number, chance: string, record: string, ending = ''): LeaseRecord {
   const [text, terms] = split(record);
   const head = JSON.parse(text) as LeaseHead;
-  const [plane, kind, audience, actions, requestId, details, bound] = JSON.parse(terms) as Terms;
+  const [plane, kind, audience, actions, requestId, details, more] = JSON.parse(terms) as Terms;
   const ended = head.n ?? (ending === '' ? undefined : (JSON.parse(ending) as LeaseEnding));
   const lease: Lease = {
     id: leaseId(head.i, slot, chance),
@@ -154,7 +157,7 @@ export function leaseFromRecord(slot: number, chance: string, record: string, en
     actions,
     ...(details && { details }),
     policyDigest: head.p,
-    ...bound,
+    ...more,
     requestId,
     issuedAt: head.i,
     expiresAt: head.x,

@@ -7,6 +7,7 @@ import type { Retention, Store } from '../store.js';
 import { StoreUnavailable } from '../store.js';
 import type { ConnectionLog } from './connections.js';
 import { Connections } from './connections.js';
+import { Contexts } from './contexts.js';
 import { Events } from './events.js';
 import { ALL_SLOTS, HOME_SLOT, Keys } from './keys.js';
 import { LeaseLists } from './lease-lists.js';
@@ -61,7 +62,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const reader = new Reader(slots);
     const lists = new LeaseLists(slots);
     const tasks = new Tasks(slots, lists, clockSkewMs);
-    const leases = new Leases(slots, tasks, lists);
+    const contexts = new Contexts(slots, tasks);
+    const leases = new Leases(slots, tasks, contexts, lists);
     const terms = { skewMs: clockSkewMs, retentionMs: retention.leaseMs };
     const news = new News({
       client: connections.news,
@@ -75,12 +77,24 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const parts = { slots, tasks, lists, reader, news, terms, log };
     const revocations = new Revocations(parts, (id) => leases.readLease(id));
     const work = new Work({ slots, revocations, retention, skewMs: clockSkewMs });
-    const events = new Events(slots);
+    const events = new Events(slots, contexts);
     const signing = new SigningKeys(slots, reader);
     slots.recovery = (why) => recover({ slots, news, tasks, terms, log }, why);
     await news.open(counts);
     connections.onAnotherServer = (why) => slots.suspect(why, true);
-    return assemble({ connections, slots, tasks, leases, revocations, work, events, signing, reader, news });
+    return assemble({
+      connections,
+      slots,
+      tasks,
+      leases,
+      contexts,
+      revocations,
+      work,
+      events,
+      signing,
+      reader,
+      news,
+    });
   } catch (error) {
     connections.close();
     throw error instanceof StoreUnavailable
@@ -94,6 +108,7 @@ interface Parts {
   readonly slots: Slots;
   readonly tasks: Tasks;
   readonly leases: Leases;
+  readonly contexts: Contexts;
   readonly revocations: Revocations;
   readonly work: Work;
   readonly events: Events;
@@ -107,6 +122,7 @@ function assemble({
   slots,
   tasks,
   leases,
+  contexts,
   revocations,
   work,
   events,
@@ -139,6 +155,13 @@ function assemble({
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
     countLive: (of, most, withinMs) => leases.countLive(of, most, withinMs),
+
+    readContext: (root) => contexts.readContext(root),
+    recallContext: (root) => contexts.recallContext(root),
+    signalTask: (id, type, most, entry) => contexts.signalTask(id, type, most, entry),
+    dueReviews: (limit, forMs) => contexts.dueReviews(limit, forMs),
+    concludeReview: (root, version) => contexts.concludeReview(root, version),
+    principalFacts: (root, digest) => contexts.principalFacts(root, digest),
 
     revoke: (kill, entry) => revocations.revoke(kill, entry),
     countSelected: (select, killed, withinMs) => revocations.countSelected(select, killed, withinMs),

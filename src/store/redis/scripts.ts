@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { keysLua } from './keys.js';
 
-type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'wide';
+type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'wide' | 'context';
 
 /**
  * `kill`: runs although the memory of Redis is full, because nothing may hold back a kill, nor what frees memory.
@@ -18,6 +18,7 @@ const SCRIPTS = {
   look: ['read', ['clock']],
   touch: ['write', ['clock']],
   'read-hash': ['read', ['clock']],
+  'read-field': ['read', ['clock']],
 
   'open-task': ['write', ['clock', 'audit', 'tasks']],
   'count-open-tasks': ['read', ['clock', 'tasks']],
@@ -27,14 +28,19 @@ const SCRIPTS = {
   'list-tasks': ['read', ['clock']],
   'list-tree': ['read', ['clock']],
 
-  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases']],
+  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases', 'context']],
   'activate-lease': ['write', LEASE],
   'abandon-lease': ['kill', LEASE],
-  'renew-lease': ['write', LEASE],
+  'renew-lease': ['write', [...LEASE, 'context']],
   'end-lease': ['kill', [...LEASE, 'kills']],
   'read-lease': ['read', ['clock', 'tasks', 'standing']],
   'list-leases': ['read', ['clock', 'tasks', 'standing']],
   'count-live': ['read', ['clock', 'tasks', 'standing']],
+
+  // It only narrows: nothing may hold it back either.
+  'signal-task': ['kill', ['clock', 'audit', 'tasks', 'context']],
+  'due-reviews': ['read', ['clock', 'context']],
+  'conclude-review': ['kill', ['clock', 'context']],
 
   'intend-kill': ['kill', ['clock']],
   'raise-fence': ['kill', ['clock']],
@@ -53,7 +59,7 @@ const SCRIPTS = {
   purge: ['kill', LEASE],
 
   'read-events': ['read', ['clock']],
-  'record-event': ['write', ['clock', 'audit']],
+  'record-event': ['write', ['clock', 'audit', 'context']],
   // Who brings a kill may have to be found out by a one-time token or a proof.
   once: ['kill', ['clock']],
   'add-signing-key': ['write', ['clock', 'audit', 'kills']],

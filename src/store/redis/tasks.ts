@@ -8,6 +8,7 @@ import { LEASE_STATES } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Task } from '../../domain/task.js';
 import type { Closing, LeaseCounts, NewTask, Tally, TaskQuery, TaskStore } from '../store.js';
+import { ContextMemory } from './context-memory.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists } from './lease-lists.js';
 import { factsOf, pastCounts, taskFromRecord, taskTerms } from './records.js';
@@ -24,6 +25,8 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
   readonly #lists: LeaseLists;
   readonly #skewMs: number;
   readonly #memory = new TaskMemory();
+  /** Beside the tasks, and forgotten with them. */
+  readonly contexts = new ContextMemory();
   /** A hash costs as much as half a script: one per root and not one per call. */
   readonly #slotOfRoot = new Map<TaskId, number>();
 
@@ -85,8 +88,13 @@ export class Tasks implements Omit<TaskStore, 'closeTask'> {
 
   /** Something happened to the task, and to all below it; without a name, to any. */
   forget(id?: TaskId): void {
-    if (id === undefined) this.#memory.clear();
-    else this.#memory.forgetTree(id);
+    if (id === undefined) {
+      this.#memory.clear();
+      this.contexts.clear();
+      return;
+    }
+    this.#memory.forgetTree(id);
+    this.contexts.forget(rootOf(id));
   }
 
   async listTasks(query: TaskQuery): Promise<Task[]> {

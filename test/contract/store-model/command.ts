@@ -4,9 +4,10 @@ import * as fc from 'fast-check';
 import { expiryOf } from '../../../src/domain/lease.js';
 import type { Lease } from '../../../src/domain/lease.js';
 import { Refusal } from '../../../src/domain/refusal.js';
+import type { ContextChanged } from '../../../src/domain/tree-context.js';
 import type { LeaseRequest } from '../../../src/store/store.js';
 import type { Scene } from '../store/scene.js';
-import { reasonOf, select, tokenRequest } from '../store/scene.js';
+import { granted, reasonOf, select, tokenRequest } from '../store/scene.js';
 import type { Dead } from './agreement.js';
 import { expectAgreement } from './agreement.js';
 import type { StoreModel } from './model.js';
@@ -110,11 +111,12 @@ export const taskOf = (model: StoreModel, given: Asked['task']): string =>
 export function expectGrant(
   model: StoreModel,
   asked: LeaseRequest,
-  result: Lease | Refusal,
+  answer: Lease | ContextChanged | Refusal,
 ): Lease | undefined {
   const refusal = model.refusalOf(asked);
-  expect(reasonOf(result)).toBe(refusal ?? 'not refused');
-  if (result instanceof Refusal) return undefined;
+  expect(reasonOf(answer)).toBe(refusal ?? 'not refused');
+  if (answer instanceof Refusal) return undefined;
+  const result = granted(answer);
   model.bind(asked);
   expect(result.issuedAt).toBeGreaterThanOrEqual(model.now);
   expect(result.expiresAt).toBe(

@@ -1,11 +1,10 @@
 // Commands that kill by selector, with quarantines, and leases asked for meanwhile.
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
-import type { Lease } from '../../../src/domain/lease.js';
 import { Refusal } from '../../../src/domain/refusal.js';
 import type { Selector } from '../../../src/domain/selector.js';
 import type { Scene } from '../store/scene.js';
-import { entry, OPERATOR, reasonOf, select } from '../store/scene.js';
+import { entry, granted, OPERATOR, reasonOf, select } from '../store/scene.js';
 import { command, nth, request, tokenOf, which, wide } from './command.js';
 import type { StoreModel } from './model.js';
 import { AGENTS, KEYS } from './names.js';
@@ -52,7 +51,7 @@ export const race = command(
   async (facts, model, { scene }) => {
     const asked = tokenOf(model, facts.asked);
     const refusal = model.refusalOf(asked);
-    const ask = (): Promise<Lease | Refusal> => scene.store.issueLease(asked, entry());
+    const ask = () => scene.store.issueLease(asked, entry());
     const selector = facts.wide ? select('agent', asked.agent) : select('task', asked.taskId);
     if (!facts.wide && !model.isOpen(asked.taskId)) return;
     const [first, revocation, second] = await Promise.all([
@@ -63,7 +62,7 @@ export const race = command(
     for (const result of [...first, ...second]) {
       if (result instanceof Refusal) expect([refusal, 'task_closed', 'task_ending']).toContain(result.reason);
       else {
-        model.add(result);
+        model.add(granted(result));
         model.bind(asked);
       }
     }

@@ -69,6 +69,20 @@ export function describeAudit(begin: () => Promise<Scene>): void {
         { outcome: 'permitted', taskId: taskId('run-1') },
       ],
       [
+        'a signal',
+        ({ store }, e) => store.signalTask(taskId('run-1'), 'untrusted_content', 8, e),
+        {
+          outcome: 'permitted',
+          taskId: taskId('run-1'),
+          detail: expect.objectContaining({ signal: 'untrusted_content', added: true }),
+        },
+      ],
+      [
+        'a refused signal',
+        ({ store }, e) => store.signalTask(taskId('run-x'), 'untrusted_content', 8, e),
+        { outcome: 'refused', reason: 'task_unknown' },
+      ],
+      [
         'a closing',
         ({ store }, e) => store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, e),
         { outcome: 'permitted', taskId: taskId('run-1') },

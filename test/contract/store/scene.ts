@@ -9,6 +9,7 @@ import { Refusal } from '../../../src/domain/refusal.js';
 import type { Revocation } from '../../../src/domain/revocation.js';
 import type { Selector, SelectorKind } from '../../../src/domain/selector.js';
 import type { Task } from '../../../src/domain/task.js';
+import { ContextChanged } from '../../../src/domain/tree-context.js';
 import type {
   ClaimedLease,
   Closing,
@@ -91,7 +92,8 @@ export const signingKey = (
 });
 
 /** The result of what must not have been refused. */
-export function granted<T>(result: T | Refusal): T {
+export function granted<T>(result: T | ContextChanged | Refusal): T {
+  if (result instanceof ContextChanged) throw new Error(`to be decided again on ${result.context.version}`);
   if (result instanceof Refusal) throw new Error(`refused: ${result.reason} (${result.detail})`);
   return result;
 }

@@ -1,10 +1,13 @@
 -- Issues a lease, or reserves one: the point in time of issuance (invariants 1 and 2). On every agent's path.
 -- ARGV: 2 task, 3 its opening as the caller knows it or empty, 4 milliseconds to live, 5 milliseconds for the mint, or
---   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, then what bars it: the agent,
---   whoever it acts for (`agent:<name>`), the key (`key:<kid>`); and at the end, where the first instance that gets a
---   lease in the tree is the only one, `of_agent:<kind>:<id>`, or `of_tree:<kind>:<id>` for all agents together.
--- Returns: 1, now, stamp, issued at, expires at.
-local FIRST_BAR = 9
+--   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, 9 empty, or four lines: the
+--   version of the context that was decided on, what the tree holds then as JSON, the digest of the facts about the
+--   principal or nothing, those facts; then what bars it: the agent, whoever it acts for (`agent:<name>`), the key
+--   (`key:<kid>`); and at the end, where the first instance that gets a lease in the tree is the only one,
+--   `of_agent:<kind>:<id>`, or `of_tree:<kind>:<id>` for all agents together.
+-- Returns: 1, now, stamp, issued at, expires at, and the version of the context, or -1 where it is not ours to say;
+--   or 1, now, stamp, `changed`, root, record of the context.
+local FIRST_BAR = 10
 local id, chance, facts = ARGV[2], ARGV[6], ARGV[8]
 
 local task = read_task(id)
@@ -33,9 +36,20 @@ if expires <= now then
   return refuse(facts, 'task_ending', 'less than a second of the task is left')
 end
 
+local root = root_of(id)
+local version, holding, digest, about, context
+if ARGV[9] ~= '' then
+  version, holding, digest, about = string.match(ARGV[9], '^(%d+)\n([^\n]*)\n([^\n]*)\n(.*)$')
+  context = read_context(root)
+  -- An attempt before this one may have changed it itself: its lease is the answer.
+  if version_of(context) ~= version and redis.call('HEXISTS', key('leases'), chance) == 0 then
+    return { 1, now, stamp, 'changed', root, context }
+  end
+end
+
 local whose, instance = string.match(ARGV[#ARGV], '^of_(%a+):(.*)$')
 if whose then
-  local bound = key('bound', string.match(id, '^[^.]+'))
+  local bound = key('bound', root)
   local of = string.match(instance, '^%a+') .. (whose == 'agent' and string.sub(ARGV[FIRST_BAR], 6) or '')
   if redis.call('HSETNX', bound, of, instance) == 0 then
     local first = redis.call('HGET', bound, of)
@@ -54,7 +68,7 @@ if redis.call('HSETNX', key('leases'), chance, record .. ARGV[7]) == 0 then
   -- Said again after a broken connection, or an attempt that was given up for lost comes late: issued already, in the
   -- same script as its event.
   local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
-  return { 1, now, stamp, lease.i, lease.x }
+  return { 1, now, stamp, lease.i, lease.x, -1 }
 end
 if mint_deadline then
   redis.call('ZADD', key('external'), whole(math.min(mint_deadline, expires)), chance)
@@ -68,8 +82,15 @@ for index = FIRST_BAR, #ARGV do
   end
 end
 end_in(chance, expires)
+local known = -1
+if context then
+  known = hold(root, context, holding)
+  if digest ~= '' then
+    redis.call('HSETNX', key('facts', root), digest, about)
+  end
+end
 
 permit(facts, '"taskId":"' .. id .. '","chance":"' .. chance .. '","detail":{"expires_at":' .. whole(expires)
   .. (mint_deadline and ',"stage":"reserved"}' or '}'))
 keep()
-return { 1, now, stamp, now, expires }
+return { 1, now, stamp, now, expires, known }

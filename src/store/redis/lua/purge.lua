@@ -130,7 +130,9 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('closed'), '-inf', whole(tas
     redis.call('ZREM', key('closed'), id)
     redis.call('ZREM', key('ids'), id)
     redis.call('ZREM', key('opened'), id)
-    redis.call('DEL', key('bound', id))
+    redis.call('DEL', key('bound', id), key('facts', id))
+    redis.call('HDEL', key('contexts'), id)
+    redis.call('ZREM', key('reviews'), id)
     gone = gone + 1
   end
 end

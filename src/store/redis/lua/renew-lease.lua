@@ -1,6 +1,7 @@
 -- Renews a lease, for as long as its task still allows what was asked.
--- ARGV: 2 chance, 3 id, 4 agent, 5 milliseconds to live, 6 key or empty, 7 policy digest, 8 request, 9 facts.
--- Returns: 1, now, stamp, record.
+-- ARGV: 2 chance, 3 id, 4 agent, 5 milliseconds to live, 6 key or empty, 7 policy digest, 8 request, 9 facts,
+--   10 the version of the context that was decided on, or empty.
+-- Returns: 1, now, stamp, record; or 1, now, stamp, `changed`, root, record of the context.
 local chance, id, agent, ttl = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local kid, digest, request, facts = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 
@@ -41,6 +42,14 @@ for index, barred in ipairs(redis.call('HMGET', key('barred'), unpack(bars))) do
       return refuse(facts, 'agent_quarantined', name .. ' is in quarantine')
     end
     return refuse(facts, 'key_revoked', 'key ' .. name .. ' was revoked')
+  end
+end
+
+if ARGV[10] ~= '' then
+  local root = root_of(lease.t)
+  local context = read_context(root)
+  if version_of(context) ~= ARGV[10] then
+    return { 1, now, stamp, 'changed', root, context }
   end
 end
 

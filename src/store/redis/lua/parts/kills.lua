@@ -77,4 +77,9 @@ local function close_tree(root, closing)
       redis.call('ZADD', key('closed'), whole(task.c.at), id)
     end
   end
+  -- Nothing is alive there any more that would have to be decided again.
+  if not parent_of(root) then
+    redis.call('DEL', key('facts', root))
+    redis.call('ZREM', key('reviews'), root)
+  end
 end

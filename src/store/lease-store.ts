@@ -1,0 +1,97 @@
+// The part of the store port that keeps leases: from the point in time of issuance to how each of them stands.
+import type { AuditEntry } from '../audit/entry.js';
+import type { LeaseId, PrincipalName, TaskId } from '../domain/ids.js';
+import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/lease.js';
+import type { Refusal } from '../domain/refusal.js';
+import type { ContextChanged, Holding } from '../domain/tree-context.js';
+
+export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId'> & {
+  /** After every bound but the deadline's, which the transition applies. */
+  readonly ttlMs: number;
+  /**
+   * The first `instance` of its kind that gets a lease in the tree is the only one, of this agent or of all: any other
+   * is refused from then on. Decided by the transition itself, so that of two who come first one is refused.
+   */
+  readonly bindsInstance?: 'of_agent' | 'of_tree';
+  /** Absent: nothing was decided on a context, so none is compared and none changes. */
+  readonly decidedOn?: DecidedOn;
+};
+
+/**
+ * Kept by the transition that issues: the version that was decided on, what the tree holds from now on, about whom. A
+ * tree that comes to hold something beside what it held is due for review by the same transition.
+ */
+export interface DecidedOn {
+  readonly version: number;
+  readonly holding: Holding;
+  /** The facts about the principal as JSON, by the digest that is in the lease's `basis`. */
+  readonly principal: string;
+}
+
+export interface Activation {
+  /** When the target itself ends the credential, if that is before the lease would. */
+  readonly expiresAt?: number;
+  /** For minters that need the secret to kill it: sealed, bound to the lease, erased at settle (invariant 6). */
+  readonly sealedSecret?: string;
+}
+
+export interface Renewal {
+  readonly agent: PrincipalName;
+  readonly ttlMs: number;
+  readonly keyId?: string;
+  readonly policyDigest: string;
+  /** The version of the context that was decided on. Absent: on none. */
+  readonly contextVersion?: number;
+}
+
+/** How many there are, as far as anybody had to count. */
+export interface Tally {
+  readonly count: number;
+  /** Counting stopped there: enough were found, or the time was over. */
+  readonly atLeast?: true;
+}
+
+export interface LeaseQuery {
+  readonly agent?: string;
+  /** The task itself and all below it. */
+  readonly task?: string;
+  readonly tool?: string;
+  readonly state?: LeaseState;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+/*
+ * Where a decision was made on the context of a tree (`decidedOn`, `contextVersion`) and that has another version by
+ * now, nothing happens: no lease, no event, and the entry is not concluded. What would have been refused whatever the
+ * context is refused first.
+ */
+export interface LeaseStore {
+  /** Reserve and activate in one: the point in time of issuance of a credential that needs no target. */
+  issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | ContextChanged | Refusal>;
+  reserveLease(
+    request: LeaseRequest & { mintDeadlineMs: number },
+    entry: AuditEntry,
+  ): Promise<ReservedLease | ContextChanged | Refusal>;
+  /** Refuses where the lease was killed meanwhile; it is then already due to be revoked at the target. */
+  activateLease(id: LeaseId, activation: Activation, entry: AuditEntry): Promise<ActiveLease | Refusal>;
+  /** The mint failed, or nobody knows whether it did: due to be revoked, once more after the mint's deadline. */
+  abandonLease(id: LeaseId, cause: 'mint_failed' | 'mint_unknown', entry: AuditEntry): Promise<void>;
+  renewLease(
+    id: LeaseId,
+    renewal: Renewal,
+    entry: AuditEntry,
+  ): Promise<ActiveLease | ContextChanged | Refusal>;
+  /** With its standing now. */
+  readLease(id: LeaseId): Promise<Lease | undefined>;
+  listLeases(query: LeaseQuery): Promise<Lease[]>;
+  /**
+   * How many leases of the task itself, or of the agent, are alive now, reserved ones included. Counting stops at
+   * `most`, and where it takes longer than `withinMs`: somebody waits for the answer.
+   */
+  countLive(
+    of: { readonly task: TaskId } | { readonly agent: PrincipalName },
+    most: number,
+    withinMs: number,
+  ): Promise<Tally>;
+}
