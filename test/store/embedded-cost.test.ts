@@ -33,7 +33,9 @@ function walks(): string[] {
     [...new Set(sql.mock.calls.map(([text]) => text))]
       .filter((text) => !/^(EXPLAIN|BEGIN|COMMIT|PRAGMA)/.test(text))
       .flatMap((text) => planOf(text).map((line) => `${line} | ${text.replaceAll(/\s+/g, ' ')}`))
-      .filter((line) => /^SCAN (l|lease|t|task|audit|r|revocation|once)\b/.test(line))
+      .filter((line) =>
+        /^SCAN (l|lease|t|task|audit|r|revocation|once|tree_context|principal_facts)\b/.test(line),
+      )
       .filter((line) => !line.startsWith('SCAN revocation USING INDEX revocation_to_walk'))
       // These two hold nothing but external leases that are alive; a task's are found by its name.
       .filter(
@@ -54,6 +56,17 @@ const STORIES: [string, Story][] = [
     async (scene) => {
       const { id } = await scene.issue('run-1');
       await scene.store.renewLease(id, { agent: AGENT, ttlMs: MINUTE_MS, policyDigest: 'p' }, entry());
+    },
+  ],
+  [
+    'issuing on a context, signalling and reviewing',
+    async (scene) => {
+      const decidedOn = { version: 0, holding: 'data:internal:crm', principal: '{}' } as const;
+      await scene.issue('run-1', { basis: { principal: 'digest' }, decidedOn });
+      await scene.store.signalTask(taskId('run-1'), 'untrusted_content', 8, entry());
+      for (const { root, version } of await scene.store.dueReviews(9, 0))
+        await scene.store.concludeReview(root, version);
+      await scene.store.principalFacts(taskId('run-1'), 'digest');
     },
   ],
   ['closing', (scene) => scene.closeTask('run-1')],

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
 import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
+import { NO_CONTEXT } from '../../src/domain/tree-context.js';
 import { SCHEMA_VERSION } from '../../src/store/embedded/schema.js';
 import type { Store } from '../../src/store/store.js';
 import { entry, granted, newTask, PLENTY, tokenRequest } from '../contract/store/scene.js';
@@ -87,13 +88,33 @@ describe('opening an embedded store', () => {
     expect(() => open()).toThrow(expect.objectContaining(newer));
   });
 
+  it('brings a file of version 2 up to date, and reads what is in it', async () => {
+    const before = open();
+    granted(await before.openTask(newTask('run-1'), entry()));
+    const lease = granted(await before.issueLease(tokenRequest('run-1'), entry()));
+    await before.close();
+    const old = openDatabase();
+    for (const table of ['tree_context', 'principal_facts']) old.sql(`DROP TABLE ${table}`).run();
+    old.sql('UPDATE meta SET schema_version = 2').run();
+    old.close();
+    const store = open();
+    expect(await store.readLease(lease.id)).toEqual(lease);
+    expect(await store.readContext(newTask('run-1').id)).toEqual(NO_CONTEXT);
+    const decidedOn = { version: 0, holding: 'data:internal:crm', principal: '{}' } as const;
+    const asked = tokenRequest('run-1', { basis: { principal: 'digest' }, decidedOn });
+    granted(await store.issueLease(asked, entry()));
+    expect(await store.readContext(newTask('run-1').id)).toMatchObject({ version: 1 });
+    expect(await store.principalFacts(newTask('run-1').id, 'digest')).toBe('{}');
+  });
+
   it('brings a file of version 1 up to date, and reads what is in it', async () => {
     const before = open();
     granted(await before.openTask(newTask('run-1'), entry()));
     const lease = granted(await before.issueLease(tokenRequest('run-1'), entry()));
     await before.close();
     const old = openDatabase();
-    old.sql('DROP TABLE instance_binding').run();
+    for (const table of ['instance_binding', 'tree_context', 'principal_facts'])
+      old.sql(`DROP TABLE ${table}`).run();
     for (const index of ['task_open', 'task_open_of', 'lease_by_task', 'lease_by_agent'])
       old.sql(`DROP INDEX ${index}`).run();
     old.sql('CREATE INDEX lease_by_task ON lease (task_id)').run();

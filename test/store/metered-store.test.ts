@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { MINUTE_MS } from '../../src/domain/duration.js';
 import { Refusal } from '../../src/domain/refusal.js';
+import { ContextChanged } from '../../src/domain/tree-context.js';
 import { meteredStore } from '../../src/store/metered-store.js';
 import type { Settlement, Store } from '../../src/store/store.js';
 import { StoreUnavailable } from '../../src/store/store.js';
@@ -69,6 +70,19 @@ test('events by outcome: of a transition, of a refusal, and of what was recorded
       'mayfly_credentials_issued_total{tool="crm",kind="jwt"}',
     ),
   ).toEqual([2, 1, 1, 0]);
+});
+
+test('nothing of what has to be decided again: no credential, and no event', async () => {
+  await store.openTask(newTask('run-1'), entry('task.open'));
+  const decidedOn = { version: 7, holding: 'data:internal:crm', principal: '{}' } as const;
+  const asked = tokenRequest('run-1', { decidedOn });
+  expect(await store.issueLease(asked, entry('token.exchange'))).toBeInstanceOf(ContextChanged);
+  expect(
+    await values(
+      'mayfly_audit_events_total{outcome="permitted"}',
+      'mayfly_credentials_issued_total{tool="crm",kind="jwt"}',
+    ),
+  ).toEqual([1, 0]);
 });
 
 test.each<Settlement>([

@@ -2,6 +2,8 @@
 import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Holding } from '../../src/domain/tree-context.js';
+import { ContextChanged, NO_CONTEXT } from '../../src/domain/tree-context.js';
 import { openRedisStore } from '../../src/store/redis/redis-store.js';
 import type { News, Store } from '../../src/store/store.js';
 import { TERMS } from '../contract/store/harness.js';
@@ -55,6 +57,13 @@ const close = (store: Store) =>
 const events = async (action: string) =>
   (await here.auditEvents({ limit: 200 })).filter((event) => event.action === action);
 
+const CRM: Holding = 'data:confidential:crm';
+const MAIL: Holding = 'tool:internal:mail';
+const decidedBy = async (store: Store, holding: Holding = CRM) => {
+  const { version } = await store.recallContext(taskId('run-1'));
+  return issue(store, { decidedOn: { version, holding, principal: '{}' } });
+};
+
 /** What a broker leaves that died in the middle of killing an agent: with the cut-off, or before it was fixed. */
 const leaveBehind = async (cutoff?: number) => {
   const { requestId } = entry('revocation.create');
@@ -83,6 +92,32 @@ const leaveBehind = async (cutoff?: number) => {
       'the other has heard of it',
       async () => (await there.recallTask(taskId('run-1')))?.state === 'settled',
     );
+  });
+
+  test('decide on the context that they remember, and again where the other has changed it', async () => {
+    const root = taskId('run-1');
+    expect(await there.recallContext(root)).toEqual(NO_CONTEXT);
+    granted(await decidedBy(here));
+    granted(await decidedBy(here, MAIL));
+    const context = { ...NO_CONTEXT, version: 2, held: [CRM, MAIL] };
+    expect(await there.recallContext(root)).toEqual(NO_CONTEXT);
+    expect(await decidedBy(there)).toEqual(new ContextChanged(context));
+    expect(await there.recallContext(root)).toEqual(context);
+    granted(await decidedBy(there));
+    const signalled = granted(await here.signalTask(root, 'untrusted_content', 8, entry('task.signal')));
+    expect(await here.recallContext(root)).toEqual(signalled.context);
+    const { id } = granted(await issue(here));
+    const renewal = { agent: AGENT, ttlMs: 1, policyDigest: 'p', contextVersion: 2 };
+    expect(await there.renewLease(id, renewal, entry())).toEqual(new ContextChanged(signalled.context));
+    expect(await there.recallContext(root)).toEqual(signalled.context);
+  });
+
+  test('have no context of a tree in memory any more that the store has lost', async () => {
+    granted(await decidedBy(there));
+    await redis.flush();
+    granted(await there.openTask(newTask('run-1'), entry()));
+    expect(await there.recallContext(taskId('run-1'))).toEqual(NO_CONTEXT);
+    granted(await decidedBy(there));
   });
 
   test('hear of kills, closed tasks and signing keys of the other', async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
 import type { Lease } from '../../../src/domain/lease.js';
-import { Refusal } from '../../../src/domain/refusal.js';
+import type { Refusal } from '../../../src/domain/refusal.js';
 import type { Holding, TreeContext } from '../../../src/domain/tree-context.js';
 import { ContextChanged, MOST_REFUSALS, NO_CONTEXT } from '../../../src/domain/tree-context.js';
 import type { DecidedOn, LeaseRequest } from '../../../src/store/store.js';
@@ -36,7 +36,19 @@ async function tree(begin: () => Promise<Scene>): Promise<Scene> {
 const signal = (scene: Scene, task = 'run-1', type = 'untrusted_content', most = MOST) =>
   scene.store.signalTask(taskId(task), type, most, entry('task.signal'));
 
-/** Of a broker of its own: what this one remembers takes no part. */
+const first = (instance: string, version: number): Partial<LeaseRequest> => ({
+  ...on(version),
+  instance,
+  bindsInstance: 'of_agent',
+});
+const refuse = async (scene: Scene, root = 'run-1', outcome: 'refused' | 'failed' = 'refused') => {
+  const asked = entry('token.exchange', { taskId: root });
+  asked.refusalOf = taskId(root);
+  await scene.store.record(asked, { outcome, reason: 'policy_denied' });
+  expect(asked.concluded).toBe(true);
+};
+
+/** As the broker remembers it, and then as it is: the one must not be behind what it did itself. */
 async function expectContext(scene: Scene, context: Partial<TreeContext>): Promise<void> {
   expect(await scene.store.recallContext(ROOT)).toEqual({ ...NO_CONTEXT, ...context });
   expect(await scene.store.readContext(ROOT)).toEqual({ ...NO_CONTEXT, ...context });
@@ -116,11 +128,6 @@ export function describeContexts(begin: () => Promise<Scene>): void {
 
     it('binds no instance and adds nothing where it is decided again', async () => {
       const scene = await tree(begin);
-      const first = (instance: string, version: number): Partial<LeaseRequest> => ({
-        ...on(version),
-        instance,
-        bindsInstance: 'of_agent',
-      });
       const asked = tokenRequest('run-1', first('pod:1', 7));
       expect(contextOf(await scene.store.issueLease(asked, entry()))).toEqual(NO_CONTEXT);
       await scene.issue('run-1', first('pod:2', 0));
@@ -240,13 +247,6 @@ export function describeContexts(begin: () => Promise<Scene>): void {
   });
 
   describe('refusals', () => {
-    const refuse = async (scene: Scene, root = 'run-1', outcome: 'refused' | 'failed' = 'refused') => {
-      const asked = entry('token.exchange', { taskId: root });
-      asked.refusalOf = taskId(root);
-      await scene.store.record(asked, { outcome, reason: 'policy_denied' });
-      expect(asked.concluded).toBe(true);
-    };
-
     it('count for the tree that they are said to be of, with their events', async () => {
       const scene = await tree(begin);
       await refuse(scene);
