@@ -7,7 +7,7 @@ import type { Scene } from '../store/scene.js';
 import { PLENTY, select, taskId } from '../store/scene.js';
 import type { StoreModel } from './model.js';
 import { inTree } from './model.js';
-import { AGENTS, KEYS, TOOLS, TRUSTS } from './names.js';
+import { AGENTS, KEYS, ROOTS, TOOLS, TRUSTS } from './names.js';
 
 /** Leases that somebody was told are dead, by a kill or by their time. */
 export class Dead {
@@ -33,6 +33,7 @@ export async function expectAgreement(model: StoreModel, scene: Scene, dead: Dea
   expectLeases(model, leases, dead);
   await expectTasks(model, scene);
   await expectCounts(model, scene);
+  await expectContexts(model, scene);
   expect((await scene.store.quarantines()).map(({ agent }) => agent).toSorted()).toEqual(
     [...model.quarantined].toSorted(),
   );
@@ -110,6 +111,15 @@ async function expectCounts(model: StoreModel, scene: Scene): Promise<void> {
     expected.push({ id, ...counts });
   }
   expect(told).toEqual(expected);
+}
+
+async function expectContexts(model: StoreModel, scene: Scene): Promise<void> {
+  for (const root of ROOTS)
+    expect(await scene.store.readContext(taskId(root))).toEqual(model.contextOf(root));
+  const told = (await scene.store.dueReviews(PLENTY, 0)).map(({ root, version }) => `${root} ${version}`);
+  const due = [...model.dueReviews].filter((root) => !model.tasks.get(root)!.closed);
+  const expected = due.map((root) => `${root} ${model.contextOf(root).version}`);
+  expect(told.toSorted()).toEqual(expected.toSorted());
 }
 
 /** Every target confirms, and time passes: in the end nothing may be left over (invariants 1 and 2). */

@@ -1,6 +1,7 @@
 // What may happen to a store, in any order, and how often. Each command does it to the store and to the model.
 import * as fc from 'fast-check';
 import type { Command } from './command.js';
+import { decide, refuse, review, signal } from './contexts.js';
 import { lift, quarantine, race, restore, revoke, revokeKey } from './kills.js';
 import { abandon, activate, issue, release, renew, reserve } from './leases.js';
 import { close, extend, open } from './tasks.js';
@@ -22,6 +23,10 @@ const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
   [1, quarantine],
   [2, lift],
   [2, race],
+  [5, decide],
+  [2, signal],
+  [1, refuse],
+  [2, review],
   [2, sweep],
   [3, claimDue],
   [5, settle],

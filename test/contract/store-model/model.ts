@@ -3,6 +3,7 @@ import { outcomeForChild } from '../../../src/domain/task.js';
 import type { Outcome } from '../../../src/domain/task.js';
 import type { Lease, LeaseState } from '../../../src/domain/lease.js';
 import type { Selector } from '../../../src/domain/selector.js';
+import type { Holding, TreeContext } from '../../../src/domain/tree-context.js';
 import type { LeaseRequest } from '../../../src/store/store.js';
 
 export interface ModelTask {
@@ -59,6 +60,9 @@ export class StoreModel {
   readonly leases = new Map<string, ModelLease>();
   readonly quarantined = new Set<string>();
   readonly revokedKeys = new Set<string>();
+  readonly #contexts = new Map<string, TreeContext>();
+  /** Roots that somebody has to review; of one that is closed there is nothing to review. */
+  readonly dueReviews = new Set<string>();
   /** Of a tree, an agent and a kind of instance: the first that got a lease. */
   readonly #bound = new Map<string, string>();
   readonly leaseRetentionMs: number;
@@ -127,6 +131,33 @@ export class StoreModel {
   bind(request: LeaseRequest): void {
     if (request.bindsInstance && !this.#bound.has(bindingOf(request)))
       this.#bound.set(bindingOf(request), request.instance!);
+  }
+
+  contextOf(root: string): TreeContext {
+    return this.#contexts.get(root) ?? { version: 0, signals: [], held: [], refusals: 0 };
+  }
+
+  #change(root: string, { version, ...rest }: TreeContext): void {
+    this.#contexts.set(root, { version: version + 1, ...rest });
+  }
+
+  hold(root: string, holding: Holding): void {
+    const context = this.contextOf(root);
+    if (context.held.includes(holding)) return;
+    if (context.held.length > 0) this.dueReviews.add(root);
+    this.#change(root, { ...context, held: [...context.held, holding] });
+  }
+
+  signal(root: string, type: string): void {
+    const context = this.contextOf(root);
+    if (context.signals.includes(type)) return;
+    this.dueReviews.add(root);
+    this.#change(root, { ...context, signals: [...context.signals, type] });
+  }
+
+  refuse(root: string): void {
+    const context = this.contextOf(root);
+    this.#change(root, { ...context, refusals: context.refusals + 1 });
   }
 
   add(lease: Lease, mintDeadlineMs?: number): void {

@@ -11,3 +11,5 @@ export const ROOTS = ['run-4', 'run-42', 'run-4_a', 'run-5'];
 export const CHILDREN = ['', '.a', '.a.b', '.c'];
 /** Open from the beginning. */
 export const FIRST_TASKS = ['run-4', 'run-4.a', 'run-42'];
+export const HOLDINGS = ['data:confidential:crm', 'data:internal:crm', 'tool:public:mail'] as const;
+export const SIGNALS = ['untrusted_content', 'secret "read"', 'unusual'] as const;
