@@ -1,5 +1,5 @@
--- What has come to pass in a tree: a record of four lines, by the tree's root. The version, which is all that is compared
--- for every lease; how many requests were refused; and the signals and the holdings, each a list as JSON.
+-- What has come to pass in a tree: a record of four lines, by the tree's root. The version, which is all that is
+-- compared for every lease; how many requests were refused; and the signals and the holdings, each a list as JSON.
 local NO_CONTEXT = '0\n0\n[]\n[]'
 
 local function root_of(id)
@@ -22,7 +22,7 @@ end
 -- Whatever is written is another version.
 local function write_context(root, context)
   context.version = context.version + 1
-  local record = whole(context.version) .. '\n' .. whole(context.refusals) .. '\n' .. context.signals .. '\n' .. context.held
+  local record = table.concat({ whole(context.version), whole(context.refusals), context.signals, context.held }, '\n')
   redis.call('HSET', key('contexts'), root, record)
   return record
 end
