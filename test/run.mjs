@@ -21,6 +21,8 @@ const status = run(
   process.execPath,
   [
     '--experimental-vm-modules',
+    // As src/cli/mayfly.ts sets it: tests ask the reference of Cedar, which is WASM, a hundred thousand times.
+    ...(process.version.startsWith('v20.') ? ['--no-turbo-inline-js-wasm-calls'] : []),
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
     // First, because an option with a list takes whatever follows it for more of the list.

@@ -2,11 +2,11 @@
 import { digestOf, sha256 } from '../domain/digest.js';
 import { DAY_MS, HOUR_MS } from '../domain/duration.js';
 import { Catalogue, type Tool } from '../domain/tool.js';
+import type { LoadedPolicies } from '../policy/cedar/load.js';
 import { certificateFiles } from './certificate-files.js';
 import type { KeySet } from './jwks-file.js';
 import { limitSettings } from './limits-schema.js';
 import type { LoadOptions } from './load-options.js';
-import type { PolicyFile } from './policy-files.js';
 import type { RedisFiles } from './redis-files.js';
 import type { Configuration } from './schema.js';
 import type { Settings, StoreSettings } from './settings.js';
@@ -17,7 +17,7 @@ import { trustedIssuer } from './trust/settings.js';
 export interface NamedFiles {
   /** By the index of the trust entry. */
   readonly keySets: ReadonlyMap<number, KeySet>;
-  readonly policies?: readonly PolicyFile[];
+  readonly policies?: LoadedPolicies;
   readonly redis: RedisFiles;
 }
 
@@ -106,8 +106,8 @@ const toolsOf = ({ tools }: Configuration): Tool[] =>
   }));
 
 /** The order of entries in a file decides nothing, so it is not in the digest either. */
-const policyDigest = (catalogue: Catalogue, policies: readonly PolicyFile[] = []): string =>
+export const policyDigest = (catalogue: Catalogue, policies?: Pick<LoadedPolicies, 'files'>): string =>
   digestOf({
     tools: Object.fromEntries(catalogue.all().map((tool) => [tool.name, tool])),
-    policies: policies.map(({ name, text }) => ({ name, digest: sha256(text) })),
+    policies: (policies?.files ?? []).map(({ name, text }) => ({ name, digest: sha256(text) })),
   });

@@ -1,5 +1,6 @@
 // What is allowed and yet should not pass in silence: said at every start, and by `mayfly serve --check`.
 import { isLoopback } from '../domain/loopback.js';
+import type { Catalogue } from '../domain/tool.js';
 import type { RedisServers } from '../store/redis/options.js';
 import { edgeCautions } from './edge-cautions.js';
 import { limitCautions } from './limits-schema.js';
@@ -14,14 +15,31 @@ import type { FixedSettings, SwappableSettings } from './settings.js';
 export const cautionsAbout = ({
   store,
   limits,
+  catalogue,
   ...edge
 }: Pick<FixedSettings, 'store'> &
   Partial<Pick<FixedSettings, 'issuer' | 'tls' | 'trustedProxies'>> &
-  Partial<Pick<SwappableSettings, 'limits'>>): readonly string[] => [
+  Partial<Pick<SwappableSettings, 'limits' | 'catalogue'>>): readonly string[] => [
   ...edgeCautions(edge),
   ...storeCautions(store),
   ...(limits ? limitCautions(limits) : []),
+  ...(catalogue ? planeCautions(catalogue) : []),
 ];
+
+/** A tool that looks at the scope alone would take a credential of one plane for one of the other (invariant 3). */
+function planeCautions(catalogue: Catalogue): readonly string[] {
+  const tools = catalogue.all();
+  return tools.flatMap(({ name, plane, actions }, index) =>
+    tools.slice(index + 1).flatMap((other) => {
+      const shared = other.plane === plane ? [] : actions.filter((action) => other.actions.includes(action));
+      return shared.length === 0
+        ? []
+        : [
+            `tools: ${name} is of plane ${plane} and ${other.name} of ${other.plane}, and both call an action ${shared.join(', ')}: give each plane names of its own`,
+          ];
+    }),
+  );
+}
 
 function storeCautions(store: FixedSettings['store']): readonly string[] {
   if (store.kind !== 'redis') return [];

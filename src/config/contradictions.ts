@@ -51,6 +51,35 @@ function toolContradictions(draft: Draft, say: Say): void {
     else say(at, `is the audience of ${holder} as well: a credential must open one tool only`);
     if (sameUri(audience, draft.issuer)) say(at, 'is this broker itself: name the tool');
   }
+  planeContradictions(draft, say);
+}
+
+/**
+ * A verifier that takes an audience for all that lies below it must not take a credential of one plane for one of
+ * another: a tool's credential never opens data (invariant 3).
+ */
+function planeContradictions({ tools }: Draft, say: Say): void {
+  for (const { name, plane, audience } of tools) {
+    if (audience === undefined || plane === undefined) continue;
+    const around = tools.find(
+      (other) =>
+        other.plane !== undefined &&
+        other.plane !== plane &&
+        other.audience !== undefined &&
+        liesBelow(audience, other.audience),
+    );
+    if (around)
+      say(
+        ['tools', name, 'audience'],
+        `lies below the audience of ${around.name}, which is of another plane: give each plane audiences of its own`,
+      );
+  }
+}
+
+function liesBelow(uri: string, base: string): boolean {
+  const [below, above] = [new URL(uri), new URL(base)];
+  const path = above.pathname.endsWith('/') ? above.pathname : `${above.pathname}/`;
+  return below.protocol === above.protocol && below.host === above.host && below.pathname.startsWith(path);
 }
 
 function roleContradictions(draft: Draft, say: Say): void {

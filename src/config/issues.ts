@@ -1,7 +1,7 @@
 // From what the schema objects to, to mistakes that stand at a line and say what to change.
 import { z } from 'zod';
 import type { Mistake, Path } from './mistakes.js';
-import { nearest } from './nearest.js';
+import { nearest } from '../domain/nearest.js';
 import { membersAt, purposeOf, schemaAt } from './schema-walk.js';
 import type { YamlSource } from './source.js';
 

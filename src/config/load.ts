@@ -68,9 +68,10 @@ async function readNamedFiles(
   const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;
   const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
   if (draft.policies === undefined) return { keySets, redis, mistakes };
-  const policies = await readPolicies(resolve(folder, draft.policies));
-  if (typeof policies !== 'string') return { keySets, redis, policies, mistakes };
-  say(['policies'], `${draft.policies}: ${policies}`);
+  const policies = await readPolicies(draft.policies, folder);
+  if (typeof policies === 'string') say(['policies'], policies);
+  else if ('set' in policies) return { keySets, redis, policies, mistakes };
+  else mistakes.push(...policies);
   return { keySets, redis, mistakes };
 }
 

@@ -43,7 +43,7 @@ const byName = ({ catalogue }: SwappableSettings) =>
 const SWAPPABLE: Readonly<Record<Swappable, (settings: SwappableSettings) => unknown>> = {
   trust: ({ trust }) => trust,
   tools: byName,
-  policies: ({ policies }) => policies,
+  policies: ({ policies }) => policies?.files,
   limits: ({ limits }) => limits,
 };
 

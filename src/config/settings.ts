@@ -2,10 +2,10 @@
 import type { Catalogue } from '../domain/tool.js';
 import type { TrustedIssuer } from '../identity/trust.js';
 import type { LimitSettings } from '../limits/settings.js';
+import type { LoadedPolicies } from '../policy/cedar/load.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
 import type { RedisOptions } from '../store/redis/options.js';
 import type { CertificateFiles } from './certificate-files.js';
-import type { PolicyFile } from './policy-files.js';
 
 /** What stays for as long as the broker runs. */
 export interface FixedSettings {
@@ -71,8 +71,8 @@ export interface SwappableSettings {
   readonly trust: readonly TrustedIssuer[];
   readonly catalogue: Catalogue;
   readonly limits: LimitSettings;
-  /** The policies as they were read; absent where none are configured. */
-  readonly policies?: readonly PolicyFile[];
+  /** The policies, checked and ready to decide; absent where none are configured. */
+  readonly policies?: LoadedPolicies;
   /** Digest of the catalogue as configured, and of the policies when there are some: recorded with each decision. */
   readonly policyDigest: string;
 }

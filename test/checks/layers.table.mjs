@@ -23,13 +23,14 @@ export const layers = {
   jws: ['domain'],
   telemetry: ['domain'],
   audit: ['domain'],
-  config: ['domain', 'jws', 'types:identity', 'types:limits', 'types:store/redis'],
+  config: ['domain', 'jws', 'policy/cedar', 'types:identity', 'types:limits', 'types:store/redis'],
   store: ['domain', 'audit', 'types:telemetry'],
   'store/embedded': ['store', 'domain', 'audit'],
   'store/redis': ['store', 'domain', 'audit'],
   keys: ['domain', 'store', 'audit', 'jws'],
   identity: ['domain', 'store', 'jws'],
   policy: ['domain', 'types:telemetry'],
+  'policy/cedar': ['domain', 'policy'],
   limits: ['domain', 'audit', 'types:store'],
   minters: ['domain', 'keys', 'jws', 'types:store'],
   tasks: [...useCase, 'types:config'],
@@ -71,6 +72,7 @@ export const layers = {
  * @type {Readonly<Record<string, readonly string[]>>} */
 export const packages = {
   '@aws-sdk/*': ['minters/aws-sts'],
+  '@cedar-policy/*': ['policy/cedar'],
   'cli-table3': ['cli'],
   commander: ['cli'],
   express: ['http'],

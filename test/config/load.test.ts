@@ -231,7 +231,7 @@ describe('policies', () => {
     write('policies/a.cedar', 'permit (principal, action, resource);');
     write('policies/README', 'not a policy');
     const before = await loadWithPolicies();
-    expect(before.policies?.map(({ name }) => name)).toEqual(['a.cedar', 'b.cedar']);
+    expect(before.policies?.files.map(({ name }) => name)).toEqual(['a.cedar', 'b.cedar']);
     write('policies/a.cedar', 'permit (principal, action, resource) when { true };');
     const { policyDigest } = await loadWithPolicies();
     expect(policyDigest).not.toBe(before.policyDigest);

@@ -39,15 +39,18 @@ const WHERE = 'docs/operations.md and docs/transport.md tell what it means. Mean
 
 function cautionsIn(settings: Settings): Finding[] {
   const found = cautionsAbout(settings).map((text) => caution('configuration', text, WHERE));
-  if (settings.policies)
-    found.push(
-      broken(
-        'policies',
-        'policies are configured, and this version evaluates none: every request is denied',
-        'Take `policies` out.',
-      ),
-    );
-  return [...found, ...edgeCautions(settings)];
+  return [...found, ...policyFindings(settings), ...edgeCautions(settings)];
+}
+
+function policyFindings({ policies }: Settings): Finding[] {
+  if (!policies) return [ok('policies', 'none are configured: manifests alone bound what agents get')];
+  const { set, warnings } = policies;
+  return [
+    ok('policies', `${set.policies.length} policies have no mistake`),
+    ...warnings.map(({ file, line, message }) =>
+      caution('policies', `${file}:${line}: ${message}`, '`mayfly policy check` tells more.'),
+    ),
+  ];
 }
 
 /** What callers come through before they reach us. */

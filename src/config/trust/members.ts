@@ -1,7 +1,7 @@
 // What an entry of trust may say, whatever its kind, and what goes with some kinds only.
 import { z } from 'zod';
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../jws/algorithms.js';
-import { nearest } from '../nearest.js';
+import { nearest } from '../../domain/nearest.js';
 import { duration, issuerUrl, keySetUrl, listOf, oneOrMore, text } from '../values.js';
 import { type RuleKind, rolesSchema, rolesShape } from './rules.js';
 

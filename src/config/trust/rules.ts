@@ -1,7 +1,7 @@
 // Role rules as the file writes them: which claims, and which facts of the kind, give a role.
 import { z } from 'zod';
 import { ROLES, type Role } from '../../domain/principal.js';
-import { nearest } from '../nearest.js';
+import { nearest } from '../../domain/nearest.js';
 import { listOf, text } from '../values.js';
 
 /** Beyond these, numbers that differ in the file and in tokens would be equal here. */

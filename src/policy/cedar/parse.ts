@@ -1,0 +1,146 @@
+// Has the reference read policies: their JSON form with the place of each, or every mistake at its line. Nothing else calls it.
+import { createRequire } from 'node:module';
+import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
+import type { DetailedError, PolicyJson, ValidationError } from '@cedar-policy/cedar-wasm/nodejs';
+
+/** A file of policies, with its text as it was when it was read. */
+export interface PolicyFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface Place {
+  readonly file: string;
+  /** From 1; absent where the reference told none. */
+  readonly line?: number;
+  readonly column?: number;
+}
+
+export interface PolicyFlaw extends Place {
+  readonly message: string;
+}
+
+export interface ParsedPolicy {
+  readonly place: Place;
+  /** Which of its file, from 1. */
+  readonly nth: number;
+  readonly json: PolicyJson;
+}
+
+export interface ParsedPolicies {
+  readonly policies: readonly ParsedPolicy[];
+  readonly mistakes: readonly PolicyFlaw[];
+  readonly warnings: readonly PolicyFlaw[];
+}
+
+/** Not before it is needed: four megabytes, which a broker without policies never reads. */
+const reference = (): typeof Cedar =>
+  createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as typeof Cedar;
+
+/** Each file by itself: a mistake in one does not hide those of another. */
+export function parsePolicies(files: readonly PolicyFile[], schema: string): ParsedPolicies {
+  const cedar = reference();
+  const parsed = files.map((file) => parseFile(cedar, file, schema));
+  return {
+    policies: parsed.flatMap(({ policies }) => policies),
+    mistakes: parsed.flatMap(({ mistakes }) => mistakes),
+    warnings: parsed.flatMap(({ warnings }) => warnings),
+  };
+}
+
+function parseFile(cedar: typeof Cedar, file: PolicyFile, schema: string): ParsedPolicies {
+  const source = new Source(file);
+  const parts = cedar.policySetTextToParts(file.text);
+  if (parts.type === 'failure')
+    return {
+      policies: [],
+      warnings: [],
+      mistakes: parts.errors.flatMap((error) => source.unreadable(error)),
+    };
+  const [template] = parts.policy_templates;
+  if (template !== undefined) {
+    const message = 'a template: nothing here fills its slots, so write a policy for each';
+    return { policies: [], warnings: [], mistakes: [{ ...source.placeOf(template), message }] };
+  }
+  const answer = cedar.validate({ schema, policies: { staticPolicies: file.text } });
+  if (answer.type === 'failure')
+    return {
+      policies: [],
+      warnings: [],
+      mistakes: answer.errors.flatMap((error) => source.unreadable(error)),
+    };
+  const mistakes = source.flaws(answer.validationErrors);
+  const warnings = source.flaws(answer.validationWarnings);
+  if (mistakes.length > 0) return { policies: [], mistakes, warnings };
+  const policies = inOrder(parts.policies).map((text, index) => {
+    const read = cedar.policyToJson(text);
+    if (read.type === 'failure')
+      throw new Error(`${file.name}: ${read.errors[0]?.message ?? 'no JSON form'}`);
+    return { place: source.placeOf(text), nth: index + 1, json: read.json };
+  });
+  return { policies, mistakes, warnings };
+}
+
+/** The reference gives them in the order of the names that it makes up: policy0, policy1, policy10, policy2. */
+function inOrder(texts: readonly string[]): string[] {
+  const names = texts.map((_, index) => `policy${index}`);
+  const position = new Map(names.toSorted().map((name, index) => [name, index]));
+  return names.map((name) => texts[position.get(name)!]!);
+}
+
+/** Places in one file. */
+class Source {
+  readonly #file: PolicyFile;
+  readonly #bytes: Buffer;
+  /** Where the policy before ended. */
+  #from = 0;
+
+  constructor(file: PolicyFile) {
+    this.#file = file;
+    this.#bytes = Buffer.from(file.text);
+  }
+
+  /** Of the policy after the one that was asked for before. */
+  placeOf(policy: string): Place {
+    const at = this.#file.text.indexOf(policy, this.#from);
+    if (at < 0) return { file: this.#file.name };
+    this.#from = at + policy.length;
+    return this.#place(this.#file.text.slice(0, at));
+  }
+
+  /** What could not be read at all: the reference tells of every place, one within another. */
+  unreadable(error: DetailedError): PolicyFlaw[] {
+    const message = error.message.replace(/^failed to parse policies from string: /, '');
+    const [first] = error.sourceLocations ?? [];
+    const expected = first?.label ? `${message}: ${first.label}` : message;
+    const flaw = { ...this.#placeAt(first?.start), message: withHelp(expected, error.help) };
+    return [flaw, ...(error.related ?? []).flatMap((one) => this.unreadable(one))];
+  }
+
+  /** The same mistake is told for every kind of request: once is enough. */
+  flaws(errors: readonly ValidationError[]): PolicyFlaw[] {
+    const told = new Set<string>();
+    return errors.flatMap(({ error, policyId }) => {
+      const start = error.sourceLocations?.[0]?.start;
+      const key = `${policyId} ${start}`;
+      if (told.has(key)) return [];
+      told.add(key);
+      const message = error.message.replace(/^for policy `[^`]*`, /, '');
+      const help = error.help?.replace(/^for policy `[^`]*`, /, '') ?? null;
+      return [{ ...this.#placeAt(start), message: withHelp(message, help) }];
+    });
+  }
+
+  #placeAt(start: number | undefined): Place {
+    return start === undefined
+      ? { file: this.#file.name }
+      : this.#place(this.#bytes.subarray(0, start).toString('utf8'));
+  }
+
+  #place(before: string): Place {
+    const lines = before.split('\n');
+    return { file: this.#file.name, line: lines.length, column: lines.at(-1)!.length + 1 };
+  }
+}
+
+const withHelp = (message: string, help: string | null): string => (help ? `${message}: ${help}` : message);
