@@ -24,12 +24,13 @@ import { Limits } from './limits/limits.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
+import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
 import { meteredPolicy } from './policy/metered-policy.js';
-import { unevaluatedPolicy } from './policy/unevaluated-policy.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { meteredStore } from './store/metered-store.js';
 import type { Store } from './store/store.js';
+import { finishReviews } from './tasks/review-tree.js';
 import type { Log } from './telemetry/log.js';
 import type { Metrics } from './telemetry/metrics.js';
 import { PrometheusMetrics } from './telemetry/prometheus.js';
@@ -51,14 +52,16 @@ interface InForce {
   readonly authenticator: Authenticator;
 }
 
-/** Policies that nobody evaluates must not look as if somebody did. */
 const policyOf = ({ catalogue, policies, policyDigest }: SwappableSettings): Policy =>
-  policies ? unevaluatedPolicy(policyDigest) : cataloguePolicy(catalogue, policyDigest);
+  policies ? cedarPolicy(policies.set, catalogue, policyDigest) : cataloguePolicy(catalogue, policyDigest);
 
 /** Every half minute, beside the sweeper's own clock: the safety net. */
 const SAFETY_NET = '*/30 * * * * *';
 /** Other brokers open tasks, and may die before they end them: nothing stays open longer than this past its deadline. */
 const LOOK_EVERY_MS = 500;
+
+/** A review that takes longer was somebody's who died over it. */
+const REVIEW_AFTER_MS = 5000;
 
 /** Loads the adapter that is configured alone: the other's client library takes a tenth of the start. */
 async function openStore(
@@ -123,8 +126,8 @@ export async function startBroker(
     const looked = (result: string): void => metrics.count('token_cache_lookups_total', result);
     const inForce = (swappable: SwappableSettings, before?: InForce): InForce => {
       const { catalogue, policies, trust } = swappable;
-      if (policies)
-        log.error('policies are configured, and this version evaluates none: every request is denied');
+      for (const { file, line, message } of policies?.warnings ?? [])
+        log.warn({ file, line }, `policies: ${message}`);
       // Whose trust did not change is remembered: a flood must not find everybody unknown because a limit was changed.
       const authenticator =
         before?.trust === trust
@@ -164,6 +167,10 @@ export async function startBroker(
       wake: () => sweeper.wake(),
       report: (error, what) => log.error({ err: error }, what),
     };
+    const review = (forMs: number): void =>
+      void finishReviews(broker, forMs).catch((error: unknown) =>
+        log.error({ err: error }, 'what a change of context may have ended could not be decided again'),
+      );
     const nonces = new Nonces(seal.derived(`dpop nonces of ${settings.issuer}`));
     const proofs = new Proofs({ terms: settings.dpop, nonces, clock, store });
     let draining = false;
@@ -200,8 +207,12 @@ export async function startBroker(
       if (news.kind !== 'revocation' || news.revocation.kind === 'key') turnKeys();
       if (news.kind !== 'signing_keys') limits.somethingEnded();
     });
+    // Of one that has the store to itself, nobody else's are left over but those of the broker before it.
+    review(0);
+    const reviews = alone ? undefined : setInterval(review, REVIEW_AFTER_MS, REVIEW_AFTER_MS).unref();
     const net = schedule(SAFETY_NET, () => {
       sweeper.wake();
+      review(REVIEW_AFTER_MS);
       turnKeys();
     });
 
@@ -212,6 +223,7 @@ export async function startBroker(
     const stop = async (): Promise<void> => {
       draining = true;
       await net.destroy();
+      clearInterval(reviews);
       await listeners.drain();
       await sweeper.stop();
       await limits.stop();

@@ -6,6 +6,7 @@ import { addTaskExtend } from './task/extend.js';
 import { addTaskList } from './task/list.js';
 import { addTaskOpen } from './task/open.js';
 import { addTaskShow } from './task/show.js';
+import { addTaskSignal } from './task/signal.js';
 
 export function addTask(program: Command, shell: Shell): void {
   const task = program.command('task').description('tasks: the units of authority, for their orchestrators');
@@ -14,4 +15,5 @@ export function addTask(program: Command, shell: Shell): void {
   addTaskShow(task, shell);
   addTaskComplete(task, shell);
   addTaskExtend(task, shell);
+  addTaskSignal(task, shell);
 }

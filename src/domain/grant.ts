@@ -36,12 +36,15 @@ export interface Grant {
   /** The longest that the credential may live; the task's deadline is applied by the store's transition. */
   readonly ttlMs: number;
   readonly policyDigest: string;
+  /** Accepted once, through introspection alone. */
+  readonly singleUse?: true;
 }
 
 /** What the policy said, as far as it bounds a grant. */
 export interface Permit {
   readonly policyDigest: string;
   readonly maxTtlMs?: number;
+  readonly singleUse?: true;
 }
 
 /** What is asked, checked against the manifest alone: actions and resources made explicit. */
@@ -93,5 +96,6 @@ export function narrow(asked: Asked, claimed: Claimed, tool: Tool, permit: Permi
     ...(claimed.details && { details: claimed.details }),
     ttlMs,
     policyDigest: permit.policyDigest,
+    ...(permit.singleUse && { singleUse: true }),
   } as unknown as Grant;
 }

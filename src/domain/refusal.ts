@@ -63,6 +63,8 @@ export const REFUSAL_REASONS = [
   'agent_quarantined',
   'instance_mismatch',
   'policy_denied',
+  'approval_required',
+  'context_changed',
   'key_revoked',
   // leases
   'lease_unknown',
@@ -103,11 +105,19 @@ export class Refusal {
   readonly flaws: readonly Flaw[];
   /** When asking again may have another answer, where that is known. */
   readonly retryAfterMs?: number;
+  /** What whoever wrote the policies lets callers know. */
+  readonly told?: string;
 
-  constructor(reason: RefusalReason, detail?: string, flaws: readonly Flaw[] = [], retryAfterMs?: number) {
+  constructor(
+    reason: RefusalReason,
+    detail?: string,
+    flaws: readonly Flaw[] = [],
+    more: { readonly retryAfterMs?: number; readonly told?: string } = {},
+  ) {
     this.reason = reason;
     this.detail = detail;
     this.flaws = flaws;
-    if (retryAfterMs !== undefined) this.retryAfterMs = retryAfterMs;
+    if (more.retryAfterMs !== undefined) this.retryAfterMs = more.retryAfterMs;
+    if (more.told !== undefined) this.told = more.told;
   }
 }

@@ -36,6 +36,9 @@ export const ACCESS = {
   },
   extendTask: on('post', `${TASK}/extend`, 'task.extend', ['orchestrator'], 'json'),
 
+  /** It ends what it forbids: nothing may hold it back. */
+  signalTask: kill('post', `${TASK}/signals`, 'task.signal', ['orchestrator', 'verifier'], 'json'),
+
   listTools: on('get', '/v1/tools', 'tool.list', ROLES),
 
   listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator', 'auditor'], 'none', true),

@@ -92,6 +92,9 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   agent_quarantined: NO_TARGET,
   instance_mismatch: NO_TARGET,
   policy_denied: error(403, 'forbidden', 'invalid_target', 'Policy does not permit this.'),
+  approval_required: error(403, 'approval', 'access_denied', 'Somebody has to approve this first.'),
+  // Others in the tree were faster, again and again: what it may have is decided anew.
+  context_changed: UNAVAILABLE,
   task_id_not_allowed: FORBIDDEN,
   task_closed: CLOSED,
   task_ending: CLOSED,
@@ -229,7 +232,7 @@ export const faultAnswer = (requestId: string, dialect: Dialect): Answer =>
   wireAnswer(FAULT, requestId, dialect);
 
 function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusal?: Refusal): Answer {
-  const detail = wire.tellsDetail ? refusal?.detail : undefined;
+  const detail = wire.tellsDetail ? refusal?.detail : refusal?.told;
   const headers: Record<string, string> = { 'cache-control': 'no-store' };
   const retryAfter =
     refusal?.retryAfterMs === undefined ? wire.retryAfterSeconds : Math.ceil(refusal.retryAfterMs / 1000);

@@ -7,18 +7,20 @@ import { completeTask } from '../tasks/complete-task.js';
 import { extendTask } from '../tasks/extend-task.js';
 import { openTask } from '../tasks/open-task.js';
 import { listTasks, readTask, withCounts } from '../tasks/read-task.js';
+import { signalTask } from '../tasks/signal-task.js';
 import {
   completeTaskBody,
   completeTaskQuery,
   extendTaskBody,
   listTasksQuery,
   openTaskBody,
+  signalBody,
 } from '../wire/tasks.js';
 import { ok } from './answer.js';
 import type { Respond } from './call.js';
 import { page, present } from './page.js';
 import { parse } from './parse.js';
-import { taskView } from './views.js';
+import { signalView, taskView } from './views.js';
 
 /** A request does not hang for longer than its time-out allows. */
 const LONGEST_WAIT_MS = 20_000;
@@ -88,6 +90,15 @@ export const taskRoutes = (broker: Broker) =>
       if (until instanceof Refusal) return until;
       const extended = await extendTask(broker, principal, id, until, entry);
       return extended instanceof Refusal ? extended : ok(taskView({ task: extended }));
+    },
+
+    signalTask: async ({ principal, params, body, entry }) => {
+      const id = idIn(params);
+      if (id instanceof Refusal) return id;
+      const asked = parse(signalBody, body);
+      if (asked instanceof Refusal) return asked;
+      const signalled = await signalTask(broker, principal, id, present(asked), entry);
+      return signalled instanceof Refusal ? signalled : ok(signalView(asked.type, signalled));
     },
   }) satisfies Record<string, Respond>;
 

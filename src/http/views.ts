@@ -14,7 +14,8 @@ import type { RecoveryPreview as RecoveryPreviewView, RecoveryView } from '../wi
 import type { QuarantineView, RevocationView } from '../wire/revocations.js';
 import { selectorView } from '../wire/revocations.js';
 import type { Selector } from '../domain/selector.js';
-import type { TaskView } from '../wire/tasks.js';
+import type { Signalled } from '../tasks/signal-task.js';
+import type { SignalView, TaskView } from '../wire/tasks.js';
 import type { TokenResponse } from '../wire/token.js';
 import type { ToolView } from '../wire/tools.js';
 
@@ -56,6 +57,7 @@ export function leaseView(lease: Lease, revocation: RevocationClass): LeaseView 
     issued_at: wireTime(lease.issuedAt),
     expires_at: wireTime(lease.expiresAt),
     ...(lease.jkt !== undefined && { cnf: { jkt: lease.jkt } }),
+    ...(lease.singleUse && { single_use: true as const }),
     ...(lease.instance !== undefined && { instance: lease.instance }),
     state: lease.state,
     ...(ended && {
@@ -85,6 +87,7 @@ export function tokenResponse(
     expires_in: Math.max(0, Math.floor((expiresAt - now) / 1000)),
     scope: lease.actions.join(' '),
     ...(lease.details && { authorization_details: lease.details }),
+    ...(lease.singleUse && { single_use: true as const }),
     lease_id: lease.id,
     task_id: lease.taskId,
     revocation,
@@ -165,4 +168,12 @@ export const toolView = (tool: Tool): ToolView => ({
   renewable: tool.renewable,
   require_dpop: tool.requireDpop ?? false,
   kind: tool.credential.kind,
+});
+
+export const signalView = (type: string, { root, context, added, ended }: Signalled): SignalView => ({
+  task_id: root,
+  type,
+  added,
+  signals: context.signals,
+  ended_leases: ended,
 });

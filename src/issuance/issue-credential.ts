@@ -1,9 +1,9 @@
 // Issues one credential: from a verified agent and what it asks for, to a secret that dies with its task.
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker, Rules } from '../broker.js';
-import type { Asked, Grant } from '../domain/grant.js';
-import { claim, narrow } from '../domain/grant.js';
+import type { Asked } from '../domain/grant.js';
 import type { TaskId } from '../domain/ids.js';
+import { rootOf } from '../domain/ids.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
@@ -11,9 +11,12 @@ import { isTaskOfRun } from '../domain/run.js';
 import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
-import type { DecisionInput } from '../policy/policy.js';
+import { ContextChanged, widensHeld } from '../domain/tree-context.js';
+import { circumstancesOf, onPresentContext } from '../tasks/circumstances.js';
 import { openRun } from '../tasks/open-run.js';
+import { reviewTree } from '../tasks/review-tree.js';
 import { bindingOf } from './binding.js';
+import { basisOf, counted, decide } from './decide.js';
 import type { Decided, IssuedCredential } from './issued.js';
 import { mintExternal } from './mint-external.js';
 import { mintSigned } from './mint-signed.js';
@@ -44,27 +47,47 @@ export async function issueCredential(
   if (task instanceof Refusal) return task;
 
   const tool = targetTool(rules, asked.target);
-  if (tool instanceof Refusal) return tool;
+  if (tool instanceof Refusal) return counted(tool, rules, task.id, entry);
   entry.facts.tool = tool.name;
 
   const binding = bindingOf(task, agent, asked.provenKey);
-  if (binding instanceof Refusal) return binding;
-  const { jkt } = binding;
-  const grant = decide(broker, rules, 'exchange', { agent, task, tool, asked, jkt }, entry);
-  if (grant instanceof Refusal) return grant;
+  if (binding instanceof Refusal) return counted(binding, rules, task.id, entry);
+  const circumstances = await circumstancesOf(broker, rules, task.id);
+  if (circumstances instanceof Refusal) return circumstances;
+  const subject = { agent, task, tool, asked, jkt: binding.jkt };
+  return onPresentContext(circumstances, async (present) => {
+    const grant = decide(broker, rules, 'exchange', subject, present, entry);
+    if (grant instanceof Refusal) return counted(grant, rules, task.id, entry);
+    const basis = basisOf(rules, subject, present, entry);
+    const issued = await commit(broker, { agent, task, grant, binding, ...(basis && { basis }) }, entry);
+    // What the tree holds now may forbid what it was given before: that ends before this is handed out.
+    if (isIssued(issued) && basis && widensHeld(present.context, basis.holding))
+      await reviewTree(broker, rootOf(task.id), entry);
+    return issued;
+  });
+}
 
-  const minter = broker.minters.get(tool.credential.kind);
-  if (!minter) throw new Error(`no minter for ${tool.credential.kind}`);
+const isIssued = (result: IssuedCredential | ContextChanged | Refusal): result is IssuedCredential =>
+  !(result instanceof Refusal || result instanceof ContextChanged);
+
+/** In a place of its own among as many as there may be, by the minter of the tool's kind. */
+async function commit(
+  broker: Broker,
+  decided: Decided,
+  entry: AuditEntry,
+): Promise<IssuedCredential | ContextChanged | Refusal> {
+  const { agent, task, grant } = decided;
+  const minter = broker.minters.get(grant.tool.credential.kind);
+  if (!minter) throw new Error(`no minter for ${grant.tool.credential.kind}`);
   const entered = broker.limits.placeForLease(task, agent.name);
   const place = entered instanceof Promise ? await entered : entered;
   if (place instanceof Refusal) return place;
-  const decided: Decided = { agent, task, grant, binding };
   try {
     const issued = minter.external
       ? await mintExternal(broker, minter, decided, entry)
       : await mintSigned(broker, minter, decided, entry);
-    if (issued instanceof Refusal) place.free();
-    else place.taken(issued.lease.expiresAt - issued.lease.issuedAt);
+    if (isIssued(issued)) place.taken(issued.lease.expiresAt - issued.lease.issuedAt);
+    else place.free();
     return issued;
   } catch (error) {
     // Nobody knows whether it is on record.
@@ -118,49 +141,4 @@ function targetTool({ catalogue }: Rules, { name, audience }: CredentialAsked['t
     return new Refusal('target_unknown', `no tool ${name ?? ''} ${audience ?? ''}`.trim());
   }
   return tool;
-}
-
-interface DecisionSubject {
-  readonly agent: VerifiedPrincipal;
-  readonly task: Task;
-  readonly tool: Tool;
-  readonly asked: Asked;
-  /** The key that the lease is bound to, if it is. */
-  readonly jkt: string | undefined;
-}
-
-/** Asked ∩ manifest, then policy on all of it at once, then every bound on time (invariants 4 and 5). */
-export function decide(
-  broker: Broker,
-  { policy }: Rules,
-  action: 'exchange' | 'renew',
-  { agent, task, tool, asked, jkt }: DecisionSubject,
-  entry: AuditEntry,
-): Grant | Refusal {
-  const claimed = claim(asked, tool, task.manifest);
-  if (claimed instanceof Refusal) return claimed;
-  const input: DecisionInput = {
-    action,
-    principal: agent,
-    task,
-    tool,
-    actions: claimed.actions,
-    details: claimed.details ?? [],
-    ...(asked.ttlMs !== undefined && { ttlMs: asked.ttlMs }),
-    now: broker.clock.now(),
-  };
-  const decision = policy.decide(input);
-  entry.learn({
-    actions: claimed.actions,
-    ...(claimed.details && { details: claimed.details }),
-    ...(asked.ttlMs !== undefined && { ttl_ms: asked.ttlMs }),
-    policy: decision.policyDigest,
-    determining: decision.determining,
-  });
-  if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
-  if ((tool.requireDpop || decision.requireDpop) && jkt === undefined) {
-    const instead = action === 'renew' ? ', and this lease was asked for without one: ask for another' : '';
-    return new Refusal('proof_missing', `${tool.name} is given out with a proof of a key only${instead}`);
-  }
-  return narrow(asked, claimed, tool, decision);
 }

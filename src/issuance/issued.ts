@@ -3,8 +3,9 @@ import type { Grant } from '../domain/grant.js';
 import type { Lease, RevocationClass } from '../domain/lease.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import type { Task } from '../domain/task.js';
+import type { DecisionBasis } from '../domain/tree-context.js';
 import type { Minted } from '../minters/minter.js';
-import type { LeaseRequest } from '../store/store.js';
+import type { DecidedOn, LeaseRequest } from '../store/store.js';
 import type { Binding } from './binding.js';
 
 export interface IssuedCredential {
@@ -15,18 +16,25 @@ export interface IssuedCredential {
   readonly expiresAt: number;
 }
 
+/** The context that was decided on, and what is kept of the decision. */
+export interface Basis extends DecidedOn {
+  readonly kept: DecisionBasis;
+}
+
 /** What issuance was decided on, and with what outcome. */
 export interface Decided {
   readonly agent: VerifiedPrincipal;
   readonly task: Task;
   readonly grant: Grant;
   readonly binding: Binding;
+  /** Where policies were asked. */
+  readonly basis?: Basis;
 }
 
 type Writable<T> = { -readonly [Member in keyof T]: T[Member] };
 
 /** Member by member: a copy with one member more takes microseconds, and so does all that is read from it. */
-export function leaseRequest({ agent, task, grant, binding }: Decided, keyId?: string): LeaseRequest {
+export function leaseRequest({ agent, task, grant, binding, basis }: Decided, keyId?: string): LeaseRequest {
   const { tool } = grant;
   const request: Writable<LeaseRequest> = {
     taskId: task.id,
@@ -45,6 +53,11 @@ export function leaseRequest({ agent, task, grant, binding }: Decided, keyId?: s
   if (grant.details) request.details = grant.details;
   if (binding.jkt !== undefined) request.jkt = binding.jkt;
   if (binding.instance !== undefined) request.instance = binding.instance;
+  if (grant.singleUse) request.singleUse = true;
+  if (basis) {
+    request.basis = basis.kept;
+    request.decidedOn = basis;
+  }
   if (binding.bindsInstance) request.bindsInstance = binding.bindsInstance;
   return request;
 }

@@ -12,11 +12,10 @@ export async function mintExternal(
   minter: ExternalMinter,
   decided: Decided,
   entry: AuditEntry,
-): Promise<IssuedCredential | Refusal> {
+): Promise<IssuedCredential | ContextChanged | Refusal> {
   const request = { ...leaseRequest(decided), mintDeadlineMs: minter.mintDeadlineMs };
   const reserved = await broker.store.reserveLease(request, entry);
-  if (reserved instanceof Refusal) return reserved;
-  if (reserved instanceof ContextChanged) throw new Error('nothing was decided on a context');
+  if (reserved instanceof Refusal || reserved instanceof ContextChanged) return reserved;
 
   let minted: Minted;
   try {

@@ -12,7 +12,7 @@ export async function mintSigned(
   minter: SigningMinter,
   decided: Decided,
   entry: AuditEntry,
-): Promise<IssuedCredential | Refusal> {
+): Promise<IssuedCredential | ContextChanged | Refusal> {
   let keyId = minter.keyId();
   let lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
   if (lease instanceof Refusal && lease.reason === 'key_revoked') {
@@ -21,8 +21,7 @@ export async function mintSigned(
     keyId = minter.keyId();
     lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
   }
-  if (lease instanceof Refusal) return lease;
-  if (lease instanceof ContextChanged) throw new Error('nothing was decided on a context');
+  if (lease instanceof Refusal || lease instanceof ContextChanged) return lease;
   const minted = minter.mint(lease, decided.grant, lease.issuedAt);
   if (minted instanceof Refusal) return minted;
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };

@@ -1,14 +1,19 @@
 // Renews a lease: as fresh a decision as the first one, for the same task, tool, actions and resources, never more.
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
+import type { Grant } from '../domain/grant.js';
 import type { LeaseId } from '../domain/ids.js';
+import type { Lease } from '../domain/lease.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { expiryOf } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { ContextChanged } from '../domain/tree-context.js';
+import type { SigningMinter } from '../minters/minter.js';
+import { circumstancesOf, onPresentContext } from '../tasks/circumstances.js';
 import { sameInstance } from './binding.js';
-import { admittedTask, decide } from './issue-credential.js';
+import { counted, decide } from './decide.js';
+import { admittedTask } from './issue-credential.js';
 import type { IssuedCredential } from './issued.js';
 
 /** Opt-in per tool. The credential is a new one, the lease stays: killing it kills both. */
@@ -47,29 +52,47 @@ export async function renewLease(
   if (!tool.renewable || !minter || minter.external)
     return new Refusal('not_renewable', `${tool.name} does not allow it`);
 
+  // Whose credential is good once, gets another one by asking for another one.
+  if (lease.singleUse) return new Refusal('not_renewable', 'its credential is for single use');
+
   const task = await admittedTask(broker, agent, lease.taskId);
   if (task instanceof Refusal) return task;
   const again = { ...wanted, actions: lease.actions, ...(lease.details && { details: lease.details }) };
-  const grant = decide(broker, rules, 'renew', { agent, task, tool, asked: again, jkt: lease.jkt }, entry);
-  if (grant instanceof Refusal) return grant;
+  const subject = { agent, task, tool, asked: again, jkt: lease.jkt };
+  const circumstances = await circumstancesOf(broker, rules, task.id);
+  if (circumstances instanceof Refusal) return circumstances;
+  return onPresentContext(circumstances, async (present) => {
+    const grant = decide(broker, rules, 'renew', subject, present, entry);
+    if (grant instanceof Refusal) return counted(grant, rules, task.id, entry);
+    if (grant.singleUse) return new Refusal('not_renewable', 'policy permits it for single use only');
+    const version = rules.policy.contextual ? { contextVersion: present.context.version } : {};
+    return renewed(broker, minter, lease, { grant, ...version }, entry);
+  });
+}
 
+async function renewed(
+  broker: Broker,
+  minter: SigningMinter,
+  lease: Lease,
+  { grant, ...version }: { readonly grant: Grant; readonly contextVersion?: number },
+  entry: AuditEntry,
+): Promise<IssuedCredential | ContextChanged | Refusal> {
   const { ttlMs, policyDigest } = grant;
-  const renewal = { agent: agent.name, ttlMs, policyDigest };
+  const renewal = { agent: lease.agent, ttlMs, policyDigest, ...version };
   let keyId = minter.keyId();
-  let renewed = await broker.store.renewLease(id, { ...renewal, keyId }, entry);
-  if (renewed instanceof Refusal && renewed.reason === 'key_revoked') {
+  let held = await broker.store.renewLease(lease.id, { ...renewal, keyId }, entry);
+  if (held instanceof Refusal && held.reason === 'key_revoked') {
     await broker.keys.drop(keyId);
     keyId = minter.keyId();
-    renewed = await broker.store.renewLease(id, { ...renewal, keyId }, entry);
+    held = await broker.store.renewLease(lease.id, { ...renewal, keyId }, entry);
   }
-  if (renewed instanceof Refusal) return renewed;
-  if (renewed instanceof ContextChanged) throw new Error('nothing was decided on a context');
+  if (held instanceof Refusal || held instanceof ContextChanged) return held;
   broker.limits.leaseRenewed(lease, grant.ttlMs);
   // The lease keeps the later of its ends; this credential gets no more time than was permitted now (invariant 4).
   const now = await broker.store.now();
-  const expiresAt = expiryOf(now, grant.ttlMs, renewed.expiresAt);
+  const expiresAt = expiryOf(now, grant.ttlMs, held.expiresAt);
   if (expiresAt === undefined) return new Refusal('lease_ended', 'its time ran out while it was renewed');
-  const minted = minter.mint({ ...renewed, expiresAt }, grant, now);
+  const minted = minter.mint({ ...held, expiresAt }, grant, now);
   if (minted instanceof Refusal) return minted;
-  return { lease: renewed, minted, revocation: minter.class, expiresAt };
+  return { lease: held, minted, revocation: minter.class, expiresAt };
 }

@@ -222,9 +222,10 @@ export class Limits {
 
 const isFull = (place: Place | Full): place is Full => 'retryAfterMs' in place;
 
-const limited = (limit: LimitName, waitMs: number): Refusal => new Refusal('rate_limited', limit, [], waitMs);
+const limited = (limit: LimitName, waitMs: number): Refusal =>
+  new Refusal('rate_limited', limit, [], { retryAfterMs: waitMs });
 const tooMany = (reason: RefusalReason, limit: LimitName, { retryAfterMs }: Full): Refusal =>
-  new Refusal(reason, limit, [], retryAfterMs);
+  new Refusal(reason, limit, [], { retryAfterMs });
 /** Every refusal by a limit names it as its detail. */
 const limitOf = ({ detail }: Refusal): LimitName => detail as LimitName;
 

@@ -28,7 +28,8 @@ export async function introspect(
   entry.facts.leaseId = claims.jti;
   entry.facts.taskId = claims.task_id;
   entry.facts.tool = claims.tool;
-  if (!hasRole(verifier, 'operator') && !reachesTool(rolesOf(verifier, 'verifier'), claims.tool)) {
+  const uses = reachesTool(rolesOf(verifier, 'verifier'), claims.tool);
+  if (!uses && !hasRole(verifier, 'operator')) {
     return inactive(`tool ${claims.tool} is not the caller's`);
   }
   const [lease, now] = await Promise.all([broker.store.readLease(claims.jti), broker.store.now()]);
@@ -36,7 +37,10 @@ export async function introspect(
   if (!says(claims, lease)) return inactive('it does not say what its lease says');
   if (lease.state !== 'active') return inactive(`the lease is ${lease.state}`);
   if (claims.exp * 1000 <= now) return inactive('this credential of the lease has expired');
-  entry.learn({ active: true });
+  // Looking at it is an operator's to do; using it is not.
+  if (lease.singleUse && uses && !(await broker.store.once(`used:${lease.id}`, lease.expiresAt)))
+    return inactive('it is for single use, and was used');
+  entry.learn({ active: true, ...(lease.singleUse && { used: uses }) });
   return { active: true, token_type: lease.jkt === undefined ? 'Bearer' : 'DPoP', ...claims };
 }
 
@@ -48,4 +52,5 @@ const says = (claims: CredentialClaims, lease: Lease): boolean =>
   claims.plane === lease.plane &&
   claims.aud === lease.audience &&
   claims.cnf?.jkt === lease.jkt &&
+  claims.single_use === lease.singleUse &&
   claims.scope === lease.actions.join(' ');

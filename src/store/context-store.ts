@@ -11,6 +11,15 @@ export interface DueReview {
   readonly version: number;
 }
 
+/** A signal that is on record. */
+export interface Signalling {
+  readonly context: TreeContext;
+  /** False where it had been reported before. */
+  readonly added: boolean;
+  /** Whether live leases of the tree have to be decided again. */
+  readonly due: boolean;
+}
+
 export interface ContextStore {
   /** As it is now. `NO_CONTEXT` of a tree in which nothing happened, or that is unknown. */
   readContext(root: TaskId): Promise<TreeContext>;
@@ -24,12 +33,7 @@ export interface ContextStore {
    * a signal that is there already changes nothing. Refuses `task_unknown`, `task_closed`, and `too_many_signals` where
    * the tree has `most` types already.
    */
-  signalTask(
-    id: TaskId,
-    type: string,
-    most: number,
-    entry: AuditEntry,
-  ): Promise<{ readonly context: TreeContext; readonly added: boolean } | Refusal>;
+  signalTask(id: TaskId, type: string, most: number, entry: AuditEntry): Promise<Signalling | Refusal>;
   /** Trees that have been due for at least `forMs`, the longest first: a broker may have died before it was done. */
   dueReviews(limit: number, forMs: number): Promise<DueReview[]>;
   /** The tree was reviewed on a context of this version. Nothing happens where it has changed since. */

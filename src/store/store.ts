@@ -10,7 +10,7 @@ import type { Outcome, Task, TaskState } from '../domain/task.js';
 import type { ContextStore } from './context-store.js';
 import type { LeaseStore, Tally } from './lease-store.js';
 
-export type { ContextStore, DueReview } from './context-store.js';
+export type { ContextStore, DueReview, Signalling } from './context-store.js';
 export type {
   Activation,
   DecidedOn,

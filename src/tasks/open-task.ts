@@ -1,6 +1,6 @@
 // Opens a task: the unit of authority. What it may ever hold is fixed here.
 import type { AuditEntry } from '../audit/entry.js';
-import type { Broker } from '../broker.js';
+import type { Broker, Rules } from '../broker.js';
 import { digestOf } from '../domain/digest.js';
 import type { PrincipalName, TaskId } from '../domain/ids.js';
 import { newTaskId, parentOf } from '../domain/ids.js';
@@ -9,7 +9,10 @@ import { reachesTask, rolesOf } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Manifest, Task } from '../domain/task.js';
 import { withinParent } from '../domain/task.js';
+import type { Decision } from '../policy/policy.js';
 import type { NewTask } from '../store/store.js';
+import type { Circumstances } from './circumstances.js';
+import { addressIn, circumstancesOf, recordDecision, refusalBy } from './circumstances.js';
 import { taskFor } from './own.js';
 
 export interface TaskAsked {
@@ -75,29 +78,50 @@ export async function openDecided(
   asked: TaskAsked & { readonly id: TaskId },
   entry: AuditEntry,
 ): Promise<{ task: Task; created: boolean } | Refusal> {
-  const { policy } = broker.rules();
+  const rules = broker.rules();
   const { id, purpose, manifest, labels, parent, ttlMs } = asked;
-  const facts = { id, orchestrator, manifest, labels, ...(parent && { parent }) };
-  const decision = policy.decide({
-    action: 'open_task',
-    principal,
-    task: facts,
-    ttlMs,
-    now: broker.clock.now(),
-  });
-  entry.learn({ policy: decision.policyDigest, determining: decision.determining });
-  if (decision.effect === 'deny') return new Refusal('policy_denied', decision.determining.join(', '));
+  const facts = { id, orchestrator, purpose, manifest, labels, ...(parent && { parent }) };
+  const circumstances = await circumstancesOf(broker, rules, id);
+  if (circumstances instanceof Refusal) return new Refusal('parent_unknown', circumstances.detail);
+  const permitted = decideOpening(broker, rules, principal, facts, ttlMs, circumstances, entry);
+  if (permitted instanceof Refusal) return permitted;
 
   const bodyDigest = digestOf(asked);
   const { mostOpenInTree } = broker.limits;
   const task = {
     ...facts,
-    purpose,
     bodyDigest,
-    ttlMs,
+    ttlMs: Math.min(ttlMs, permitted.maxTtlMs ?? Infinity),
     ...(mostOpenInTree !== undefined && { mostOpenInTree }),
   };
   return openInPlace(broker, task, entry);
+}
+
+/** Every tool of the manifest is decided on, so that no orchestrator is unbounded; also of a task that is to last longer. */
+export function decideOpening(
+  broker: Broker,
+  { policy }: Rules,
+  principal: VerifiedPrincipal,
+  task: Pick<Task, 'id' | 'orchestrator' | 'purpose' | 'labels' | 'manifest'> &
+    Partial<Pick<Task, 'openedAt'>>,
+  ttlMs: number,
+  circumstances: Circumstances,
+  entry: AuditEntry,
+): Decision | Refusal {
+  const now = broker.clock.now();
+  const address = addressIn(entry);
+  const decision = policy.decide({
+    action: 'open_task',
+    principal,
+    task: { openedAt: now, ...task },
+    ...circumstances,
+    manifest: task.manifest,
+    ttlMs,
+    ...(address !== undefined && { address }),
+    now,
+  });
+  recordDecision(entry, decision);
+  return refusalBy(decision) ?? decision;
 }
 
 /** A task that exists is given again, however many are open: it needs no place of its own. */

@@ -25,6 +25,10 @@ const active = z
     tool: z.string(),
     plane: z.string(),
     authorization_details: grantedDetails.exactOptional(),
+    single_use: z
+      .literal(true)
+      .exactOptional()
+      .describe('It was good once, and this answer to a verifier was that: asked again, it is not active.'),
     cnf: z
       .object({ jkt: z.string().describe("The key's thumbprint (RFC 7638).") })
       .exactOptional()

@@ -53,6 +53,7 @@ export const leaseView = z
       .object({ jkt: z.string().describe('Thumbprint of the key (RFC 7638).') })
       .exactOptional()
       .describe('The key that the credential is bound to (RFC 9449).'),
+    single_use: z.literal(true).exactOptional().describe('Good once, through introspection alone.'),
     instance: z
       .string()
       .exactOptional()

@@ -83,6 +83,28 @@ export const completeTaskQuery = z.strictObject({
   wait: duration.optional().describe('Answer when the task is `settled`, or after so long; 20 s at most.'),
 });
 
+/** What somebody saw happen in a task. The first three are those that the shipped policies know. */
+export const signalBody = z.strictObject({
+  type: z
+    .string()
+    .regex(/^[a-z][a-z0-9_]{0,63}$/, 'must be 1 to 64 small letters, digits and _, and begin with a letter')
+    .describe('`untrusted_content`, `sensitive_data_read`, `anomaly`, or a type of your own.'),
+  reason: text(500).optional().describe('For the record.'),
+});
+
+export type SignalRequest = z.input<typeof signalBody>;
+
+export const signalView = z
+  .object({
+    task_id: z.string().describe('The root task: a signal is of the whole tree.'),
+    type: z.string(),
+    added: z.boolean().describe('False: it had been reported before.'),
+    signals: z.array(z.string()).readonly().describe('All types that were reported of the tree.'),
+    ended_leases: z.int().describe('How many live leases ended, because policy would now deny them.'),
+  })
+  .describe('A signal, once nothing is left that it forbids.');
+export type SignalView = z.infer<typeof signalView>;
+
 const taskState = z.enum(['open', 'closed', 'settled']);
 
 export const listTasksQuery = z.strictObject({

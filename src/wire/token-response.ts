@@ -13,6 +13,10 @@ export const tokenResponse = z
     expires_in: z.int().describe('Seconds, rounded down.'),
     scope: z.string().describe('The actions that were granted, with spaces between.'),
     authorization_details: grantedDetails.exactOptional(),
+    single_use: z
+      .literal(true)
+      .exactOptional()
+      .describe('Good once: the tool has to ask the broker about it (RFC 7662).'),
     lease_id: z.string().describe('Names the record of this credential.'),
     task_id: z.string().describe('It dies with this task.'),
     revocation: revocationClass,

@@ -29,6 +29,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   readTask: 'task show',
   completeTask: 'task complete',
   extendTask: 'task extend',
+  signalTask: 'task signal',
   listTools: 'tool list',
   listLeases: 'lease list',
   readLease: 'lease show',

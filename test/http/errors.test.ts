@@ -106,6 +106,15 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     foreign: foreignTask('/extend'),
     malformed: { json: { ttl: 'soon', deadline: 'later', more: 1 }, flaws: ['ttl', 'deadline', ''] },
   },
+  signalTask: {
+    as: 'planner',
+    wrongRole: 'operator',
+    path: () => task('/signals'),
+    json: { type: 'untrusted_content' },
+    absent: { path: '/v1/tasks/none/signals', reason: 'task_unknown' },
+    foreign: foreignTask('/signals'),
+    malformed: { json: { type: 'Un-trusted', reason: '', more: 1 }, flaws: ['type', 'reason', ''] },
+  },
   readMetrics: { as: 'auditor', wrongRole: 'agent-1', path: () => '/metrics' },
   listTools: { as: 'agent-1', wrongRole: 'nobody', path: () => '/v1/tools' },
   listLeases: {

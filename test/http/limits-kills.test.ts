@@ -27,6 +27,13 @@ const KILLS: Record<string, Killing> = {
     action: 'task.complete',
     kill: (broker, _held, bearer) => broker.call('POST', '/v1/tasks/run-1/complete', { bearer }),
   },
+  signalTask: {
+    as: 'planner',
+    status: 200,
+    action: 'task.signal',
+    kill: (broker, _held, bearer) =>
+      broker.call('POST', '/v1/tasks/run-1/signals', { bearer, json: { type: 'anomaly' } }),
+  },
   releaseLease: {
     as: 'agent-1',
     status: 200,

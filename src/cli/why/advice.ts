@@ -208,6 +208,14 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'policy did not permit it',
     'The detail names what decided. If the policy is wrong, change it and reload; what the agent asks may be.',
   ),
+  approval_required: advice(
+    'policy permits it once somebody has approved it',
+    'The detail names what asks for that. There is no way to approve yet: change the policy, or ask for less.',
+  ),
+  context_changed: advice(
+    'what had come to pass in the task changed again and again while it was decided',
+    'Try again. If it stays: something in the same tree is refused, or issued, hundreds of times a second.',
+  ),
   key_revoked: advice(
     'the signing key had just been revoked, and the next one was not there yet',
     'Try again. If it stays: look at the log of the broker.',

@@ -4,7 +4,7 @@ import type { LeaseView } from '../../wire/leases.js';
 import type { Jwks, Metadata } from '../../wire/published.js';
 import type { RecoveryView } from '../../wire/recovery.js';
 import type { QuarantineView, RevocationView } from '../../wire/revocations.js';
-import type { OpenTaskRequest, TaskView } from '../../wire/tasks.js';
+import type { OpenTaskRequest, SignalView, TaskView } from '../../wire/tasks.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../../wire/token.js';
 import type { TokenResponse } from '../../wire/token-response.js';
 import type { ToolView } from '../../wire/tools.js';
@@ -53,6 +53,14 @@ export const completedTask: TaskView = {
 };
 
 export const extendedTask: TaskView = { ...uncounted, deadline: '2026-11-22T06:41:33.004Z' };
+
+export const signal: SignalView = {
+  task_id: TASK_ID,
+  type: 'untrusted_content',
+  added: true,
+  signals: ['untrusted_content'],
+  ended_leases: 1,
+};
 
 export const exchange = {
   grant_type: TOKEN_EXCHANGE,

@@ -60,6 +60,7 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     refusals: [
       'task_id_not_allowed',
       'policy_denied',
+      'approval_required',
       'exceeds_parent',
       'parent_unknown',
       'task_conflict',
@@ -107,7 +108,26 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     answers: {
       200: { description: 'With its new deadline.', schema: 'Task', example: example.extendedTask },
     },
-    refusals: ['task_unknown', 'task_closed', 'task_ttl_exceeded', 'deadline_not_later'],
+    refusals: [
+      'policy_denied',
+      'approval_required',
+      'task_unknown',
+      'task_closed',
+      'task_ttl_exceeded',
+      'deadline_not_later',
+    ],
+  },
+  signalTask: {
+    tag: 'Tasks',
+    summary: 'Report what happened in a task',
+    description:
+      'By its orchestrator, or by a verifier that has to do with one of its tools. It belongs to the whole tree, stays, and only narrows. When this answers, nothing is issued that was decided without it, and every live credential that policy would now deny is dead. No limit holds it back.',
+    path: task,
+    body: { schema: 'NewSignal', example: { type: 'untrusted_content', reason: 'read a web page' } },
+    answers: {
+      200: { description: 'It is on record, and in force.', schema: 'Signal', example: example.signal },
+    },
+    refusals: ['task_unknown', 'task_closed', 'too_many_signals'],
   },
 
   listTools: {

@@ -14,7 +14,15 @@ import {
   revokeBody,
   selector,
 } from '../../wire/revocations.js';
-import { completeTaskBody, extendTaskBody, openTaskBody, taskList, taskView } from '../../wire/tasks.js';
+import {
+  completeTaskBody,
+  extendTaskBody,
+  openTaskBody,
+  signalBody,
+  signalView,
+  taskList,
+  taskView,
+} from '../../wire/tasks.js';
 import { tokenResponse } from '../../wire/token-response.js';
 import { toolList, toolView } from '../../wire/tools.js';
 
@@ -31,6 +39,8 @@ export const SCHEMAS = {
   TaskList: taskList,
   TaskCompletion: completeTaskBody,
   TaskExtension: extendTaskBody,
+  NewSignal: signalBody,
+  Signal: signalView,
   Tool: toolView,
   ToolList: toolList,
   Lease: leaseView,

@@ -9,6 +9,11 @@ import type { KeyRing } from '../../keys/key-ring.js';
 import type { Minted, SigningMinter } from '../minter.js';
 
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
+/**
+ * Of a credential that is good once, through introspection alone: whoever checks credentials without asking takes only
+ * `at+jwt` (RFC 9068 §4), and so refuses this one.
+ */
+export const SINGLE_USE_TYPE = 'mayfly-single-use+jwt';
 
 /** Claims of a credential, beside those that RFC 9068 §2.2 asks for. */
 export interface CredentialClaims {
@@ -25,6 +30,7 @@ export interface CredentialClaims {
   readonly tool: string;
   readonly plane: string;
   readonly authorization_details?: readonly object[];
+  readonly single_use?: true;
   /** The key without which it is worth nothing (RFC 9449 §6). */
   readonly cnf?: { readonly jkt: string };
 }
@@ -67,10 +73,15 @@ export class JwtMinter implements SigningMinter {
       tool: lease.tool,
       plane: lease.plane,
       ...(grant.details && { authorization_details: grant.details }),
+      ...(lease.singleUse && { single_use: true }),
       ...(lease.jkt !== undefined && { cnf: { jkt: lease.jkt } }),
     };
     checkOutput(claims, lease, grant);
-    const header = { alg: key.algorithm, typ: ACCESS_TOKEN_TYPE, kid: key.kid };
+    const header = {
+      alg: key.algorithm,
+      typ: lease.singleUse ? SINGLE_USE_TYPE : ACCESS_TOKEN_TYPE,
+      kid: key.kid,
+    };
     const token = composeCompact(header, claims, (input) => signSync(key.algorithm, key.privateKey, input));
     return {
       secret: new Secret(token),
@@ -88,6 +99,7 @@ function checkOutput(claims: CredentialClaims, lease: ActiveLease, grant: Grant)
     (lease.plane !== grant.tool.plane && 'plane') ||
     (!Number.isInteger(claims.exp) && 'exp') ||
     (claims.exp <= claims.iat && 'exp') ||
+    (grant.singleUse !== lease.singleUse && 'single_use') ||
     (!grant.actions.every((action) => lease.actions.includes(action)) && 'scope');
   if (wrong) throw new Error(`a credential for ${lease.id} would not match its lease in ${wrong}`);
 }

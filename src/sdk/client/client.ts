@@ -7,6 +7,8 @@ import type {
   CompleteTaskRequest,
   ExtendTaskRequest,
   OpenTaskRequest,
+  SignalRequest,
+  SignalView,
   TaskList,
   TaskView,
 } from '../../wire/tasks.js';
@@ -111,6 +113,11 @@ export class MayflyClient {
   async extendTask(id: string, later: ExtendTaskRequest, call: CallOptions = {}): Promise<TaskView> {
     const repeatable = later.deadline !== undefined;
     return this.#read({ ...post(`/v1/tasks/${segment(id)}/extend`, later), repeatable }, call);
+  }
+
+  /** Reports what happened in a task: when this resolves, whatever policy would now deny is dead. */
+  async signalTask(id: string, signal: SignalRequest, call: CallOptions = {}): Promise<SignalView> {
+    return this.#read({ ...post(`/v1/tasks/${segment(id)}/signals`, signal), repeatable: true }, call);
   }
 
   // The catalogue

@@ -18,6 +18,8 @@ export type {
   CompleteTaskRequest,
   ExtendTaskRequest,
   OpenTaskRequest,
+  SignalRequest,
+  SignalView,
   TaskList,
   TaskView,
 } from '../../wire/tasks.js';

@@ -12,7 +12,7 @@ import {
   withRefusal,
   withSignal,
 } from '../../domain/tree-context.js';
-import type { ContextStore, DueReview, LeaseRequest } from '../store.js';
+import type { ContextStore, DueReview, LeaseRequest, Signalling } from '../store.js';
 import type { Ledger } from './ledger.js';
 import { insertSql } from './rows.js';
 import { isOpen } from './tasks.js';
@@ -63,12 +63,7 @@ export class Contexts implements ContextStore {
     if (after !== before) this.#ledger.contexts.put(root, after);
   }
 
-  signalTask(
-    id: TaskId,
-    type: string,
-    most: number,
-    entry: AuditEntry,
-  ): Promise<{ readonly context: TreeContext; readonly added: boolean } | Refusal> {
+  signalTask(id: TaskId, type: string, most: number, entry: AuditEntry): Promise<Signalling | Refusal> {
     return this.#ledger.transition(
       entry,
       () => this.#signal(id, type, most),
@@ -76,14 +71,14 @@ export class Contexts implements ContextStore {
     );
   }
 
-  #signal(id: TaskId, type: string, most: number): { context: TreeContext; added: boolean } | Refusal {
+  #signal(id: TaskId, type: string, most: number): Signalling | Refusal {
     const task = this.#ledger.task(id);
     if (!task) return new Refusal('task_unknown', `no task ${id}`);
     if (!isOpen(task, this.#ledger.now())) return new Refusal('task_closed', `the task is ${task.state}`);
     const root = rootOf(id);
     const before = this.#ledger.contexts.get(root);
     const context = withSignal(before, type);
-    if (context === before) return { context, added: false };
+    if (context === before) return { context, added: false, due: this.#isDue(root) };
     if (before.signals.length >= most) {
       return new Refusal(
         'too_many_signals',
@@ -92,7 +87,12 @@ export class Contexts implements ContextStore {
     }
     this.#ledger.contexts.put(root, context);
     this.#makeDue(root);
-    return { context, added: true };
+    return { context, added: true, due: true };
+  }
+
+  #isDue(root: TaskId): boolean {
+    const due = 'SELECT 1 FROM tree_context WHERE root = ? AND due_since IS NOT NULL';
+    return this.#ledger.db.sql(due).get(root) !== undefined;
   }
 
   #makeDue(root: TaskId): void {

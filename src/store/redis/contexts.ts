@@ -5,7 +5,7 @@ import { rootOf } from '../../domain/ids.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { TreeContext } from '../../domain/tree-context.js';
 import { ContextChanged, NO_CONTEXT } from '../../domain/tree-context.js';
-import type { ContextStore, DueReview, LeaseRequest } from '../store.js';
+import type { ContextStore, DueReview, LeaseRequest, Signalling } from '../store.js';
 import { factsOf, luaJson } from './records.js';
 import type { Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
@@ -49,18 +49,14 @@ export class Contexts implements ContextStore {
     return new ContextChanged(this.learn(root, record));
   }
 
-  async signalTask(
-    id: TaskId,
-    type: string,
-    most: number,
-    entry: AuditEntry,
-  ): Promise<{ readonly context: TreeContext; readonly added: boolean } | Refusal> {
+  async signalTask(id: TaskId, type: string, most: number, entry: AuditEntry): Promise<Signalling | Refusal> {
     const args = [id, luaJson(type), most, factsOf(entry)];
     // One that a failover loses would leave open what it was to narrow: it waits for replicas, as a close does.
     const answer = await this.#slots.call('signal-task', this.#tasks.slotOf(id), args, 'reservations');
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
-    return { context: this.learn(rootOf(id), answer[1] as string), added: answer[0] === 1 };
+    const [added, due, record] = answer as [number, number, string];
+    return { context: this.learn(rootOf(id), record), added: added === 1, due: due === 1 };
   }
 
   async dueReviews(limit: number, forMs: number): Promise<DueReview[]> {

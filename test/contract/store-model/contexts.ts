@@ -58,8 +58,13 @@ export const signal = command(
       expect(reasonOf(answer)).toBe('too_many_signals');
       return;
     }
-    model.signal(rootOf(id), type);
-    expect(granted(answer)).toEqual({ added: !signals.includes(type), context: model.contextOf(rootOf(id)) });
+    const root = rootOf(id);
+    model.signal(root, type);
+    expect(granted(answer)).toEqual({
+      context: model.contextOf(root),
+      added: !signals.includes(type),
+      due: model.dueReviews.has(root),
+    });
   },
 );
 

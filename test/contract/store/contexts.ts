@@ -210,12 +210,12 @@ export function describeContexts(begin: () => Promise<Scene>): void {
       const scene = await tree(begin);
       await scene.task('run-10');
       const context = { ...NO_CONTEXT, version: 1, signals: ['untrusted_content'] };
-      expect(await signal(scene, 'run-1.child')).toEqual({ context, added: true });
-      expect(await signal(scene, 'run-1')).toEqual({ context, added: false });
+      expect(await signal(scene, 'run-1.child')).toEqual({ context, added: true, due: true });
+      expect(await signal(scene, 'run-1')).toEqual({ context, added: false, due: true });
       const both = { ...context, version: 2, signals: ['untrusted_content', 'a"quote'] };
-      expect(await signal(scene, 'run-1', 'a"quote')).toEqual({ context: both, added: true });
+      expect(await signal(scene, 'run-1', 'a"quote')).toEqual({ context: both, added: true, due: true });
       await scene.crash();
-      expect(await signal(scene, 'run-1', 'a"quote')).toEqual({ context: both, added: false });
+      expect(await signal(scene, 'run-1', 'a"quote')).toEqual({ context: both, added: false, due: true });
       await expectContext(scene, both);
       expect(await scene.store.readContext(taskId('run-10'))).toEqual(NO_CONTEXT);
     });
