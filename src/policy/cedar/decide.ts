@@ -1,10 +1,11 @@
 // Decides a request: each tool of it, for the task and for every task above. All must be permitted.
 import type { CompiledPolicy } from './compiled-policy.js';
 import type { Scope } from './expression.js';
+import { Datetime, parseIp } from './extensions.js';
 import type { PolicySet, Verdict } from './policy-set.js';
 import type { RecordedPrincipal, RecordedRequest, RecordedTask, RecordedTool } from './request.js';
-import type { Entity, Value } from './values.js';
-import { entity } from './values.js';
+import type { Value } from './values.js';
+import { Entity } from './values.js';
 
 export interface Outcome {
   readonly effect: 'permit' | 'deny';
@@ -42,7 +43,7 @@ export function scopesOf(
   request: RecordedRequest,
 ): { readonly scope: Scope; readonly tool: RecordedTool; readonly task: RecordedTask }[] {
   const principal = principalEntity(request.principal);
-  const action: Entity = entity({ type: 'Action', id: request.action });
+  const action: Entity = new Entity({ type: 'Action', id: request.action });
   const common = commonContext(request);
   return request.tools.flatMap((tool) => {
     const resource = toolEntity(tool);
@@ -55,36 +56,63 @@ export function scopesOf(
 }
 
 const principalEntity = ({ type, id, trust, subject, tags }: RecordedPrincipal): Entity =>
-  entity({ type, id, attrs: { trust, subject }, tags });
+  new Entity({ type, id, attrs: { trust, subject }, tags });
 
 const toolEntity = ({ name: id, plane, sensitivity, audience }: RecordedTool): Entity =>
-  entity({ type: 'Tool', id, attrs: { plane, sensitivity, audience } });
+  new Entity({ type: 'Tool', id, attrs: { plane, sensitivity, audience } });
 
-type Context = Record<string, Value>;
+type Members = Record<string, Value>;
 
-function commonContext({ ttl, held, signals, refusals, address, now }: RecordedRequest): Context {
+/** What is the same for every tool and task of a request. */
+interface Common {
+  readonly request: RecordedRequest;
+  readonly network: Members;
+  readonly time: Members;
+}
+
+function commonContext(request: RecordedRequest): Common {
+  const { address, now } = request;
   const at = new Date(now);
   return {
-    ttl,
-    held,
-    signals,
-    refusals,
-    network: address === undefined ? {} : { address: extension('ip', address) },
-    time: {
-      now: extension('datetime', at.toISOString()),
-      hour: at.getUTCHours(),
-      weekday: WEEKDAYS[at.getUTCDay()]!,
-    },
+    request,
+    network: address === undefined ? {} : networkOf(address),
+    time: { now: new Datetime(now), hour: at.getUTCHours(), weekday: WEEKDAYS[at.getUTCDay()]! },
   };
 }
 
+/** Member by member: a copy with more members takes as long as ten policies. */
 const contextOf = (
-  common: Context,
+  { request, network, time }: Common,
   { plane, sensitivity, actions, resources }: RecordedTool,
-  { labels, ...task }: RecordedTask,
-): Context => ({ ...common, plane, sensitivity, actions, resources, labels, task });
+  { id, purpose, age, depth, parents, orchestrator, labels }: RecordedTask,
+): Members => ({
+  actions,
+  resources,
+  plane,
+  sensitivity,
+  ttl: request.ttl,
+  labels,
+  task: { id, purpose, age, depth, parents, orchestrator },
+  held: request.held,
+  signals: request.signals,
+  refusals: request.refusals,
+  network,
+  time,
+});
 
-/** As Cedar writes values of its extension types in JSON. */
-const extension = (fn: string, arg: string): Value => ({ __extn: { fn, arg } });
+const MOST_ADDRESSES = 1000;
+const networks = new Map<string, Members>();
+
+/** What cannot be read as an address is none: policies have to ask whether there is one. */
+function networkOf(address: string): Members {
+  let known = networks.get(address);
+  if (!known) {
+    const ip = parseIp(address);
+    known = ip ? { address: ip } : {};
+    if (networks.size >= MOST_ADDRESSES) networks.clear();
+    networks.set(address, known);
+  }
+  return known;
+}
 
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'] as const;

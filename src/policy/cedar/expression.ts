@@ -3,8 +3,8 @@ import type { Expr } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Call } from './extension-calls.js';
 import { extensionCall } from './extension-calls.js';
 import { Datetime, Duration, isExtension, parseDatetime, parseDuration, parseIp } from './extensions.js';
-import type { Entity, Value } from './values.js';
-import { contains, entity, EvaluationError, isEntity, same } from './values.js';
+import type { Value } from './values.js';
+import { contains, Entity, EvaluationError, isEntity, same } from './values.js';
 
 /*
  * Proved equal to the reference on random policies and requests: test/policy/cedar/differential. Where it differs it
@@ -97,7 +97,13 @@ const OPERATORS: Readonly<Record<string, (operand: never) => Expression>> = {
     const [condition, yes, no] = [expressionOf(parts.if), expressionOf(parts.then), expressionOf(parts.else)];
     return (scope) => (truth(condition(scope)) ? yes(scope) : no(scope));
   },
-  contains: binary((left, right) => contains(set(left), right)),
+  contains: ({ left, right }: Operands) => {
+    const [all, one] = [expressionOf(left), expressionOf(right)];
+    const text = literalText(right);
+    // By far the most of what policies ask.
+    if (text !== undefined) return (scope) => set(all(scope)).includes(text);
+    return (scope) => contains(set(all(scope)), one(scope));
+  },
   containsAll: binary((left, right) => {
     const all = set(left);
     return set(right).every((member) => contains(all, member));
@@ -120,11 +126,10 @@ const OPERATORS: Readonly<Record<string, (operand: never) => Expression>> = {
   },
   '.': ({ left, attr }: { left: Expr; attr: string }) => {
     const of = expressionOf(left);
+    if (isVar(left, 'context')) return (scope) => memberOf(scope.context, attr);
     return (scope) => {
       const members = membersOf(of(scope), scope);
-      const value = members && Object.hasOwn(members, attr) ? members[attr] : undefined;
-      if (value === undefined) throw new EvaluationError(`there is no ${attr}`);
-      return typeof value === 'object' ? read(value) : value;
+      return memberOf(members, attr);
     };
   },
   has: ({ left, attr }: { left: Expr; attr: string | string[] }) => {
@@ -164,11 +169,25 @@ function binary(compute: (left: Value, right: Value) => Value) {
 function tag(compute: (tags: Entity['tags'], name: string) => Value) {
   return ({ left, right }: Operands): Expression => {
     const [of, name] = [expressionOf(left), expressionOf(right)];
+    const fixed = literalText(right);
+    if (fixed !== undefined && isVar(left, 'principal'))
+      return (scope) => compute(scope.principal.tags, fixed);
     return (scope) => {
       const named = entityIn(of(scope));
       return compute(known(named, scope)?.tags, textIn(name(scope)));
     };
   };
+}
+
+const isVar = (body: Expr, name: string): boolean => 'Var' in body && body.Var === name;
+
+const literalText = (body: Expr): string | undefined =>
+  'Value' in body && typeof body.Value === 'string' ? body.Value : undefined;
+
+function memberOf(members: Record_ | undefined, attr: string): Value {
+  const value = members && Object.hasOwn(members, attr) ? members[attr] : undefined;
+  if (value === undefined) throw new EvaluationError(`there is no ${attr}`);
+  return typeof value === 'object' ? read(value) : value;
 }
 
 /** A set of literals is made once. */
@@ -204,7 +223,7 @@ function read(value: Value): Value {
     if (known === undefined) READ.set(value, (known = extension(value['__extn'] as Record_)));
     return known;
   }
-  if ('__entity' in value) return entity(value['__entity'] as unknown as Entity);
+  if ('__entity' in value) return new Entity(value['__entity'] as { readonly type: string; readonly id: string });
   return value;
 }
 
@@ -218,8 +237,13 @@ function extension({ fn, arg }: Record_): Value {
 }
 
 /** The entity as the request tells of it: another one is only a name. */
-const known = ({ type, id }: Entity, { principal, resource }: Scope): Entity | undefined =>
-  [principal, resource].find((one) => one.type === type && one.id === id);
+function known(named: Entity, { principal, resource }: Scope): Entity | undefined {
+  if (named === principal || named === resource) return named;
+  if (isSame(named, principal)) return principal;
+  return isSame(named, resource) ? resource : undefined;
+}
+
+const isSame = (one: Entity, other: Entity): boolean => one.id === other.id && one.type === other.type;
 
 function membersOf(value: Value, scope: Scope): Record_ | undefined {
   if (typeof value !== 'object' || Array.isArray(value) || isExtension(value))

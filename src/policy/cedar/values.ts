@@ -2,12 +2,26 @@
 import { isExtension, sameExtension } from './extensions.js';
 import type { Extension } from './extensions.js';
 
-/** An entity with what is known of it. Two are the same by type and id. */
-export interface Entity {
+interface EntityFacts {
   readonly type: string;
   readonly id: string;
   readonly attrs?: Readonly<Record<string, Value>>;
   readonly tags?: Readonly<Record<string, Value>>;
+}
+
+/** An entity with what is known of it: a class of its own among records, which may have any member that JSON can name. */
+export class Entity {
+  readonly type: string;
+  readonly id: string;
+  readonly attrs: Readonly<Record<string, Value>> | undefined;
+  readonly tags: Readonly<Record<string, Value>> | undefined;
+
+  constructor({ type, id, attrs, tags }: EntityFacts) {
+    this.type = type;
+    this.id = id;
+    this.attrs = attrs;
+    this.tags = tags;
+  }
 }
 
 export type Value =
@@ -23,13 +37,7 @@ export class EvaluationError extends Error {
 
 const isSet = (value: Value): value is readonly Value[] => Array.isArray(value);
 
-export const isEntity = (value: Value): value is Entity =>
-  typeof value === 'object' && !isSet(value) && ENTITY in value;
-
-/** Marks entities among records, which may have any member that JSON can name. */
-export const ENTITY = Symbol('entity');
-
-export const entity = (facts: Entity): Entity => ({ ...facts, [ENTITY]: true }) as Entity;
+export const isEntity = (value: Value): value is Entity => value instanceof Entity;
 
 /** Of any two values: those of different types are different, and that is no error. */
 export function same(left: Value, right: Value): boolean {

@@ -98,8 +98,11 @@ function contextFromRecord(record: string): TreeContext {
   };
 }
 
-/** What an issuance was decided on, as one argument: version, holding, digest and facts, or empty. */
-export const decisionOf = ({ decidedOn, basis }: LeaseRequest): string =>
+/**
+ * What an issuance was decided on, as one argument: version, holding, digest and facts, or empty. `isKept`: the store has
+ * the facts, which are longer than all the rest.
+ */
+export const decisionOf = ({ decidedOn, basis }: LeaseRequest, isKept: boolean): string =>
   decidedOn
-    ? `${decidedOn.version}\n${JSON.stringify(decidedOn.holding)}\n${basis?.principal ?? ''}\n${decidedOn.principal}`
+    ? `${decidedOn.version}\n${JSON.stringify(decidedOn.holding)}\n${basis?.principal ?? ''}\n${isKept ? '' : decidedOn.principal}`
     : '';

@@ -53,7 +53,8 @@ export class Leases implements LeaseStore {
     state: 'active' | 'reserved',
     mintDeadlineMs: number | '',
   ): Promise<Lease | ContextChanged | Refusal> {
-    const { taskId, agent, actors, keyId, decidedOn } = request;
+    const { taskId, agent, actors, keyId, decidedOn, basis } = request;
+    const root = rootOf(taskId);
     const slot = this.#tasks.slotOf(taskId);
     const own = chance();
     const args: Argument[] = [
@@ -64,7 +65,7 @@ export class Leases implements LeaseStore {
       own,
       newLeaseRecord(request, entry.requestId),
       factsOf(entry, state === 'reserved' ? RESERVED : undefined),
-      decisionOf(request),
+      decisionOf(request, basis !== undefined && this.#tasks.contexts.keepsFacts(root, basis.principal)),
       `agent:${agent}`,
     ];
     for (const actor of actors) if (actor !== agent) args.push(`agent:${actor}`);
@@ -84,7 +85,7 @@ export class Leases implements LeaseStore {
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
     const [issuedAt, expiresAt, version] = answer as [number, number, number];
-    if (decidedOn) this.#tasks.contexts.held(rootOf(taskId), decidedOn, version);
+    if (decidedOn) this.#tasks.contexts.held(root, decidedOn, version, basis?.principal);
     return {
       id: leaseId(issuedAt, slot, own),
       taskId,

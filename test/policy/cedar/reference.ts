@@ -44,7 +44,7 @@ export function ask(policies: Readonly<Record<string, string>>, request: Recorde
     principal: uid(principal),
     action: uid(action),
     resource: uid(resource),
-    context: context as Record<string, CedarValueJson>,
+    context: jsonForm(context, request),
     preparsedPolicySetId: SET,
     entities: [principal, resource].map((one) => ({
       uid: uid(one),
@@ -59,6 +59,20 @@ export function ask(policies: Readonly<Record<string, string>>, request: Recorde
     decision,
     satisfied: diagnostics.reason,
     errored: diagnostics.errors.map(({ policyId }) => policyId),
+  };
+}
+
+/** In the form in which the reference takes values of extension types. */
+export function jsonForm(
+  context: Scope['context'],
+  { address, now }: RecordedRequest,
+): Record<string, CedarValueJson> {
+  const { network: _, time, ...rest } = context as Record<string, CedarValueJson>;
+  const extension = (fn: string, arg: string): CedarValueJson => ({ __extn: { fn, arg } });
+  return {
+    ...rest,
+    network: address === undefined ? {} : { address: extension('ip', address) },
+    time: { ...(time as object), now: extension('datetime', new Date(now).toISOString()) },
   };
 }
 

@@ -2,7 +2,7 @@
 -- ARGV: 2 task, 3 its opening as the caller knows it or empty, 4 milliseconds to live, 5 milliseconds for the mint, or
 --   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, 9 empty, or four lines: the
 --   version of the context that was decided on, what the tree holds then as JSON, the digest of the facts about the
---   principal or nothing, those facts; then what bars it: the agent, whoever it acts for (`agent:<name>`), the key
+--   principal or nothing, those facts or nothing where they are there; then what bars it: the agent, whoever it acts for (`agent:<name>`), the key
 --   (`key:<kid>`); and at the end, where the first instance that gets a lease in the tree is the only one,
 --   `of_agent:<kind>:<id>`, or `of_tree:<kind>:<id>` for all agents together.
 -- Returns: 1, now, stamp, issued at, expires at, and the version of the context, or -1 where it is not ours to say;
@@ -85,7 +85,7 @@ end_in(chance, expires)
 local known = -1
 if context then
   known = hold(root, context, holding)
-  if digest ~= '' then
+  if digest ~= '' and about ~= '' then
     redis.call('HSETNX', key('facts', root), digest, about)
   end
 end
