@@ -1,4 +1,5 @@
-// The broker's configuration in the demo: one identity provider that it trusts, two tools that it hands out credentials for.
+// The broker's configuration in the demo: one identity provider that it trusts, three tools, and the policies that ship.
+import { fileURLToPath } from 'node:url';
 
 export const AUDIENCE = 'mayfly';
 export const CRM_AUDIENCE = 'https://crm.example';
@@ -31,4 +32,10 @@ tools:
     audience: https://search.example
     actions: [query]
     credential: { kind: jwt }
+  mail:
+    plane: tool
+    audience: https://mail.example
+    actions: [send]
+    credential: { kind: jwt }
+policies: ${fileURLToPath(new URL('../../config/policies', import.meta.url))}
 `;

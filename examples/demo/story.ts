@@ -18,14 +18,15 @@ const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 
 export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
-  const openTask = async (id: string, agent: string): Promise<Answer> =>
+  const readCustomer = { tool: 'crm', actions: ['read'], resources: ['customers/42'] };
+  const openTask = async (id: string, agent: string, ...more: object[]): Promise<Answer> =>
     ask(`${broker}/v1/tasks`, {
       bearer: await tokenOf('planner'),
       json: {
         id,
         purpose: 'Summarise what customer 42 bought',
         agents: [`cluster/${agent}`],
-        tools: [{ tool: 'crm', actions: ['read'], resources: ['customers/42'] }],
+        tools: [readCustomer, ...more],
         ttl: '10m',
       },
     });
@@ -46,7 +47,7 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
   chapter('A task is opened, and an agent gets what it needs for it');
 
   await step(`planner opens the task ${TASK}: agent-7 may read customer 42, for ten minutes`, async () => {
-    const other = await openTask(OTHER_TASK, 'agent-8');
+    const other = await openTask(OTHER_TASK, 'agent-8', { tool: 'mail', actions: ['send'] });
     const opened = await openTask(TASK, 'agent-7');
     return outcome(
       opened,
@@ -100,6 +101,34 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
       asTold: told.asTold && alike,
       lines: [...told.lines, 'word for word what it is told of a task that does not exist'],
     };
+  });
+
+  chapter('What happens in a task narrows what it may have');
+
+  let mail = '';
+  await step(`agent-8, in ${OTHER_TASK}, gets a credential to send mail: policy permits tools`, async () => {
+    const issued = await exchange('agent-8', { task_id: OTHER_TASK, audience: 'mail' });
+    mail = String(issued.body['access_token']);
+    return outcome(issued, issued.status === 200, `scope ${String(issued.body['scope'])}`);
+  });
+  await step('the CRM reports that what agent-8 read there was written by strangers', async () => {
+    const signalled = await ask(`${broker}/v1/tasks/${OTHER_TASK}/signals`, {
+      bearer: await tokenOf('crm-api'),
+      json: { type: 'untrusted_content' },
+    });
+    const seen = await ask(`${broker}/introspect`, {
+      bearer: await tokenOf('operator'),
+      form: { token: mail },
+    });
+    return outcome(
+      signalled,
+      signalled.body['ended_leases'] === 1 && seen.body['active'] === false,
+      'every live credential of the task was decided again: the one for mail is dead',
+    );
+  });
+  await step('agent-8 asks for another one', async () => {
+    const again = await exchange('agent-8', { task_id: OTHER_TASK, audience: 'mail' });
+    return refused(again, 400, 'invalid_target');
   });
 
   chapter('The task is over, and so is everything that was given out for it');
