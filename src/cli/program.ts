@@ -13,6 +13,7 @@ import { CommandEnded, EXIT, type ExitCode, Failure, type FailureFacts, failureJ
 import { addIntrospect } from './introspect.js';
 import { addLease } from './lease.js';
 import { plain, plainJson } from './plain.js';
+import { addPolicy } from './policy.js';
 import { addKeys, addMetrics, addOpenapi, addStatus } from './published.js';
 import { addQuarantine } from './quarantine.js';
 import { addRecover } from './recover.js';
@@ -96,6 +97,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addWhy,
     addAudit,
     addTool,
+    addPolicy,
     addTop,
     addStatus,
     addKeys,

@@ -27,7 +27,8 @@ export function addServe(program: Command, shell: Shell): void {
     });
 }
 
-function configPath(named: string | undefined): string {
+/** The configuration that is meant: as named, or where it usually is. */
+export function configPath(named: string | undefined): string {
   const path = named ?? USUAL_PLACES.find((place) => existsSync(place));
   if (path !== undefined) return path;
   throw new Failure(

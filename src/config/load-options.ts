@@ -13,6 +13,8 @@ export interface LoadOptions {
    * keep an operator from taking away an issuer's trust.
    */
   readonly keepsCertificate?: boolean;
+  /** For whoever reads the policies by itself, and maybe others than the file names. */
+  readonly withoutPolicies?: true;
   /** Where variables that the file names are looked up; the environment itself when absent. */
   readonly environment?: Environment;
 }

@@ -59,7 +59,7 @@ async function readNamedFiles(
   source: YamlSource,
   options: LoadOptions,
 ): Promise<NamedFiles & { readonly mistakes: readonly Mistake[] }> {
-  const { instead, environment, keepsCertificate = false } = options;
+  const { instead, environment, keepsCertificate = false, withoutPolicies } = options;
   const mistakes: Mistake[] = [];
   const say = (path: Path, message: string): void => void mistakes.push(source.mistake(path, message));
   const keySets = await readTrustFiles(draft.trust, folder, say);
@@ -67,7 +67,7 @@ async function readNamedFiles(
   // A developer who does without the file's store needs nothing that opens it.
   const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;
   const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
-  if (draft.policies === undefined) return { keySets, redis, mistakes };
+  if (draft.policies === undefined || withoutPolicies) return { keySets, redis, mistakes };
   const policies = await readPolicies(draft.policies, folder);
   if (typeof policies === 'string') say(['policies'], policies);
   else if ('set' in policies) return { keySets, redis, policies, mistakes };

@@ -13,7 +13,7 @@ export interface Mistake {
 }
 
 /** `mayfly.yaml:3:5: trust[0].issuer: must be https`. */
-function mistakeText({ file, line, column, path, message }: Mistake): string {
+export function mistakeText({ file, line, column, path, message }: Mistake): string {
   const place = line === undefined ? file : `${file}:${line}:${column}`;
   return path === '' ? `${place}: ${message}` : `${place}: ${path}: ${message}`;
 }

@@ -56,10 +56,25 @@ export async function onPresentContext<T>(
   return new Refusal('context_changed', `${MOST_ATTEMPTS} times while it was decided`);
 }
 
-/** What of a decision stands in the record: enough to make it again. */
-export function recordDecision(entry: AuditEntry, { policyDigest, determining, why, input }: Decision): void {
-  entry.learn({ policy: policyDigest, determining, ...(why !== undefined && { policy_why: why }), input });
+/** What of a decision stands in the record: enough to make it again, and to see whether it came out the same. */
+export function recordDecision(entry: AuditEntry, decision: Decision): void {
+  const { effect, policyDigest, determining, why, input } = decision;
+  const obligations = obligationsOf(decision);
+  entry.learn({
+    decision: effect,
+    policy: policyDigest,
+    determining,
+    ...(why !== undefined && { policy_why: why }),
+    ...(Object.keys(obligations).length > 0 && { obligations }),
+    input,
+  });
 }
+
+const obligationsOf = ({ maxTtlMs, requireDpop, singleUse }: Decision): object => ({
+  ...(maxTtlMs !== undefined && { max_ttl_ms: maxTtlMs }),
+  ...(requireDpop && { require_dpop: true }),
+  ...(singleUse && { single_use: true }),
+});
 
 /** The refusal that a decision comes to; undefined for a permit. */
 export function refusalBy({ effect, determining, why, told }: Decision): Refusal | undefined {

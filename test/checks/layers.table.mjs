@@ -42,7 +42,7 @@ export const layers = {
   http: [...useCase, ...useCases, 'config', 'wire', 'version.ts'],
   // Whoever uses it gets nothing of the server, and no schemas either.
   sdk: ['types:wire'],
-  cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts', 'cli/doctor.ts'],
+  cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts', 'cli/doctor.ts', 'cli/policy.ts'],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],
   'cli/serve': ['cli', 'config', 'telemetry', 'main.ts'],
@@ -60,6 +60,19 @@ export const layers = {
     'types:store',
     'store/embedded',
     'store/redis',
+  ],
+  // Judges policies by the very parts that decide by them.
+  'cli/policy.ts': ['cli', 'cli/policy', 'cli/serve.ts'],
+  'cli/policy': [
+    'cli',
+    'cli/policy.ts',
+    'cli/serve.ts',
+    'config',
+    'domain',
+    'policy',
+    'policy/cedar',
+    'sdk',
+    'wire',
   ],
   'cli/dev.ts': ['cli', 'cli/dev'],
   'cli/dev': ['cli', 'config', 'domain', 'telemetry', 'main.ts'],

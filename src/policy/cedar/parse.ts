@@ -1,7 +1,7 @@
-// Has the reference read policies: their JSON form with the place of each, or every mistake at its line. Nothing else calls it.
+// Has the reference read policies: their JSON form with the place of each, or every mistake at its line; and write parts of them as text. Nothing else calls it.
 import { createRequire } from 'node:module';
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { DetailedError, PolicyJson, ValidationError } from '@cedar-policy/cedar-wasm/nodejs';
+import type { DetailedError, Expr, PolicyJson, ValidationError } from '@cedar-policy/cedar-wasm/nodejs';
 
 /** A file of policies, with its text as it was when it was read. */
 export interface PolicyFile {
@@ -46,6 +46,22 @@ export function parsePolicies(files: readonly PolicyFile[], schema: string): Par
     mistakes: parsed.flatMap(({ mistakes }) => mistakes),
     warnings: parsed.flatMap(({ warnings }) => warnings),
   };
+}
+
+const OF_ANYTHING = {
+  effect: 'permit',
+  principal: { op: 'All' },
+  action: { op: 'All' },
+  resource: { op: 'All' },
+} as const;
+const BEFORE = ' when { ';
+const BEHIND = ' };';
+
+/** A part of a condition as people write it. The reference writes whole policies only. */
+export function expressionText(body: Expr): string {
+  const answer = reference().policyToText({ ...OF_ANYTHING, conditions: [{ kind: 'when', body }] });
+  if (answer.type === 'failure') throw new Error(answer.errors[0]?.message ?? 'no text');
+  return answer.text.slice(answer.text.indexOf(BEFORE) + BEFORE.length, -BEHIND.length);
 }
 
 function parseFile(cedar: typeof Cedar, file: PolicyFile, schema: string): ParsedPolicies {
