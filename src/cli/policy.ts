@@ -1,29 +1,10 @@
 // `mayfly policy`: for whoever writes policies. Checks them, tests them, and tells why they decide as they do.
 import type { Command } from 'commander';
-import { type BrokerOptions, brokerCommand } from './broker-command.js';
+import { brokerCommand } from './broker-command.js';
 import { usage } from './failure.js';
+import type { CheckOptions, ExplainOptions, PolicyOptions, ReplayOptions } from './policy/options.js';
 import { USUAL_PLACES } from './serve.js';
 import type { Shell } from './shell.js';
-
-/** Which policies, and by which catalogue. */
-export interface PolicyOptions {
-  readonly config?: string;
-  readonly policies?: string;
-  readonly json?: true;
-}
-
-export interface CheckOptions extends PolicyOptions {
-  readonly strict?: true;
-}
-
-export interface ExplainOptions extends PolicyOptions, BrokerOptions {
-  readonly case?: string;
-  readonly request?: string;
-}
-
-export interface ReplayOptions extends PolicyOptions, BrokerOptions {
-  readonly since: string;
-}
 
 export function addPolicy(program: Command, shell: Shell): void {
   const policy = program.command('policy').description('policies: for those who write them');

@@ -63,17 +63,7 @@ export const layers = {
   ],
   // Judges policies by the very parts that decide by them.
   'cli/policy.ts': ['cli', 'cli/policy', 'cli/serve.ts'],
-  'cli/policy': [
-    'cli',
-    'cli/policy.ts',
-    'cli/serve.ts',
-    'config',
-    'domain',
-    'policy',
-    'policy/cedar',
-    'sdk',
-    'wire',
-  ],
+  'cli/policy': ['cli', 'cli/serve.ts', 'config', 'domain', 'policy', 'policy/cedar', 'sdk', 'wire'],
   'cli/dev.ts': ['cli', 'cli/dev'],
   'cli/dev': ['cli', 'config', 'domain', 'telemetry', 'main.ts'],
   'version.ts': [],

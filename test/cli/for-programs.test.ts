@@ -42,7 +42,21 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   readAudit: 'audit',
   readMetrics: 'metrics',
 };
-const OPEN = ['token', 'status', 'keys', 'openapi', 'top', 'why', 'doctor', 'dpop-key new', 'dpop-key show'];
+const OPEN = [
+  'token',
+  'status',
+  'keys',
+  'openapi',
+  'top',
+  'why',
+  'doctor',
+  'dpop-key new',
+  'dpop-key show',
+  'policy check',
+  'policy test',
+  'policy explain',
+  'policy replay',
+];
 
 test.each([...new Set([...Object.values(COMMANDS), ...OPEN])])(
   'mayfly %s is there, and takes --json',

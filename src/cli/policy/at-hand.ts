@@ -10,9 +10,9 @@ import type { Catalogue } from '../../domain/tool.js';
 import type { LoadedPolicies } from '../../policy/cedar/load.js';
 import type { Place } from '../../policy/cedar/parse.js';
 import { EXIT, Failure } from '../failure.js';
-import type { PolicyOptions } from '../policy.js';
 import { configPath } from '../serve.js';
 import type { Shell } from '../shell.js';
+import type { PolicyOptions } from './options.js';
 
 export interface AtHand {
   readonly catalogue: Catalogue;
@@ -82,11 +82,17 @@ async function mending<T>(mistakes: Mistake[], read: () => Promise<T>): Promise<
 
 /** Ends a command that cannot do what it should before somebody has corrected something. */
 export function mistaken(mistakes: readonly Mistake[]): Failure {
-  const lines = [...new Set(mistakes.map(mistakeText))];
+  const inOrder = mistakes.toSorted(
+    (a, b) =>
+      a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
+  );
+  const lines = [...new Set(inOrder.map(mistakeText))];
   const count = lines.length === 1 ? 'one mistake' : `${lines.length} mistakes`;
-  return new Failure(EXIT.configuration, `there is something to correct, ${count}:`, lines, { mistakes });
+  return new Failure(EXIT.configuration, `${count} to correct:`, lines, { mistakes: inOrder });
 }
 
 /** `policies/crm.cedar:3:1` */
 export const placeText = ({ file, line, column }: Place): string =>
   line === undefined ? file : `${file}:${line}:${column}`;
+
+export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -96,9 +96,9 @@ function unknown(what: string, name: string, known: readonly string[], path: Pat
 
 function lineageSlips(one: WrittenCase, say: Say): void {
   const id = taskIdOf(one);
-  const lineage: readonly string[] = lineageOf(id).slice(1);
+  const lineage: ReadonlySet<string> = new Set(lineageOf(id).slice(1));
   for (const [index, above] of (one.task?.above ?? []).entries())
-    if (!lineage.includes(above.id))
+    if (!lineage.has(above.id))
       say(
         ['task', 'above', index, 'id'],
         `${above.id} is not above ${id}: a child's id is its parent's, a dot and a name, such as ${above.id}.part`,

@@ -4,9 +4,9 @@ import { shadowed } from '../../policy/cedar/shadowed.js';
 import { jsonText } from '../broker-command.js';
 import { EXIT, Failure } from '../failure.js';
 import { plain } from '../plain.js';
-import type { CheckOptions } from '../policy.js';
 import type { Shell } from '../shell.js';
-import { atHand, placeText } from './at-hand.js';
+import type { CheckOptions } from './options.js';
+import { atHand, counted, placeText } from './at-hand.js';
 
 export async function check(options: CheckOptions, shell: Shell): Promise<void> {
   const { loaded, catalogue, digest, placed } = await atHand(options, shell);
@@ -26,5 +26,3 @@ export async function check(options: CheckOptions, shell: Shell): Promise<void> 
   if (options.strict && warnings.length > 0)
     throw new Failure(EXIT.refused, `${counted(warnings.length, 'warning')}, and --strict takes none`);
 }
-
-const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? '' : 's'}`;

@@ -1,5 +1,5 @@
 // An explanation of a decision, as programs get it and as people read it.
-import type { Part } from '../../policy/cedar/explain.js';
+import type { Lacking, Part } from '../../policy/cedar/explain.js';
 import { explain } from '../../policy/cedar/explain.js';
 import { expressionText } from '../../policy/cedar/parse.js';
 import { told } from '../../policy/cedar/cedar-policy.js';
@@ -23,6 +23,9 @@ interface NamedPolicy {
   readonly place: string;
 }
 
+/** A permit, and what it lacks. */
+type NearView = NamedPolicy & { readonly failing: readonly PartView[] };
+
 export interface ExplanationView {
   readonly request: RecordedRequest;
   readonly line: string;
@@ -34,8 +37,9 @@ export interface ExplanationView {
   })[];
   readonly lacking: readonly {
     readonly tool: string;
-    readonly task: string;
-    readonly nearest: readonly (NamedPolicy & { readonly failing: readonly PartView[] })[];
+    /** In which the same is lacking. */
+    readonly tasks: readonly string[];
+    readonly nearest: readonly NearView[];
   }[];
 }
 
@@ -53,12 +57,23 @@ export function explanationOf({ loaded, placed }: AtHand, request: RecordedReque
       on,
       conditions: parts.map(partView),
     })),
-    lacking: lacking.map(({ tool, task, nearest }) => ({
-      tool,
-      task,
-      nearest: nearest.map(({ policy, failing }) => ({ ...named(policy), failing: failing.map(partView) })),
-    })),
+    lacking: lackingViews(lacking, named),
   };
+}
+
+function lackingViews(
+  lacking: readonly Lacking[],
+  named: (policy: CompiledPolicy) => NamedPolicy,
+): ExplanationView['lacking'] {
+  const views = new Map<string, { tool: string; tasks: string[]; nearest: NearView[] }>();
+  for (const { tool, task, nearest } of lacking) {
+    const near = nearest.map(({ policy, failing }) => ({ ...named(policy), failing: failing.map(partView) }));
+    const key = JSON.stringify([tool, near]);
+    const known = views.get(key);
+    if (known) known.tasks.push(task);
+    else views.set(key, { tool, tasks: [task], nearest: near });
+  }
+  return [...views.values()];
 }
 
 const partView = ({ body, value, why }: Part): PartView => ({
@@ -89,7 +104,9 @@ export function explanationText({
       'decided by',
       policies.map(({ name, place }) => `${name} (${place})`),
     ),
-    ...['', 'looked at', requestFacts(request)],
+    '',
+    'looked at',
+    requestFacts(request),
     ...section('what would have to change', [
       ...forbidding.flatMap(forbiddingLines),
       ...lacking.flatMap(lackingLines),
@@ -107,18 +124,18 @@ function forbiddingLines({ name, place, on, conditions }: ExplanationView['forbi
     : [`${name} (${place}) forbids ${where}, as long as`, ...conditions.map(partLine)];
 }
 
-function lackingLines({ tool, task, nearest }: ExplanationView['lacking'][number]): string[] {
+function lackingLines({ tool, tasks, nearest }: ExplanationView['lacking'][number]): string[] {
   if (nearest.length === 0) return [`no permit is about this action with ${tool}: write one`];
   const more = nearest.length - MOST_NEAREST;
   return [
-    `nothing permits ${tool} in ${task}; of these permits one would have to`,
+    `nothing permits ${tool} in ${tasks.join(', ')}; nearest ${nearest.length === 1 ? 'is' : 'are'}`,
     ...nearest
       .slice(0, MOST_NEAREST)
       .flatMap(({ name, place, failing }) => [
-        `${name} (${place}) does not, because`,
-        ...failing.map(partLine),
+        `  ${name} (${place}), but for`,
+        ...failing.map((part) => `  ${partLine(part)}`),
       ]),
-    ...(more > 0 ? [`and ${more} more that lack as much or more: --json has them`] : []),
+    ...(more > 0 ? [`  and ${more} more: --json has them`] : []),
   ];
 }
 

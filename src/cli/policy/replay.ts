@@ -5,9 +5,9 @@ import type { AuditEventView } from '../../wire/audit.js';
 import { connect, jsonText } from '../broker-command.js';
 import type { Connection } from '../connection.js';
 import { EXIT, Failure, usage } from '../failure.js';
-import type { ReplayOptions } from '../policy.js';
 import type { Shell } from '../shell.js';
-import { atHand } from './at-hand.js';
+import type { ReplayOptions } from './options.js';
+import { atHand, counted } from './at-hand.js';
 import { recordedDecision } from './recorded.js';
 import { type Difference, type Replayed, differenceOf, replayText, replayView } from './replayed.js';
 
@@ -21,7 +21,10 @@ export async function replay(options: ReplayOptions, shell: Shell): Promise<void
   if (options.json) shell.out(jsonText({ since: new Date(from).toISOString(), ...replayView(replayed) }));
   else shell.out(replayText(replayed));
   if (unreadable > 0)
-    throw new Failure(EXIT.refused, `${unreadable} decisions cannot be read: the broker has another version`);
+    throw new Failure(
+      EXIT.refused,
+      `${counted(unreadable, 'decision')} cannot be read: the broker has another version`,
+    );
   if (differences.length > 0)
     throw new Failure(
       EXIT.refused,

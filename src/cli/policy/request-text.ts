@@ -55,7 +55,12 @@ const toolText = ({
   `${name}, plane ${plane}, ${sensitivity}, ${actions.join(' ')} on ${resources.join(' ')}`;
 
 const taskText = ({ id, age, orchestrator, labels }: RecordedRequest['tasks'][number]): string =>
-  [id, `of ${orchestrator}`, `open for ${showDuration(age * 1000)}`, ...labels].join(', ');
+  [
+    id,
+    `of ${orchestrator}`,
+    age === 0 ? 'just opened' : `open for ${showDuration(age * 1000)}`,
+    ...labels,
+  ].join(', ');
 
 const listed = (values: readonly string[]): string | undefined =>
   values.length === 0 ? undefined : values.join(' ');

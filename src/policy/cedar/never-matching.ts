@@ -38,14 +38,26 @@ const toolNames = (catalogue: Catalogue): string[] => catalogue.all().map(({ nam
 
 /** @param needed without this part the policy does not match */
 function findings(body: Expr, needed: boolean, known: Known): string[] {
-  const [operator, operand] = Object.entries(body)[0] as [string, unknown];
+  const [operator, operand] = operationOf(body);
   if (operator === 'Value' || operator === 'Var') return [];
   const found = comparison(operator, operand as Operands, known);
   const own = found
     ? [`${found.impossible && needed ? `${SO_NEVER}, as ` : ''}${found.message}${found.hint}`]
     : [];
-  return [...own, ...partsOf(operand).flatMap((part) => findings(part, needed && operator === '&&', known))];
+  const below = needed && (operator === '&&' || neverHolds(body, known));
+  return [...own, ...partsOf(operand).flatMap((part) => findings(part, below, known))];
 }
+
+function neverHolds(body: Expr, known: Known): boolean {
+  const [operator, operand] = operationOf(body);
+  const { left, right } = operand as Operands;
+  if (operator === '&&') return neverHolds(left, known) || neverHolds(right, known);
+  if (operator === '||') return neverHolds(left, known) && neverHolds(right, known);
+  return comparison(operator, operand as Operands, known)?.impossible ?? false;
+}
+
+const operationOf = (body: Expr): [operator: string, operand: unknown] =>
+  Object.entries(body)[0] as [string, unknown];
 
 /** Every expression right below an operator. */
 function partsOf(operand: unknown): Expr[] {
@@ -68,10 +80,17 @@ interface Finding {
   readonly impossible: boolean;
 }
 
-const COMPARISONS: readonly string[] = ['==', '!=', 'in', 'contains', 'containsAll', 'containsAny'];
+const COMPARISONS: ReadonlySet<string> = new Set([
+  '==',
+  '!=',
+  'in',
+  'contains',
+  'containsAll',
+  'containsAny',
+]);
 
 function comparison(operator: string, { left, right }: Operands, known: Known): Finding | undefined {
-  if (!COMPARISONS.includes(operator)) return undefined;
+  if (!COMPARISONS.has(operator)) return undefined;
   const leftPath = pathOf(left);
   const path = leftPath ?? pathOf(right);
   const literals = literalsOf(leftPath === undefined ? left : right);
