@@ -36,7 +36,7 @@ beforeEach(() => {
 });
 const jsonOf = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 
-const one = (task: string): string => `cases:
+const caseIn = (task: string): string => `cases:
 - name: one
   principal: { trust: cluster, subject: agent-1, claims: { groups: billing } }
   tool: crm
@@ -214,9 +214,9 @@ describe('mayfly policy test', () => {
 
   test('has a task above decide with its own labels, and like the task where nothing is said of it', async () => {
     at.write('crm.cedar', CRM.replace('context.ttl <= 300', 'context.ttl <= 60'));
-    at.write('crm.test.yaml', one('{ id: run-1.part }'));
+    at.write('crm.test.yaml', caseIn('{ id: run-1.part }'));
     expect((await at.run('test')).exit).toBe(0);
-    at.write('crm.test.yaml', one('{ id: run-1.part, above: [{ id: run-1, labels: {} }] }'));
+    at.write('crm.test.yaml', caseIn('{ id: run-1.part, above: [{ id: run-1, labels: {} }] }'));
     expect(await at.run('test')).toMatchObject({
       exit: 1,
       out: expect.stringContaining('no policy permits crm in run-1, which is above it'),

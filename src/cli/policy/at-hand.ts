@@ -22,7 +22,7 @@ export interface AtHand {
   /** Where the policies are. */
   readonly folder: string;
   /** The place as somebody can go to it from the working folder. */
-  placed(place: Place): Place;
+  readonly placed: (place: Place) => Place;
 }
 
 /** @throws Failure with every mistake, of the configuration as well as of the policies */

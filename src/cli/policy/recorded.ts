@@ -78,7 +78,7 @@ export function recordedDecision(event: AuditEventView): RecordedDecision | 'unr
     request: input as RecordedRequest,
     effect: effect ?? effectBy(event),
     determining: texts.safeParse(determining).data ?? [],
-    ...(effect && known.success && { obligations: known.data as ObligationsView }),
+    ...(effect && known.success && { obligations: known.data }),
   };
 }
 

@@ -32,7 +32,7 @@ export function vocabularyOf({ tool }: CompiledPolicy, catalogue: Catalogue): Vo
 
 /** `context.held.data`: a variable and members of members; undefined for anything else. */
 export function pathOf(body: Expr): string | undefined {
-  if ('Var' in body) return String(body.Var);
+  if ('Var' in body) return body.Var as string;
   if (!('.' in body)) return undefined;
   const { left, attr } = (body as { '.': { left: Expr; attr: string } })['.'];
   const before = pathOf(left);

@@ -63,6 +63,7 @@ export const PARTS: Readonly<Record<string, string>> = {
   demo: 'what a demo left up; test/examples/ runs the programs as they stand',
   docker: 'an engine for containers; test/deploy/ reads what it would build from',
   kubectl: 'a cluster; test/deploy/ reads the manifests, and runs by their configuration',
+  record: 'a broker that has decided by policies; test/cli/policy-record.test.ts has its record',
   registry: 'the registry of packages; test/packaging/ packs, and installs what was packed',
 };
 
