@@ -1,9 +1,17 @@
 // `mayfly policy explain --request` and `replay`: what a broker has on record is decided again, and every difference is told.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { AuditEntry } from '../../src/audit/entry.js';
+import { type RecordedDecision, recordedDecision } from '../../src/cli/policy/recorded.js';
+import { differenceOf } from '../../src/cli/policy/replayed.js';
+import { type RequestId, type TaskId, principalName } from '../../src/domain/ids.js';
+import { NO_CONTEXT, holdingOf } from '../../src/domain/tree-context.js';
+import { cedarPolicy } from '../../src/policy/cedar/cedar-policy.js';
+import { recordDecision } from '../../src/tasks/circumstances.js';
 import type { Decision } from '../../src/policy/policy.js';
 import type { AuditEventView } from '../../src/wire/audit.js';
+import { CATALOGUE, policiesOf } from '../policy/cedar/policies.js';
 import type { InPlaceOfBroker } from '../fixtures/in-place-of-broker.js';
-import { type PolicyFolder, asAuditorOf, brokerWith, policyFolder } from './policy-scene.js';
+import { CRM, type PolicyFolder, asAuditorOf, brokerWith, policyFolder } from './policy-scene.js';
 
 const AT = Date.parse('2026-03-01T12:00:00.000Z');
 const REQUEST = 'req_0000000000000000000001';
@@ -108,8 +116,8 @@ describe('mayfly policy explain --request', () => {
     const { out } = await explain([decided('deny', OF_SALES), decided('permit', INPUT)], '--json');
     expect(jsonOf(out)).toMatchObject({
       decisions: [
-        { recorded: { decision: 'permit', determining: ['crm-read'] }, decision: { decision: 'permit' } },
-        { recorded: { decision: 'deny', determining: [] }, decision: { decision: 'deny' } },
+        { recorded: { decision: 'permit', determining: ['crm-read'] }, decision: 'permit' },
+        { recorded: { decision: 'deny', determining: [] }, decision: 'deny' },
       ],
     });
   });
@@ -127,6 +135,33 @@ const replay = async (pages: readonly (readonly AuditEventView[])[], ...more: st
   await started(...pages);
   return asAuditorOf(broker, at, 'replay', '--since', '2026-03-01T11:00:00Z', ...more);
 };
+
+test('what a broker records of a decision is read back, and comes out the same', async () => {
+  const { set } = await policiesOf(CRM);
+  const tool = CATALOGUE.byName('crm')!;
+  const name = principalName('cluster', 'agent-1');
+  const claims = { groups: ['billing'], deep: { er: [1, true] } };
+  for (const actions of [['read'], ['write'], []]) {
+    const decision = cedarPolicy(set, CATALOGUE, 'digest').decide({
+      action: 'exchange',
+      principal: { name, trust: 'cluster', subject: 'agent-1', claims },
+      task: { id: 'run-1' as TaskId, orchestrator: name, purpose: 'p', labels: { a: 'b' }, openedAt: AT },
+      above: [],
+      context: { ...NO_CONTEXT, signals: ['anomaly'], held: [holdingOf(tool)] },
+      tool,
+      actions,
+      details: [],
+      address: '10.0.0.7',
+      now: AT,
+    });
+    const entry = new AuditEntry(REQUEST as RequestId, 'token.exchange');
+    recordDecision(entry, decision);
+    const detail = jsonOf(JSON.stringify(entry.facts.detail));
+    const recorded = recordedDecision({ ...decided('permit', undefined), detail });
+    expect(recorded).toMatchObject({ effect: decision.effect, determining: decision.determining });
+    expect(differenceOf(recorded as RecordedDecision, set)).toBeUndefined();
+  }
+});
 
 describe('mayfly policy replay', () => {
   test('ends with 0 where everything comes out the same, by whatever policy', async () => {
@@ -209,6 +244,7 @@ describe('mayfly policy replay', () => {
     await started([]);
     expect((await asAuditorOf(broker, at, 'replay', '--since', '24h')).exit).toBe(0);
     expect((await asAuditorOf(broker, at, 'replay', '--since', 'yesterday')).exit).toBe(2);
+    expect((await asAuditorOf(broker, at, 'replay', '--since', '2026-03-01T11:00:00')).exit).toBe(2);
     expect((await asAuditorOf(broker, at, 'replay')).exit).toBe(2);
   });
 });

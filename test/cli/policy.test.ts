@@ -261,7 +261,8 @@ describe('mayfly policy explain --case', () => {
     expect(jsonOf(json)).toMatchObject({
       decisions: [
         {
-          decision: { decision: 'deny', determining: [] },
+          decision: 'deny',
+          determining: [],
           lacking: [
             { tool: 'crm', tasks: ['run-1'], nearest: [{ name: 'crm-read' }, { name: 'crm-write' }] },
           ],

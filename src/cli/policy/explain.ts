@@ -39,7 +39,8 @@ export async function explain(
     ...(recorded && { recorded: { decision: recorded.effect, determining: recorded.determining } }),
     ...explanationOf(at, request),
   }));
-  if (options.json) shell.out(jsonText({ decisions: documents }));
+  if (options.json)
+    shell.out(jsonText({ decisions: documents.map(({ line: _forPeople, ...document }) => document) }));
   else shell.out(documents.map(explanationText).join('\n\n'));
 }
 

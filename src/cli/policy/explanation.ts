@@ -28,8 +28,8 @@ type NearView = NamedPolicy & { readonly failing: readonly PartView[] };
 
 export interface ExplanationView {
   readonly request: RecordedRequest;
+  /** In a line, for people. */
   readonly line: string;
-  readonly decision: object;
   readonly policies: readonly NamedPolicy[];
   readonly forbidding: readonly (NamedPolicy & {
     readonly on: readonly { readonly tool: string; readonly task: string }[];
@@ -50,7 +50,7 @@ export function explanationOf({ loaded, placed }: AtHand, request: RecordedReque
   return {
     request,
     line: decisionText(decision),
-    decision: decisionView(decision),
+    ...decisionView(decision),
     policies: outcome.determining.map(named),
     forbidding: forbidding.map(({ policy, on, parts }) => ({
       ...named(policy),

@@ -54,7 +54,8 @@ type Since = { readonly agoMs: number } | { readonly at: number };
 function sinceOf(written: string): Since {
   const agoMs = parseDuration(written);
   if (agoMs !== undefined) return { agoMs };
-  const at = /^\d{4}-\d\d-\d\d(?:T|$)/.test(written) ? Date.parse(written) : Number.NaN;
+  // A time without a zone would be another one on another machine.
+  const at = /^\d{4}-\d\d-\d\d(?:T.+(?:Z|[+-]\d\d:\d\d))?$/.test(written) ? Date.parse(written) : Number.NaN;
   if (!Number.isNaN(at)) return { at };
   throw usage('--since is a duration, such as 24h or 7d, or a time, such as 2026-03-01T18:00:00Z');
 }

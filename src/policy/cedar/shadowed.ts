@@ -7,18 +7,48 @@ import type { PolicyFlaw } from './parse.js';
 
 /** Each policy is told of once, by the plainest reason. */
 export function shadowed(policies: readonly CompiledPolicy[]): PolicyFlaw[] {
-  const scoped = policies.map((policy) => ({ policy, scope: scopeOf(policy), always: isAlways(policy) }));
-  const always = scoped.filter((one) => one.always);
+  const scoped = policies.map((policy) => ({ policy, scope: scopeOf(policy) }));
+  const always = new Unconditional(scoped);
   const first = new Map<string, CompiledPolicy>();
-  return scoped.flatMap(({ policy, scope }) => {
+  return scoped.flatMap((one) => {
+    const { policy, scope } = one;
     const key = canonicalJson([policy.effect, scope, policy.json.conditions]);
     const twin = first.get(key);
     if (!twin) first.set(key, policy);
-    const message =
-      forbidden(policy, scope, always) ?? (twin && repeated(policy, twin)) ?? covered(policy, scope, always);
+    const message = forbidden(one, always) ?? (twin && repeated(policy, twin)) ?? covered(one, always);
     return message === undefined ? [] : [{ ...policy.place, message }];
   });
 }
+
+/** Policies without conditions, found by whom and what they name: ten thousand are not to be compared with one another. */
+class Unconditional {
+  readonly #byNames = new Map<string, Scoped[]>();
+
+  constructor(scoped: readonly Scoped[]) {
+    for (const one of scoped) {
+      if (one.policy.json.conditions.length > 0) continue;
+      const key = namesOf(one.policy.effect, one.scope.principal.id, one.scope.resource.id);
+      const list = this.#byNames.get(key);
+      if (list) list.push(one);
+      else this.#byNames.set(key, [one]);
+    }
+  }
+
+  /** Those whose scope covers this one. */
+  covering({ scope }: Scoped, effect: CompiledPolicy['effect']): Scoped[] {
+    const principals = new Set([undefined, scope.principal.id]);
+    const resources = new Set([undefined, scope.resource.id]);
+    return [...principals].flatMap((principal) =>
+      [...resources].flatMap((resource) =>
+        (this.#byNames.get(namesOf(effect, principal, resource)) ?? []).filter((one) =>
+          covers(one.scope, scope),
+        ),
+      ),
+    );
+  }
+}
+
+const namesOf = (...names: readonly (string | undefined)[]): string => JSON.stringify(names);
 
 interface Bound {
   /** Absent: any. */
@@ -37,9 +67,9 @@ interface Scoped {
   readonly scope: Scope;
 }
 
-function forbidden(policy: CompiledPolicy, scope: Scope, always: readonly Scoped[]): string | undefined {
-  if (policy.effect !== 'permit') return undefined;
-  const forbid = always.find((one) => one.policy.effect === 'forbid' && covers(one.scope, scope));
+function forbidden(one: Scoped, always: Unconditional): string | undefined {
+  if (one.policy.effect !== 'permit') return undefined;
+  const [forbid] = always.covering(one, 'forbid');
   return forbid && `this never permits anything: ${told(forbid.policy)} forbids all of it`;
 }
 
@@ -49,14 +79,12 @@ function repeated(policy: CompiledPolicy, twin: CompiledPolicy): string {
   return `this has the scope and the conditions of ${told(twin)}: ${which}`;
 }
 
-function covered(policy: CompiledPolicy, scope: Scope, always: readonly Scoped[]): string | undefined {
-  const wider = always.find(
-    (one) =>
-      one.policy !== policy &&
-      one.policy.effect === policy.effect &&
-      covers(one.scope, scope) &&
-      addsNothing(policy, one.policy),
-  );
+function covered(one: Scoped, always: Unconditional): string | undefined {
+  const { policy } = one;
+  const wider = always
+    .covering(one, policy.effect)
+    // Of two that cover one another, the second is told of as the same again, and the first stays.
+    .find((other) => !covers(one.scope, other.scope) && addsNothing(policy, other.policy));
   return wider && `this changes nothing: ${told(wider.policy)} ${policy.effect}s all of it already`;
 }
 
@@ -65,8 +93,6 @@ const addsNothing = ({ obligations }: CompiledPolicy, wider: CompiledPolicy): bo
   Object.keys(obligations).length === 0 || canonicalJson(obligations) === canonicalJson(wider.obligations);
 
 const told = ({ name, place }: CompiledPolicy): string => `${name} (${place.file}:${place.line})`;
-
-const isAlways = ({ json }: CompiledPolicy): boolean => json.conditions.length === 0;
 
 const covers = (wide: Scope, narrow: Scope): boolean =>
   bounds(wide.principal, narrow.principal) &&

@@ -106,6 +106,20 @@ describe('the permits that come nearest', () => {
     expect(await nearest(text)).toEqual([['run', 'blue', 'false context.labels.contains("team=blue")']]);
   });
 
+  test.each([
+    ['principal in Agent::"cluster/agent-2"', 'false principal in Agent::"cluster/agent-2"'],
+    [
+      'principal is Agent in Agent::"cluster/agent-2"',
+      'false principal is Agent in Agent::"cluster/agent-2"',
+    ],
+  ])('and for another principal, as %s', async (principal, told) => {
+    expect((await nearest(`@id("p") permit (${principal}, action, resource);`))[0]).toEqual([
+      'run.part',
+      'p',
+      told,
+    ]);
+  });
+
   test('of an unless, name what holds', async () => {
     const text =
       '@id("p") permit (principal, action, resource) unless { context.ttl > 5 || context.ttl > 90 };';

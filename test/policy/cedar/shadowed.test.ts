@@ -54,6 +54,11 @@ const FOUND: readonly [what: string, lines: readonly string[], told: string][] =
     '2: this has the scope and the conditions of one (p.cedar:1): one of them is enough',
   ],
   [
+    'the same twice without conditions, of which one is to stay',
+    [`@id("one")permit ${CRM};`, `permit ${CRM};`],
+    '2: this has the scope and the conditions of one (p.cedar:1): one of them is enough',
+  ],
+  [
     'the same with other obligations',
     [`@id("one")@max_ttl("5s")permit ${CRM} ${IF};`, `permit ${CRM} ${IF};`],
     '2: this has the scope and the conditions of one (p.cedar:1): of what both oblige to the strictest holds, so write one',
