@@ -95,7 +95,11 @@ describe('mayfly policy check', () => {
     const { exit, out, err } = await at.run('check', '--policies', file);
     expect([exit, out]).toEqual([0, expect.stringContaining('1 file, 0 permits, 1 forbid')]);
     expect(err).toContain('the catalogue has no tool "crn": did you mean "crm"?');
-    expect((await at.run('check', '--policies', join(at.folder, 'nowhere'))).exit).toBe(78);
+    const nowhere = join(at.folder, 'nowhere');
+    expect(await at.run('check', '--policies', nowhere)).toMatchObject({
+      exit: 78,
+      err: `mayfly: one mistake to correct:\n${nowhere}: cannot be read (ENOENT)\n`,
+    });
   });
 });
 

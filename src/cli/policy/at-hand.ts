@@ -32,10 +32,12 @@ export async function atHand(options: PolicyOptions, shell: Shell): Promise<AtHa
   const catalogue = await mending(mistakes, () => catalogueOf(file));
   const path = options.policies ?? (await mending(mistakes, () => policiesNamedIn(file)));
   const loaded = path === undefined ? undefined : await readPolicies(path, '.');
-  if (typeof loaded === 'string') throw new Failure(EXIT.configuration, loaded);
-  if (loaded && !('set' in loaded)) mistakes.push(...loaded);
+  // Of the path itself: it stands before what is wrong with it.
+  if (typeof loaded === 'string')
+    mistakes.push({ file: path!, path: '', message: loaded.slice(`${path}: `.length) });
+  else if (loaded && !('set' in loaded)) mistakes.push(...loaded);
   if (mistakes.length > 0) throw mistaken(mistakes);
-  if (path === undefined || !loaded || !('set' in loaded))
+  if (path === undefined || typeof loaded !== 'object' || !('set' in loaded))
     throw new Failure(
       EXIT.configuration,
       `${file} names no policies: give --policies, or write \`policies\``,
@@ -86,9 +88,12 @@ export function mistaken(mistakes: readonly Mistake[]): Failure {
     (a, b) =>
       a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0),
   );
-  const lines = [...new Set(inOrder.map(mistakeText))];
-  const count = lines.length === 1 ? 'one mistake' : `${lines.length} mistakes`;
-  return new Failure(EXIT.configuration, `${count} to correct:`, lines, { mistakes: inOrder });
+  // One may have been met on two ways.
+  const told = new Map(inOrder.map((mistake) => [mistakeText(mistake), mistake]));
+  const count = told.size === 1 ? 'one mistake' : `${told.size} mistakes`;
+  return new Failure(EXIT.configuration, `${count} to correct:`, [...told.keys()], {
+    mistakes: [...told.values()],
+  });
 }
 
 /** `policies/crm.cedar:3:1` */
