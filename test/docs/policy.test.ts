@@ -1,7 +1,10 @@
 // docs/policy.md: every recipe of its cookbook is read and decided, and its tables name all that there is.
-import { readFileSync } from 'node:fs';
-import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { SCHEMA_PATH } from '../../src/policy/cedar/load.js';
+import { ran } from '../cli/fake-shell.js';
 
 const page = readFileSync('docs/policy.md', 'utf8');
 const [, cookbook = ''] = page.split('## Cookbook\n');
@@ -16,18 +19,37 @@ const recipes = cookbook
     return { title, policies, cases };
   });
 
-test('the cookbook has recipes, each with policies and cases', () => {
-  expect(recipes.length).toBeGreaterThanOrEqual(10);
-  expect(recipes.filter(({ policies, cases }) => policies === '' || cases === '')).toEqual([]);
+const folder = mkdtempSync(join(tmpdir(), 'mayfly-cookbook-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('the cookbook', () => {
+  test('has recipes, each with policies and cases', () => {
+    expect(recipes.length).toBeGreaterThanOrEqual(10);
+    expect(recipes.filter(({ policies, cases }) => policies === '' || cases === '')).toEqual([]);
+  });
+
+  test.each(recipes)('$title', async ({ policies, cases }) => {
+    writeFileSync(join(folder, 'recipe.cedar'), policies);
+    writeFileSync(join(folder, 'recipe.test.yaml'), cases);
+    const of = ['--config', 'config/mayfly.yaml', '--policies', folder];
+    const checked = await ran(['policy', 'check', ...of]);
+    expect([checked.exit, checked.out, checked.err]).toEqual([0, expect.stringMatching(/^no mistakes/), '']);
+    const { exit, out } = await ran(['policy', 'test', ...of]);
+    expect([exit, out]).toEqual([0, expect.stringMatching(/^\d+ passed, 0 failed$/m)]);
+  });
 });
 
-describe('what may be asked about', () => {
+test('the shipped policies pass their own cases, each of which decides by some of them, and are told to have no flaw', async () => {
+  const of = ['--config', 'config/mayfly.yaml'];
+  const { exit, out } = await ran(['policy', 'test', ...of]);
+  expect([exit, out]).toEqual([0, expect.stringMatching(/^(?:ok .*\n)+\d+ passed, 0 failed\n?$/)]);
+  expect((await ran(['policy', 'check', '--strict', ...of])).exit).toBe(0);
+});
+
+test('all that may be asked about stands in the table of facts', () => {
   const schema = readFileSync(SCHEMA_PATH, 'utf8');
   const [, request = ''] = /type Request = \{\n([\s\S]*?)\n\};/.exec(schema) ?? [];
   const members = [...request.matchAll(/^ {2}(\w+):/gm)].map(([, name]) => `context.${name}`);
-
-  test('stands in the table of facts, all of it', () => {
-    expect(members.length).toBeGreaterThan(10);
-    expect(members.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([]);
-  });
+  expect(members.length).toBeGreaterThan(10);
+  expect(members.filter((name) => !page.includes(`| \`${name}\` |`))).toEqual([]);
 });
