@@ -11,7 +11,6 @@ export const AUDIT_ACTIONS = [
   'task.list',
   'task.extend',
   'task.complete',
-  'task.signal',
   'task.expire',
   'task.signal',
   'lease.read',

@@ -80,6 +80,7 @@ const issuedText = (issued: TokenResponse, now: number): string =>
     ['type', `${issued.token_type} ${issued.issued_token_type}`],
     ['scope', issued.scope],
     ['details', issued.authorization_details && JSON.stringify(issued.authorization_details)],
+    ['single use', issued.single_use && 'yes: good once, for a tool that asks the broker'],
     ['expires', when(new Date(now + issued.expires_in * 1000).toISOString(), now)],
     ['revocation', issued.revocation],
   ]);

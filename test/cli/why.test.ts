@@ -1,5 +1,6 @@
 // `mayfly why` tells how a credential died and why a request was refused, whatever did it.
 import { describe, expect, test } from '@jest/globals';
+import { AUDIT_ACTIONS } from '../../src/audit/event.js';
 import { ADVICE, adviceFor } from '../../src/cli/why/advice.js';
 import { leaseStory, storyFromLog } from '../../src/cli/why/lease-story.js';
 import { requestStory } from '../../src/cli/why/request-story.js';
@@ -96,6 +97,15 @@ describe('the story of a lease', () => {
       ended('lease', { name: LEASE.id }),
       [event({ action: 'lease.release', principal: 'dev/operator' })],
       'because dev/operator revoked it',
+    ],
+    [
+      'it was decided on again',
+      ended('lease', { name: LEASE.id, by: 'mayfly', reason: 'policy: untrusted' } as Partial<Ended>),
+      [
+        event({ action: 'task.signal', task_id: 'run-42', detail: { signal: 'untrusted_content' } }),
+        event({ action: 'lease.review', principal: undefined, lease_id: LEASE.id } as never),
+      ],
+      'because policy no longer permitted it, after what had come to pass in its task (reason "policy: untrusted")',
     ],
     [
       'an agent looks, who may not read the log',
@@ -198,6 +208,14 @@ describe('the story of a request', () => {
   test('says that nobody was let in where the token was not accepted', () => {
     const { principal: _none, ...anonymous } = event({ outcome: 'refused', reason: 'token_expired' });
     expect(requestStory(anonymous, NOW)[0]).toContain('somebody whose token was not accepted ended a task');
+  });
+
+  test('has words for whatever somebody may have done', () => {
+    expect(AUDIT_ACTIONS).toEqual([...new Set(AUDIT_ACTIONS)]);
+    // What no route takes did nothing that could be named.
+    const actions = AUDIT_ACTIONS.filter((action) => action !== 'request');
+    const stories = actions.map((action) => requestStory(event({ action }), NOW)[0]!);
+    expect(stories.filter((story) => / did \w+\.\w+/.test(story))).toEqual([]);
   });
 
   test('survives actions, outcomes and reasons of a newer broker', () => {

@@ -17,6 +17,7 @@ export function leaseText(lease: LeaseView, now: number): string {
     ['scope', lease.scope],
     ['instance', lease.instance],
     ['bound to key', lease.cnf?.jkt],
+    ['single use', lease.single_use && 'yes: good once, for a tool that asks the broker'],
     ['details', details && JSON.stringify(details)],
     ['issued', when(lease.issued_at, now)],
     ['expires', when(lease.expires_at, now)],

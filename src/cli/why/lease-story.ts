@@ -87,6 +87,7 @@ const KILLED_BY: Readonly<Record<string, (kill: AuditEventView, lease: Killed) =
     kill.principal === lease.agent
       ? `its agent ${lease.agent} released it`
       : `${kill.principal ?? 'mayfly'} revoked it`,
+  'lease.review': () => 'policy no longer permitted it, after what had come to pass in its task',
   'token.revoke': (kill) => `${kill.principal ?? 'mayfly'} gave its credential back`,
 };
 

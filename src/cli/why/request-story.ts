@@ -21,6 +21,7 @@ const DID: Readonly<Record<string, string>> = {
   'lease.renew': 'renewed a lease',
   'lease.release': 'released a lease',
   'lease.settle': 'went to kill a credential at its target',
+  'lease.review': 'decided on a credential again, and ended it',
   'revocation.preview': 'looked at what a revocation would end',
   'revocation.create': 'revoked credentials',
   'quarantine.list': 'listed quarantines',
