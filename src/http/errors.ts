@@ -192,7 +192,13 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   too_many_leases: TOO_MANY,
   too_many_tasks: TOO_MANY,
   too_many_children: TOO_MANY,
-  too_many_signals: TOO_MANY,
+  // None of them ever ends: to wait, as 429 would have one do, is no use.
+  too_many_signals: error(
+    409,
+    'too-many-signals',
+    'invalid_request',
+    'As many types of signals as may be were reported of this task already.',
+  ),
 
   body_too_large: error(413, 'too-large', 'invalid_request', 'The body is too large.', { oauthStatus: 413 }),
   body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', {

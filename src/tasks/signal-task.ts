@@ -12,7 +12,7 @@ import { taskFor } from './own.js';
 import { reviewTree } from './review-tree.js';
 
 /** Types that one tree may have: each of them is a review of all that lives. */
-const MOST_TYPES = 64;
+export const MOST_TYPES = 64;
 
 export interface Signalled {
   readonly root: TaskId;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { LeaseView } from '../../src/wire/leases.js';
 import type { SignalView, TaskView } from '../../src/wire/tasks.js';
+import { MOST_TYPES } from '../../src/tasks/signal-task.js';
 import { SettableClock } from '../contract/store/harness.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { CRM, SEARCH } from '../fixtures/broker-configuration.js';
@@ -140,6 +141,12 @@ describe('obligations', () => {
     ]);
   });
 
+  test('@approval is counted as an effect of its own', async () => {
+    await exchange(await open(), 'mail');
+    const { text } = await broker.get('/metrics', 'auditor');
+    expect(text).toMatch(/^mayfly_policy_decisions_total\{action="exchange",effect="approval"\} [1-9]/m);
+  });
+
   test('@single_use is active once, through introspection, and refused by whoever checks for itself', async () => {
     const { body } = await exchange(await open(), 'once');
     expect(body.single_use).toBe(true);
@@ -237,6 +244,18 @@ describe('a signal', () => {
       await signal('run-no', 'anomaly', 'search-api'),
     ];
     expect([theirs.status, theirs.body]).toEqual([404, { ...none.body, request_id: expect.any(String) }]);
+  });
+
+  test('of one type more than a tree may have is refused for good, of one that it has it is not', async () => {
+    const id = await open();
+    for (let nth = 0; nth < MOST_TYPES; nth++) expect((await signal(id, `type_${nth}`)).status).toBe(200);
+    const { status, body, headers } = await signal(id, 'one_more');
+    expect([status, body, headers.get('retry-after')]).toEqual([
+      409,
+      expect.objectContaining({ type: 'urn:mayfly:problem:too-many-signals' }),
+      null,
+    ]);
+    expect((await signal(id, 'type_0')).body).toMatchObject({ added: false });
   });
 
   test('to a task that is closed is refused', async () => {
