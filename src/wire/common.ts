@@ -47,7 +47,10 @@ export const problem = z
     type: z.string().describe('`urn:mayfly:problem:` and a name that stays the same.'),
     title: z.string().describe('What is wrong, in one sentence.'),
     status: z.int().describe('The status of the answer, once more.'),
-    detail: z.string().exactOptional().describe("More, where it is about the caller's own input."),
+    detail: z
+      .string()
+      .exactOptional()
+      .describe("More, where it is about the caller's own input, or where a policy gives its reason."),
     request_id: z.string().describe('As in `X-Request-Id`: the audit log is searched by it.'),
     flaws: z
       .array(

@@ -16,7 +16,7 @@ const TYPED: readonly [typed: readonly string[], proposed: readonly string[], al
   [['ta'], ['task'], true],
   [
     ['task', ''],
-    ['open', 'list', 'show', 'complete', 'extend'],
+    ['open', 'list', 'show', 'complete', 'extend', 'signal'],
   ],
   [['task', 'open', '--pa'], ['--parent'], true],
   [['task', 'list', '--state', ''], ['open', 'closed', 'settled'], true],

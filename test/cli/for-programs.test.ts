@@ -212,6 +212,23 @@ test('a task is bound to instances as the command line says', async () => {
   expect((await open('odd', 'host')).exit).toBe(2);
 });
 
+test('a signal is told with what became of it, to people and to programs', async () => {
+  const args = ['task', 'signal', 'two', 'untrusted_content', '--reason', 'read a web page'];
+  expect(jsonOf((await as('planner', [...args, '--json'])).out)).toEqual({
+    task_id: 'two',
+    type: 'untrusted_content',
+    added: true,
+    signals: ['untrusted_content'],
+    ended_leases: 0,
+  });
+  const { exit, out } = await as('crm-api', args);
+  expect([exit, out.replaceAll(/ +/g, ' ')]).toEqual([
+    0,
+    'task two\nsignal untrusted_content, reported before\nsignals untrusted_content\nended 0 leases\n',
+  ]);
+  expect((await as('planner', ['task', 'signal', 'two', 'Un-trusted'])).exit).toBe(1);
+});
+
 test('a trace is carried on', async () => {
   const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
   const server = await inPlaceOfBroker(answering(200, { tools: [] }));

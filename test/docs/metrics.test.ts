@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import type { Decision } from '../../src/policy/policy.js';
 import { COUNTERS, GAUGES, HISTOGRAMS, exportedName } from '../../src/telemetry/metrics.js';
 import { PrometheusMetrics } from '../../src/telemetry/prometheus.js';
 
@@ -33,6 +34,12 @@ test('each row says what it means', () => {
     .split('\n')
     .filter((line) => line.startsWith('| `mayfly_') && (line.split('|')[4] ?? '').trim().length < 8);
   expect(silent.filter((line) => !line.includes('Always 1'))).toEqual([]);
+});
+
+test('each thing that policy may say stands in the row of its decisions', () => {
+  const effects: Readonly<Record<Decision['effect'], true>> = { permit: true, deny: true, approval: true };
+  const row = page.split('\n').find((line) => line.startsWith('| `mayfly_policy_decisions_total`'))!;
+  expect(Object.keys(effects).filter((effect) => !row.includes(`\`${effect}\``))).toEqual([]);
 });
 
 test('names are as Prometheus would have them', () => {

@@ -66,6 +66,12 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
     path: '/v1/tasks/run-1/extend',
     json: { ttl: '30m' },
   }),
+  signalTask: () => ({
+    as: 'planner',
+    wrongRole: 'agent-1',
+    path: '/v1/tasks/run-1/signals',
+    json: { type: 'untrusted_content', reason: 'read a web page' },
+  }),
   listTools: () => ({ as: 'agent-1', wrongRole: 'nobody', path: '/v1/tools' }),
   listLeases: () => ({ as: 'agent-1', wrongRole: 'planner', path: '/v1/leases' }),
   readLease: () => ({ as: 'agent-1', wrongRole: 'planner', path: `/v1/leases/${lease}` }),
@@ -95,6 +101,12 @@ const exchange = (parameters: Record<string, string>) => broker.exchange('agent-
 const live = async (): Promise<string> =>
   (await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' })).lease_id;
 
+const ofClosed = async (below: string, json: object) => {
+  await broker.openTask({ id: 'closed' });
+  await broker.complete('closed');
+  return broker.post(`/v1/tasks/closed${below}`, 'planner', json);
+};
+
 const OWN: Readonly<Record<string, Provocations>> = {
   exchangeToken: { 400: () => exchange({ audience: 'crm' }) },
   openTask: {
@@ -105,11 +117,11 @@ const OWN: Readonly<Record<string, Provocations>> = {
   },
   extendTask: {
     404: () => broker.post('/v1/tasks/none/extend', 'planner', { ttl: '30m' }),
-    409: async () => {
-      await broker.openTask({ id: 'closed' });
-      await broker.complete('closed');
-      return broker.post('/v1/tasks/closed/extend', 'planner', { ttl: '30m' });
-    },
+    409: () => ofClosed('/extend', { ttl: '30m' }),
+  },
+  signalTask: {
+    404: () => broker.post('/v1/tasks/none/signals', 'planner', { type: 'anomaly' }),
+    409: () => ofClosed('/signals', { type: 'anomaly' }),
   },
   readTask: { 404: () => broker.get('/v1/tasks/none', 'planner') },
   completeTask: {

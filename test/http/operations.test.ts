@@ -252,6 +252,7 @@ describe('the record', () => {
       [await broker.get(`/v1/leases/${credential.lease_id}`, 'agent-1'), 'lease.read'],
       [await broker.renew(credential.lease_id, 'agent-1'), 'lease.renew'],
       [await broker.post('/v1/tasks/read/extend', 'planner', { ttl: '20m' }), 'task.extend'],
+      [await broker.post('/v1/tasks/read/signals', 'crm-api', { type: 'anomaly' }), 'task.signal'],
       [await broker.get('/v1/tools', 'agent-1'), 'tool.list'],
       [await broker.get('/v1/quarantines', 'operator'), 'quarantine.list'],
       [await broker.get('/v1/audit', 'auditor'), 'audit.read'],

@@ -66,6 +66,15 @@ test('a task from its opening to its end, as everybody who has to do with it', a
   const later = await as('planner').extendTask('story', { ttl: '20m' });
   expect(Date.parse(later.deadline)).toBeGreaterThan(Date.parse(opened.deadline));
 
+  const signalled = await as('crm-api').signalTask('story', { type: 'anomaly', reason: 'asked for it all' });
+  expect(signalled).toEqual({
+    task_id: 'story',
+    type: 'anomaly',
+    added: true,
+    signals: ['anomaly'],
+    ended_leases: 0,
+  });
+
   const second = await as('agent-1').exchange({ task_id: 'story', audience: 'crm' });
   expect(await as('agent-1').releaseLease(second.lease_id)).toMatchObject({ state: 'revoked' });
   const third = await as('agent-1').exchange({ task_id: 'story', resource: 'https://crm.example' });

@@ -23,6 +23,7 @@ export const TOKEN_ROUTE: DocumentedRoute = {
     'task_unknown',
     'task_closed',
     'policy_denied',
+    'approval_required',
     'action_not_granted',
     'resource_not_granted',
     'details_malformed',

@@ -18,6 +18,7 @@ const ISSUANCE = [
   'task_unknown',
   'target_unknown',
   'policy_denied',
+  'approval_required',
   'task_closed',
   'action_not_granted',
   'too_many_leases',

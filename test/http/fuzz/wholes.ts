@@ -32,6 +32,7 @@ export const WHOLES: Readonly<Record<string, readonly object[]>> = {
     ttl: '1m',
   })),
   extendTask: [{ deadline: new Date(Date.now() + 3_600_000).toISOString() }],
+  signalTask: ['untrusted_content', 'anomaly'].map((type) => ({ type, reason: 'read a web page' })),
   introspect: [{ token: named('credential') }, { token: named('bound-credential') }],
   revokeToken: [{ token: named('credential') }],
   revoke: [
