@@ -5,6 +5,9 @@ import { REFUSAL_REASONS, Refusal } from '../../src/domain/refusal.js';
 import { ROLES } from '../../src/domain/principal.js';
 import { ACCESS } from '../../src/http/access.js';
 import type { Access } from '../../src/http/access.js';
+import { SINGLE_USE_TYPE } from '../../src/minters/jwt/jwt-minter.js';
+import { MOST_TYPES } from '../../src/tasks/signal-task.js';
+import { signalBody, signalView } from '../../src/wire/tasks.js';
 import { faultAnswer, refusalAnswer } from '../../src/http/errors.js';
 
 const page = readFileSync('docs/http.md', 'utf8');
@@ -70,6 +73,24 @@ describe('routes', () => {
     const [, section = ''] = page.split(`### \`${name}\`\n`);
     expect(section.split(/^##/m)[0]).toMatch(/^```/m);
   });
+});
+
+test('signals are told with every member, and how many types there may be', () => {
+  const [, section = ''] = page.split('### `POST /v1/tasks/{id}/signals`\n');
+  const [told = ''] = section.split(/^##/m);
+  const examples = [...told.matchAll(/^\{[^]*?\}$/gm)].map(([json]) => JSON.parse(json) as unknown);
+  expect([signalBody.parse(examples[0]), signalView.strict().parse(examples[1])]).toEqual(examples);
+  const members = Object.keys({ ...signalBody.shape, ...signalView.shape });
+  expect(members.filter((member) => !told.includes(`"${member}"`))).toEqual([]);
+  expect(told).toContain(`${MOST_TYPES} types at the most`);
+});
+
+test('what a credential for single use is told by stands wherever it is told', () => {
+  for (const name of ['POST /token', 'POST /introspect', 'GET /v1/leases/{id}']) {
+    const [, section = ''] = page.split(`### \`${name}\`\n`);
+    expect([name, section.split(/^##/m)[0]]).toEqual([name, expect.stringContaining('single_use')]);
+  }
+  expect(page).toContain(SINGLE_USE_TYPE);
 });
 
 test('the errors are told as they are answered, each reason in its row', () => {

@@ -80,7 +80,11 @@ function ruleFor(role: Role, kind: RuleKind) {
           : only('orchestrator', 'tasks'),
       tools:
         role === 'verifier'
-          ? tools.optional().describe('the tools whose credentials it may introspect; all when absent')
+          ? tools
+              .optional()
+              .describe(
+                'the tools whose credentials it may introspect, and to whose tasks it may signal; all when absent',
+              )
           : only('verifier', 'tools'),
       dangerously_any: z
         .boolean()
