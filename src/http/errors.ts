@@ -112,9 +112,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'deadline-not-later',
     'invalid_request',
     'The deadline must be later than the present one.',
-    {
-      tellsDetail: true,
-    },
+    { tellsDetail: true },
   ),
   parent_unknown: error(
     404,
@@ -127,9 +125,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'exceeds-parent',
     'invalid_target',
     "A child's manifest must stay inside its parent's.",
-    {
-      tellsDetail: true,
-    },
+    { tellsDetail: true },
   ),
 
   request_malformed: MALFORMED,
@@ -138,9 +134,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'malformed',
     'unsupported_grant_type',
     'Only token exchange is supported.',
-    {
-      tellsDetail: true,
-    },
+    { tellsDetail: true },
   ),
   token_kind_unsupported: MALFORMED,
   target_missing: error(
@@ -154,18 +148,14 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'scope',
     'invalid_scope',
     'The task does not hold an action that was asked for.',
-    {
-      tellsDetail: true,
-    },
+    { tellsDetail: true },
   ),
   details_malformed: error(
     400,
     'malformed',
     'invalid_authorization_details',
     'The authorization details are not well formed.',
-    {
-      tellsDetail: true,
-    },
+    { tellsDetail: true },
   ),
   resource_not_granted: error(
     403,
@@ -193,12 +183,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   too_many_tasks: TOO_MANY,
   too_many_children: TOO_MANY,
   // None of them ever ends: to wait, as 429 would have one do, is no use.
-  too_many_signals: error(
-    409,
-    'too-many-signals',
-    'invalid_request',
-    'As many types of signals as may be were reported of this task already.',
-  ),
+  too_many_signals: error(409, 'too-many-signals', 'invalid_request', 'No more types of signals are taken.'),
 
   body_too_large: error(413, 'too-large', 'invalid_request', 'The body is too large.', { oauthStatus: 413 }),
   body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', {

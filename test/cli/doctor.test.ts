@@ -59,6 +59,7 @@ describe('a set-up that is well', () => {
     expect([exit, broken, cautions]).toEqual([0, [], []]);
     expect(ok.map(({ check }) => check)).toEqual([
       'configuration',
+      'policies',
       'seal_key',
       'store',
       'issuer.cluster',

@@ -1,9 +1,11 @@
 // No limit holds back a kill: every route that kills, while everything else of its principal and its address is refused.
+import { resolve } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { AuditEventView } from '../../src/wire/audit.js';
 import { ACCESS } from '../../src/http/access.js';
 import type { Reply } from '../fixtures/broker-client.js';
 import { TestBroker } from '../fixtures/broker.js';
+import type { Terms } from '../fixtures/broker-configuration.js';
 import { GENEROUS } from '../fixtures/broker-configuration.js';
 
 const SCARCE = { per_second: 0.01, burst: 1 };
@@ -13,6 +15,8 @@ interface Held {
   readonly token: string;
 }
 interface Killing {
+  /** What it takes for the kill to be one. */
+  readonly terms?: Terms;
   readonly as: string;
   readonly status: number;
   readonly action: string;
@@ -28,6 +32,7 @@ const KILLS: Record<string, Killing> = {
     kill: (broker, _held, bearer) => broker.call('POST', '/v1/tasks/run-1/complete', { bearer }),
   },
   signalTask: {
+    terms: { policies: resolve('config/policies') },
     as: 'planner',
     status: 200,
     action: 'task.signal',
@@ -71,10 +76,12 @@ test('these are the routes that kill', () => {
 });
 
 let broker: TestBroker;
+let given: Terms;
 
-async function begin(): Promise<Held> {
-  broker = await TestBroker.start();
-  await broker.openTask({ id: 'run-1' });
+async function begin({ terms = {} }: Pick<Killing, 'terms'> = {}): Promise<Held> {
+  given = terms;
+  broker = await TestBroker.start({ terms });
+  await broker.openTask({ id: 'run-1', labels: { sensitivity: 'high' } });
   const { access_token: token, lease_id: lease } = await broker.credential('agent-1', {
     task_id: 'run-1',
     audience: 'crm',
@@ -83,7 +90,7 @@ async function begin(): Promise<Held> {
 }
 
 async function limit(limits: object): Promise<void> {
-  broker.configure({ limits: { ...GENEROUS, ...limits } });
+  broker.configure({ ...given, limits: { ...GENEROUS, ...limits } });
   await broker.live.reload();
 }
 
@@ -107,7 +114,7 @@ describe('any kill', () => {
     const { as, kill } = killing;
 
     test('while every other request of its principal is refused', async () => {
-      const held = await begin();
+      const held = await begin(killing);
       await limit({ requests_per_principal: SCARCE });
       const token = broker.workloads.token(as);
       await ordinary(token);
@@ -118,7 +125,7 @@ describe('any kill', () => {
     });
 
     test('while every other request from its address is refused, by a token that nobody has seen before', async () => {
-      const held = await begin();
+      const held = await begin(killing);
       await limit({ refusals_per_address: SCARCE, recorded_refusals: SCARCE });
       for (let n = 0; n < 20; n++) await ordinary('garbage');
       expect((await ordinary(freshToken(as))).status).toBe(429);
@@ -127,7 +134,7 @@ describe('any kill', () => {
     });
 
     test('in the midst of hundreds of requests that are all written to the audit log', async () => {
-      const held = await begin();
+      const held = await begin(killing);
       const flood = Promise.all(Array.from({ length: 300 }, () => ordinary('garbage')));
       const reply = await kill(broker, held, broker.workloads.token(as));
       await expectKilled(held, reply, killing);

@@ -29,7 +29,7 @@ const DEEP: Readonly<Record<string, readonly string[]>> = {
   exchangeToken: ['"authorization_details":', '"token_type":"DPoP"'],
   renewLease: ['"token_type":"DPoP"'],
   openTask: ['"parent":', '"instance":'],
-  signalTask: ['"added":true', '"added":false'],
+  signalTask: ['"added":true'],
   introspect: ['"active":true', '"cnf":'],
   revoke: ['"quarantined":true'],
 };
