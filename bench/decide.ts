@@ -1,5 +1,4 @@
 // Decisions: how long one takes as issuance asks for it, beside Cedar's own WASM; and what policies cost of issuance.
-import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setFlagsFromString } from 'node:v8';
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
@@ -12,7 +11,7 @@ import { scopesOf } from '../src/policy/cedar/decide.js';
 import { loadPolicies } from '../src/policy/cedar/load.js';
 import type { RecordedRequest } from '../src/policy/cedar/request.js';
 import type { DecisionInput, Policy } from '../src/policy/policy.js';
-import { jsonForm } from '../test/policy/cedar/reference.js';
+import { jsonForm, uid } from '../test/policy/cedar/reference.js';
 import { brokerPlace, buildBroker, startBroker, TOOL } from './parts/broker.js';
 import { Contender, ratio, throughput } from './parts/contender.js';
 import { temporaryFolder } from './parts/folder.js';
@@ -131,7 +130,6 @@ function reference(policy: Policy, count: number): () => void {
   const { principal, action, resource, context } = scopesOf(request)[0]!.scope;
   const preparsedPolicySetId = `bench-${count}`;
   cedar.preparsePolicySet(preparsedPolicySetId, { staticPolicies: policyText(count) });
-  const uid = ({ type, id }: { readonly type: string; readonly id: string }) => ({ type, id });
   const entities = [principal, resource].map((one) => ({
     uid: uid(one),
     attrs: one.attrs as Record<string, CedarValueJson>,

@@ -41,7 +41,6 @@ const INPUT = {
       id: 'run-1',
       purpose: 'digest',
       age: 3,
-      depth: 0,
       parents: [],
       orchestrator: 'cluster/planner',
       labels: [],

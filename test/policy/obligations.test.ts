@@ -131,7 +131,7 @@ test('the record of a decision is enough to make it again, and holds no text of 
     action: 'exchange',
     principal: { type: 'Agent', id: 'cluster/agent-7', tags: { groups: ['a'], sub: ['agent-7'] } },
     tools: [{ name: 'wiki', actions: ['read'], resources: ['*'] }],
-    tasks: [{ id: 'run-1', depth: 0 }],
+    tasks: [{ id: 'run-1', age: 0 }],
   });
   expect(JSON.stringify(input)).not.toContain('a purpose');
   expect(JSON.stringify(input)).not.toContain('jti');

@@ -5,7 +5,7 @@ import { toolName } from '../../config/tool-schema.js';
 import { duration, listOf, text } from '../../config/values.js';
 import { isTaskId } from '../../domain/ids.js';
 import { MOST_REFUSALS } from '../../domain/tree-context.js';
-import { ACTIONS } from '../../policy/cedar/load.js';
+import { ACTIONS } from '../../policy/cedar/actions.js';
 
 const LONGEST = '30d';
 const EFFECTS = ['permit', 'deny', 'approval'] as const;

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { PLANES, SENSITIVITIES } from '../../domain/tool.js';
 import { told } from '../../policy/cedar/cedar-policy.js';
 import { decideRequest } from '../../policy/cedar/decide.js';
-import { ACTIONS } from '../../policy/cedar/load.js';
+import { ACTIONS } from '../../policy/cedar/actions.js';
 import type { PolicySet } from '../../policy/cedar/policy-set.js';
 import type { RecordedRequest } from '../../policy/cedar/request.js';
 import type { Decision } from '../../policy/policy.js';
@@ -37,15 +37,14 @@ const recordedRequest = z.object({
       id: z.string(),
       purpose: z.string(),
       age: z.number(),
-      depth: z.number(),
-      parents: texts,
+      parents: texts.optional(),
       orchestrator: z.string(),
-      labels: texts,
+      labels: texts.optional(),
     }),
   ),
-  held: z.object({ tool: texts, data: texts, cloud: texts, tools: texts }),
-  signals: texts,
-  refusals: z.number(),
+  held: z.object({ tool: texts, data: texts, cloud: texts, tools: texts }).optional(),
+  signals: texts.optional(),
+  refusals: z.number().optional(),
   address: z.string().optional(),
   now: z.number(),
 });

@@ -29,9 +29,9 @@ export function requestFacts({
     ...tools.map((tool): [string, string] => ['tool', toolText(tool)]),
     ...tasks.map((task, index): [string, string] => [index === 0 ? 'task' : 'above', taskText(task)]),
     ['ttl', showDuration(ttl * 1000)],
-    ['held', listed(held.tools)],
+    ['held', listed(held?.tools)],
     ['signals', listed(signals)],
-    ['refusals', refusals === 0 ? undefined : String(refusals)],
+    ['refusals', refusals === undefined ? undefined : String(refusals)],
     ['address', address],
     ['time', new Date(now).toISOString()],
   ];
@@ -54,7 +54,7 @@ const toolText = ({
 }: RecordedRequest['tools'][number]): string =>
   `${name}, plane ${plane}, ${sensitivity}, ${actions.join(' ')} on ${resources.join(' ')}`;
 
-const taskText = ({ id, age, orchestrator, labels }: RecordedRequest['tasks'][number]): string =>
+const taskText = ({ id, age, orchestrator, labels = [] }: RecordedRequest['tasks'][number]): string =>
   [
     id,
     `of ${orchestrator}`,
@@ -62,5 +62,5 @@ const taskText = ({ id, age, orchestrator, labels }: RecordedRequest['tasks'][nu
     ...labels,
   ].join(', ');
 
-const listed = (values: readonly string[]): string | undefined =>
+const listed = (values: readonly string[] = []): string | undefined =>
   values.length === 0 ? undefined : values.join(' ');

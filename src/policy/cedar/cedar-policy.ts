@@ -19,36 +19,53 @@ export function cedarPolicy(set: PolicySet, catalogue: Catalogue, policyDigest: 
       const inCatalogue = offered.decide(input);
       if (inCatalogue.effect !== 'permit') return inCatalogue;
       const request = requestOf(input, toolNamed);
-      return { ...told(decideRequest(set, request), request), policyDigest, input: request };
+      const decision: Writable<Decision> = told(decideRequest(set, request), request, policyDigest);
+      decision.input = request;
+      return decision;
     },
     factsOf,
   };
 }
 
-/** A decision as it is told of: by name, with what it obliges to. */
+/** A decision as it is told of: by name, with what it obliges to. The digest is for whoever records it. */
 export function told(
   { effect, determining, lacking, failed }: Outcome,
   request: RecordedRequest,
-): Omit<Decision, 'policyDigest'> {
-  const { approval, reasons, ...obligations } = strictest(determining);
-  const why = [
-    ...(lacking ? [`no policy permits ${lacking.tool}${elsewhere(lacking.task, request)}`] : []),
-    ...failed.map(({ policy, why: error }) => `${policy.name} could not be evaluated: ${error}`),
-  ].join('; ');
+  policyDigest = '',
+): Decision {
+  const { approval, reasons, maxTtlMs, requireDpop, singleUse } = strictest(determining);
   const names = determining.map(({ name }) => name);
-  const common = { determining: names, ...(why !== '' && { why }) };
+  const why = lacking || failed.length > 0 ? { why: whyOf({ lacking, failed }, request) } : undefined;
   if (effect === 'deny')
-    return { effect, ...common, ...(reasons.length > 0 && { told: reasons.join('; ') }) };
-  const { maxTtlMs, requireDpop, singleUse } = obligations;
-  return {
-    effect: approval === undefined ? 'permit' : 'approval',
-    ...common,
-    ...(approval !== undefined && { told: approval }),
-    ...(maxTtlMs !== undefined && { maxTtlMs }),
-    ...(requireDpop && { requireDpop }),
-    ...(singleUse && { singleUse }),
-  };
+    return {
+      effect,
+      policyDigest,
+      determining: names,
+      ...why,
+      ...(reasons.length > 0 && { told: reasons.join('; ') }),
+    };
+  const decision: Writable<Decision> = { effect, policyDigest, determining: names };
+  if (why) decision.why = why.why;
+  if (approval !== undefined) {
+    decision.effect = 'approval';
+    decision.told = approval;
+  }
+  if (maxTtlMs !== undefined) decision.maxTtlMs = maxTtlMs;
+  if (requireDpop) decision.requireDpop = requireDpop;
+  if (singleUse) decision.singleUse = singleUse;
+  return decision;
 }
+
+type Writable<T> = { -readonly [Member in keyof T]: T[Member] };
+
+const whyOf = (
+  { lacking, failed }: { readonly lacking: Outcome['lacking']; readonly failed: Outcome['failed'] },
+  request: RecordedRequest,
+): string =>
+  [
+    ...(lacking ? [`no policy permits ${lacking.tool}${elsewhere(lacking.task, request)}`] : []),
+    ...failed.map(({ policy, why }) => `${policy.name} could not be evaluated: ${why}`),
+  ].join('; ');
 
 const elsewhere = (task: string, { tasks }: RecordedRequest): string =>
   task === tasks[0]?.id ? '' : ` in ${task}, which is above it`;

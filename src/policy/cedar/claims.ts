@@ -23,7 +23,8 @@ export function tagsOf(claims: Claims): Tags {
   const given = Object.entries(withoutTokenClaims(claims));
   for (const [name, value] of given.filter(([, one]) => isPlain(one))) add(name, value, 0);
   for (const [name, value] of given.filter(([, one]) => !isPlain(one))) add(name, value, 0);
-  return tags;
+  // As any other object: one without a prototype takes ten times as long to be written down.
+  return Object.fromEntries(Object.entries(tags));
 }
 
 /** What says nothing of the bearer: two tokens of it would otherwise never be the same. */

@@ -33,7 +33,7 @@ export function compiled(policy: Policy): CompiledPolicy {
   const tests = [constraintOf('principal', json.principal), constraintOf('resource', json.resource)].filter(
     (test) => test !== undefined,
   );
-  const conditions = json.conditions.map(({ kind, body }) => ({ kind, holds: expressionOf(body) }));
+  const checks = [...tests, ...json.conditions.map(conditionOf)];
   const tool = idOf(json.resource, 'Tool');
   const actions = actionsOf(json.action);
   return {
@@ -41,13 +41,20 @@ export function compiled(policy: Policy): CompiledPolicy {
     effect: json.effect,
     ...(tool !== undefined && { tool }),
     ...(actions && { actions }),
-    satisfied: (scope) =>
-      tests.every((test) => test(scope)) &&
-      conditions.every(({ kind, holds }) => {
-        const value = holds(scope);
-        if (typeof value !== 'boolean') throw new EvaluationError('a condition is no boolean');
-        return value === (kind === 'when');
-      }),
+    satisfied: (scope) => {
+      for (const check of checks) if (!check(scope)) return false;
+      return true;
+    },
+  };
+}
+
+function conditionOf({ kind, body }: PolicyJson['conditions'][number]): (scope: Scope) => boolean {
+  const holds = expressionOf(body);
+  const wanted = kind === 'when';
+  return (scope) => {
+    const value = holds(scope);
+    if (typeof value !== 'boolean') throw new EvaluationError('a condition is no boolean');
+    return value === wanted;
   };
 }
 

@@ -2,8 +2,10 @@
 import type { CompiledPolicy } from './compiled-policy.js';
 import type { Scope } from './expression.js';
 import { Datetime, parseIp } from './extensions.js';
+import type { ActionName } from './actions.js';
+import { ACTIONS } from './actions.js';
 import type { PolicySet, Verdict } from './policy-set.js';
-import type { RecordedPrincipal, RecordedRequest, RecordedTask, RecordedTool } from './request.js';
+import type { Held, RecordedPrincipal, RecordedRequest, RecordedTask, RecordedTool } from './request.js';
 import type { Value } from './values.js';
 import { Entity } from './values.js';
 
@@ -18,6 +20,18 @@ export interface Outcome {
 
 /** A child gets only what every task above it would get in its place: so labels and depth never widen (invariant 4). */
 export function decideRequest(set: PolicySet, request: RecordedRequest): Outcome {
+  const [tool, ...otherTools] = request.tools;
+  const [task, ...above] = request.tasks;
+  // By far the most are one tool of a root: what follows would take longer than the decision.
+  if (tool && task && otherTools.length === 0 && above.length === 0) {
+    const { effect, determining, failed } = set.decide(scopeOf(commonContext(request), tool, task));
+    if (effect === 'permit' || determining.length > 0) return { effect, determining, failed };
+    return { effect, determining, lacking: { tool: tool.name, task: task.id }, failed };
+  }
+  return decideAll(set, request);
+}
+
+function decideAll(set: PolicySet, request: RecordedRequest): Outcome {
   const permits = new Set<CompiledPolicy>();
   const forbids = new Set<CompiledPolicy>();
   const failed: Verdict['failed'][number][] = [];
@@ -42,21 +56,33 @@ export function decideRequest(set: PolicySet, request: RecordedRequest): Outcome
 export function scopesOf(
   request: RecordedRequest,
 ): { readonly scope: Scope; readonly tool: RecordedTool; readonly task: RecordedTask }[] {
-  const principal = principalEntity(request.principal);
-  const action: Entity = new Entity({ type: 'Action', id: request.action });
   const common = commonContext(request);
-  return request.tools.flatMap((tool) => {
-    const resource = toolEntity(tool);
-    return request.tasks.map((task) => ({
-      scope: { principal, action, resource, context: contextOf(common, tool, task) },
-      tool,
-      task,
-    }));
-  });
+  return request.tools.flatMap((tool) =>
+    request.tasks.map((task) => ({ scope: scopeOf(common, tool, task), tool, task })),
+  );
 }
 
-const principalEntity = ({ type, id, trust, subject, tags }: RecordedPrincipal): Entity =>
-  new Entity({ type, id, attrs: { trust, subject }, tags });
+const scopeOf = (common: Common, tool: RecordedTool, task: RecordedTask): Scope => ({
+  principal: principalEntity(common.request.principal),
+  action: ACTION_ENTITIES[common.request.action],
+  resource: toolEntity(tool),
+  context: contextOf(common, tool, task),
+});
+
+const ACTION_ENTITIES = Object.fromEntries(
+  ACTIONS.map((id) => [id, new Entity({ type: 'Action', id })]),
+) as Readonly<Record<ActionName, Entity>>;
+
+const PRINCIPALS = new WeakMap<RecordedPrincipal, Entity>();
+
+function principalEntity(principal: RecordedPrincipal): Entity {
+  let known = PRINCIPALS.get(principal);
+  if (!known) {
+    const { type, id, trust, subject, tags } = principal;
+    PRINCIPALS.set(principal, (known = new Entity({ type, id, attrs: { trust, subject }, tags })));
+  }
+  return known;
+}
 
 const toolEntity = ({ name: id, plane, sensitivity, audience }: RecordedTool): Entity =>
   new Entity({ type: 'Tool', id, attrs: { plane, sensitivity, audience } });
@@ -84,7 +110,7 @@ function commonContext(request: RecordedRequest): Common {
 const contextOf = (
   { request, network, time }: Common,
   { plane, sensitivity, actions, resources }: RecordedTool,
-  { id, purpose, age, depth, parents, orchestrator, labels }: RecordedTask,
+  { id, purpose, age, parents = NOTHING, orchestrator, labels = NOTHING }: RecordedTask,
 ): Members => ({
   actions,
   resources,
@@ -92,13 +118,16 @@ const contextOf = (
   sensitivity,
   ttl: request.ttl,
   labels,
-  task: { id, purpose, age, depth, parents, orchestrator },
-  held: request.held,
-  signals: request.signals,
-  refusals: request.refusals,
+  task: { id, purpose, age, depth: parents.length, parents, orchestrator },
+  held: request.held ?? NOTHING_HELD,
+  signals: request.signals ?? NOTHING,
+  refusals: request.refusals ?? 0,
   network,
   time,
 });
+
+const NOTHING: readonly string[] = [];
+const NOTHING_HELD: Held = { tool: NOTHING, data: NOTHING, cloud: NOTHING, tools: NOTHING };
 
 const MOST_ADDRESSES = 1000;
 const networks = new Map<string, Members>();

@@ -2,7 +2,8 @@
 import type { Expr } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Call } from './extension-calls.js';
 import { extensionCall } from './extension-calls.js';
-import { Datetime, Duration, isExtension, parseDatetime, parseDuration, parseIp } from './extensions.js';
+import { isExtension, parseDatetime, parseDuration, parseIp } from './extensions.js';
+import { compared, entityIn, long, mistyped, number, set, textIn, truth } from './operands.js';
 import type { Value } from './values.js';
 import { contains, Entity, EvaluationError, isEntity, same } from './values.js';
 
@@ -36,8 +37,8 @@ export function expressionOf(body: Expr): Expression {
   const entries = Object.entries(body);
   const [operator, operand] = entries[0] ?? ['nothing', undefined];
   if (entries.length !== 1) throw new Unsupported(`an expression of ${entries.length} members`);
-  const known = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
-  if (known) return known(operand as never);
+  const rule = Object.hasOwn(OPERATORS, operator) ? OPERATORS[operator] : undefined;
+  if (rule) return rule(operand as never);
   const call = extensionCall(operator);
   if (!call) throw new Unsupported(`${operator} is not known here`);
   return callOf(operator, call, operand as Expr[]);
@@ -187,7 +188,7 @@ const literalText = (body: Expr): string | undefined =>
 function memberOf(members: Record_ | undefined, attr: string): Value {
   const value = members && Object.hasOwn(members, attr) ? members[attr] : undefined;
   if (value === undefined) throw new EvaluationError(`there is no ${attr}`);
-  return typeof value === 'object' ? read(value) : value;
+  return value;
 }
 
 /** A set of literals is made once. */
@@ -204,35 +205,23 @@ function valueOf(value: unknown): Value {
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value;
   if (Array.isArray(value)) return value.map(valueOf);
   if (value === null || typeof value !== 'object') throw new Unsupported(`the value ${String(value)}`);
-  if ('__entity' in value || '__extn' in value) return read(value as Record_);
+  if ('__entity' in value)
+    return new Entity(value.__entity as { readonly type: string; readonly id: string });
+  if ('__extn' in value) return extension(value.__extn as Record_);
   return recordOf(Object.entries(value).map(([name, member]) => [name, valueOf(member)]));
 }
 
 const recordOf = (members: (readonly [string, Value])[]): Record_ =>
   Object.assign(Object.create(null) as Record_, Object.fromEntries(members));
 
-const READ = new WeakMap<object, Value>();
 const EXTENSIONS = { ip: parseIp, datetime: parseDatetime, duration: parseDuration } as const;
 
-/** What stands in a request in Cedar's JSON form: entities and extensions as such. Once for each object. */
-function read(value: Value): Value {
-  if (typeof value !== 'object' || Array.isArray(value)) return value;
-  if (isExtension(value) || isEntity(value)) return value;
-  if ('__extn' in value) {
-    let known = READ.get(value);
-    if (known === undefined) READ.set(value, (known = extension(value['__extn'] as Record_)));
-    return known;
-  }
-  if ('__entity' in value) return new Entity(value['__entity'] as { readonly type: string; readonly id: string });
-  return value;
-}
-
+/** A constant of an extension type: `{"fn":"ip","arg":"10.0.0.1"}`. */
 function extension({ fn, arg }: Record_): Value {
-  const call =
+  const parse =
     typeof fn === 'string' && Object.hasOwn(EXTENSIONS, fn) && EXTENSIONS[fn as keyof typeof EXTENSIONS];
-  const value = call && typeof arg === 'string' ? call(arg) : undefined;
-  if (value === undefined)
-    throw new EvaluationError(`a value that cannot be read: ${JSON.stringify({ fn, arg })}`);
+  const value = parse && typeof arg === 'string' ? parse(arg) : undefined;
+  if (value === undefined) throw new Unsupported(`the value ${JSON.stringify({ fn, arg })}`);
   return value;
 }
 
@@ -256,61 +245,19 @@ function hasPath(value: Value, path: readonly string[], scope: Scope): boolean {
   for (const name of path) {
     const members = membersOf(at, scope);
     if (!members || !Object.hasOwn(members, name)) return false;
-    at = read(members[name]!);
+    at = members[name]!;
   }
   return true;
 }
 
 function isIn(one: Entity, group: Value): boolean {
   if (Array.isArray(group)) {
-    const entities = (group as readonly Value[]).map((member) => entityIn(read(member)));
+    const entities = (group as readonly Value[]).map(entityIn);
     return entities.some((member) => same(one, member));
   }
   // No entity of ours has parents: what is in another one is that one itself.
   return same(one, entityIn(group));
 }
-
-function compared(left: Value, right: Value): number {
-  if (typeof left === 'number' && typeof right === 'number') return left - right;
-  const both =
-    (left instanceof Datetime && right instanceof Datetime) ||
-    (left instanceof Duration && right instanceof Duration);
-  if (!both) throw mistyped('two numbers, datetimes or durations', left);
-  return left.ms - right.ms;
-}
-
-function truth(value: Value): boolean {
-  if (typeof value !== 'boolean') throw mistyped('boolean', value);
-  return value;
-}
-
-function number(value: Value): number {
-  if (typeof value !== 'number') throw mistyped('long', value);
-  return value;
-}
-
-function long(value: number): number {
-  if (!Number.isSafeInteger(value)) throw new EvaluationError('a number beyond 2^53');
-  return value + 0;
-}
-
-function textIn(value: Value): string {
-  if (typeof value !== 'string') throw mistyped('string', value);
-  return value;
-}
-
-function set(value: Value): readonly Value[] {
-  if (!Array.isArray(value)) throw mistyped('set', value);
-  return value as readonly Value[];
-}
-
-function entityIn(value: Value): Entity {
-  if (typeof value !== 'object' || !isEntity(value)) throw mistyped('entity', value);
-  return value;
-}
-
-const mistyped = (wanted: string, value: Value): EvaluationError =>
-  new EvaluationError(`a ${wanted} was expected, not ${typeof value}`);
 
 /** Texts between the stars: with one star or more there is one piece more than stars. */
 function piecesOf(pattern: readonly ('Wildcard' | { Literal: string })[]): string[] {

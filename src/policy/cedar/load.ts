@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { ACTIONS } from './actions.js';
 import type { CompiledPolicy } from './compiled-policy.js';
 import { compiled } from './compiled-policy.js';
 import { Unsupported } from './expression.js';
@@ -10,9 +11,6 @@ import { obligationsOf } from './obligations.js';
 import type { ParsedPolicies, ParsedPolicy, PolicyFile, PolicyFlaw } from './parse.js';
 import { parsePolicies } from './parse.js';
 import { PolicySet } from './policy-set.js';
-
-export const ACTIONS = ['exchange', 'renew', 'open_task'] as const;
-export type ActionName = (typeof ACTIONS)[number];
 
 /** What policies are checked against: it ships with us, and nobody can have another one. */
 export const SCHEMA_PATH = fileURLToPath(

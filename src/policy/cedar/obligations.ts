@@ -76,10 +76,24 @@ function ttlFlaw(value: string): string | undefined {
     : undefined;
 }
 
-/** All of them apply, the strictest of each kind. */
-export function strictest(policies: readonly { readonly obligations: Obligations }[]): Obligations & {
+export interface Terms extends Obligations {
   readonly reasons: readonly string[];
-} {
+}
+
+type Obliging = { readonly obligations: Obligations };
+
+const ALONE = new WeakMap<Obliging, Terms>();
+
+/** All of them apply, the strictest of each kind. */
+export function strictest(policies: readonly Obliging[]): Terms {
+  const [only] = policies;
+  if (!only || policies.length > 1) return together(policies);
+  let alone = ALONE.get(only);
+  if (!alone) ALONE.set(only, (alone = together(policies)));
+  return alone;
+}
+
+function together(policies: readonly Obliging[]): Terms {
   const all = policies.map(({ obligations }) => obligations);
   const ttls = all.flatMap(({ maxTtlMs }) => maxTtlMs ?? []);
   const approvals = distinct(all.flatMap(({ approval }) => approval ?? []));

@@ -12,11 +12,14 @@ export interface Verdict {
 }
 
 const NONE: readonly CompiledPolicy[] = [];
+/** In the place of a tool's name: no tool is called so. */
+const ANY = '';
 
 export class PolicySet {
   readonly policies: readonly CompiledPolicy[];
-  /** By action and the one tool that they name; under the empty name, those of any tool. */
+  /** By action and the one tool that they name; under `ANY`, those of any tool. */
   readonly #byTool = new Map<string, Map<string, CompiledPolicy[]>>();
+  readonly #together = new WeakMap<readonly CompiledPolicy[], readonly CompiledPolicy[]>();
 
   constructor(policies: readonly CompiledPolicy[], actions: readonly string[]) {
     this.policies = policies;
@@ -27,18 +30,20 @@ export class PolicySet {
   #add(policy: CompiledPolicy, actions: readonly string[]): void {
     for (const action of actions) {
       const tools = this.#byTool.get(action);
-      const list = tools?.get(policy.tool ?? '');
+      const list = tools?.get(policy.tool ?? ANY);
       if (list) list.push(policy);
-      else tools?.set(policy.tool ?? '', [policy]);
+      else tools?.set(policy.tool ?? ANY, [policy]);
     }
   }
 
-  /** Those that may have a say, by what they name. */
+  /** Those that may have a say, by what they name: put together once for each tool. */
   about(action: string, tool: string): readonly CompiledPolicy[] {
     const tools = this.#byTool.get(action);
-    const any = tools?.get('') ?? NONE;
-    const own = tools?.get(tool) ?? NONE;
-    return own.length === 0 ? any : any.length === 0 ? own : [...any, ...own];
+    const own = tools?.get(tool);
+    if (!tools || !own) return tools?.get(ANY) ?? NONE;
+    let both = this.#together.get(own);
+    if (!both) this.#together.set(own, (both = [...(tools.get(ANY) ?? NONE), ...own]));
+    return both;
   }
 
   /**
@@ -49,16 +54,13 @@ export class PolicySet {
     const permits: CompiledPolicy[] = [];
     const forbids: CompiledPolicy[] = [];
     const failed: { policy: CompiledPolicy; why: string }[] = [];
-    const tools = this.#byTool.get(scope.action.id);
-    for (const list of [tools?.get(''), tools?.get(scope.resource.id)]) {
-      for (const policy of list ?? NONE) {
-        try {
-          if (policy.satisfied(scope)) (policy.effect === 'permit' ? permits : forbids).push(policy);
-        } catch (error) {
-          if (!(error instanceof EvaluationError || error instanceof RangeError)) throw error;
-          failed.push({ policy, why: error.message });
-          if (policy.effect === 'forbid') forbids.push(policy);
-        }
+    for (const policy of this.about(scope.action.id, scope.resource.id)) {
+      try {
+        if (policy.satisfied(scope)) (policy.effect === 'permit' ? permits : forbids).push(policy);
+      } catch (error) {
+        if (!(error instanceof EvaluationError || error instanceof RangeError)) throw error;
+        failed.push({ policy, why: error.message });
+        if (policy.effect === 'forbid') forbids.push(policy);
       }
     }
     if (forbids.length > 0) return { effect: 'deny', determining: forbids, failed };

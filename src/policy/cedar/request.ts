@@ -6,7 +6,7 @@ import type { TreeContext } from '../../domain/tree-context.js';
 import type { DecisionInput, PrincipalFacts, TaskFacts } from '../policy.js';
 import type { Tags } from './claims.js';
 import { tagsOf } from './claims.js';
-import type { ActionName } from './load.js';
+import type { ActionName } from './actions.js';
 
 export interface RecordedPrincipal {
   readonly type: 'Agent' | 'Orchestrator';
@@ -20,11 +20,13 @@ export interface RecordedTask {
   readonly id: string;
   readonly purpose: string;
   readonly age: number;
-  readonly depth: number;
-  readonly parents: readonly string[];
+  /** Absent: none. */
+  readonly parents?: readonly string[];
   readonly orchestrator: string;
-  readonly labels: readonly string[];
+  readonly labels?: readonly string[];
 }
+
+export type Held = Readonly<Record<Plane | 'tools', readonly string[]>>;
 
 export interface RecordedTool {
   readonly name: string;
@@ -35,7 +37,7 @@ export interface RecordedTool {
   readonly resources: readonly string[];
 }
 
-/** One request to decide: every tool of it, for the task and for each one above. */
+/** One request to decide: every tool of it, for the task and for each one above. What there is nothing of is left out. */
 export interface RecordedRequest {
   readonly action: ActionName;
   readonly principal: RecordedPrincipal;
@@ -44,9 +46,9 @@ export interface RecordedRequest {
   readonly ttl: number;
   /** The task first, then its parent, up to the root. */
   readonly tasks: readonly RecordedTask[];
-  readonly held: Readonly<Record<Plane | 'tools', readonly string[]>>;
-  readonly signals: readonly string[];
-  readonly refusals: number;
+  readonly held?: Held;
+  readonly signals?: readonly string[];
+  readonly refusals?: number;
   readonly address?: string;
   /** Milliseconds. */
   readonly now: number;
@@ -57,7 +59,6 @@ export function requestOf(
   toolNamed: (name: string) => Tool | undefined,
 ): RecordedRequest {
   const { action, principal, task, above, context, address, now } = input;
-  const lineage = [...above, task];
   return {
     action,
     principal: principalOf(principal, action === 'open_task' ? 'Orchestrator' : 'Agent'),
@@ -68,10 +69,8 @@ export function requestOf(
           )
         : [toolOf(input.tool, input.actions, resourcesOf(input.details))],
     ttl: Math.ceil(ttlMsOf(input) / 1000),
-    tasks: lineage.map((one, depth) => taskOf(one, lineage, depth, now)).reverse(),
-    held: heldIn(context),
-    signals: context.signals,
-    refusals: context.refusals,
+    tasks: above.length === 0 ? [taskOf(task, NO_TASKS, now)] : tasksOf([...above, task], now),
+    ...pastIn(context),
     ...(address !== undefined && address !== '' && { address }),
     now,
   };
@@ -96,15 +95,19 @@ const toolOf = (
   resources: readonly string[],
 ): RecordedTool => ({ name, plane, sensitivity, audience, actions, resources });
 
-const TAGS = new WeakMap<object, Tags>();
+/** By the claims, which are one object for as long as a token is remembered. */
+const PRINCIPALS = new WeakMap<object, RecordedPrincipal>();
 
 function principalOf(
   { name: id, trust, subject, claims }: PrincipalFacts,
   type: RecordedPrincipal['type'],
 ): RecordedPrincipal {
-  let tags = TAGS.get(claims);
-  if (!tags) TAGS.set(claims, (tags = tagsOf(claims)));
-  return { type, id, trust, subject, tags };
+  let known = PRINCIPALS.get(claims);
+  if (known?.type !== type) {
+    known = { type, id, trust, subject, tags: known?.tags ?? tagsOf(claims) };
+    PRINCIPALS.set(claims, known);
+  }
+  return known;
 }
 
 interface Fixed {
@@ -123,26 +126,46 @@ function fixedOf(task: TaskFacts): Fixed {
   return fixed;
 }
 
-function taskOf(task: TaskFacts, lineage: readonly TaskFacts[], depth: number, now: number): RecordedTask {
+const NO_TASKS: readonly string[] = [];
+
+/** Of the root first, the other way round. */
+const tasksOf = (lineage: readonly TaskFacts[], now: number): RecordedTask[] => {
+  const ids = lineage.map(({ id }) => id);
+  return lineage.map((one, depth) => taskOf(one, ids.slice(0, depth), now)).toReversed();
+};
+
+function taskOf(task: TaskFacts, parents: readonly string[], now: number): RecordedTask {
   const { id, orchestrator, openedAt } = task;
   const { purpose, labels } = fixedOf(task);
-  const parents = lineage.slice(0, depth).map((one) => one.id);
+  const age = Math.max(0, Math.floor((now - openedAt) / 1000));
   return {
     id,
     purpose,
-    age: Math.max(0, Math.floor((now - openedAt) / 1000)),
-    depth,
-    parents,
+    age,
+    ...(parents.length > 0 && { parents }),
     orchestrator,
-    labels,
+    ...(labels.length > 0 && { labels }),
   };
 }
 
-const HELD = new WeakMap<TreeContext, RecordedRequest['held']>();
+type Past = Pick<RecordedRequest, 'held' | 'signals' | 'refusals'>;
+const PAST = new WeakMap<TreeContext, Past>();
 
-function heldIn(context: TreeContext): RecordedRequest['held'] {
-  const known = HELD.get(context);
-  if (known) return known;
+function pastIn(context: TreeContext): Past {
+  let past = PAST.get(context);
+  if (!past) {
+    const { held, signals, refusals } = context;
+    past = {
+      ...(held.length > 0 && { held: heldIn(context) }),
+      ...(signals.length > 0 && { signals }),
+      ...(refusals > 0 && { refusals }),
+    };
+    PAST.set(context, past);
+  }
+  return past;
+}
+
+function heldIn(context: TreeContext): Held {
   const sets = {
     tool: new Set<string>(),
     data: new Set<string>(),
@@ -155,6 +178,5 @@ function heldIn(context: TreeContext): RecordedRequest['held'] {
     sets.tools.add(tool);
   }
   const held = { tool: [...sets.tool], data: [...sets.data], cloud: [...sets.cloud], tools: [...sets.tools] };
-  HELD.set(context, held);
   return held;
 }

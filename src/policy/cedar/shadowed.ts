@@ -2,7 +2,7 @@
 import type { PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { canonicalJson } from '../../domain/digest.js';
 import type { CompiledPolicy } from './compiled-policy.js';
-import { ACTIONS } from './load.js';
+import { ACTIONS } from './actions.js';
 import type { PolicyFlaw } from './parse.js';
 
 /** Each policy is told of once, by the plainest reason. */

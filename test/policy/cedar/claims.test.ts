@@ -37,7 +37,7 @@ test.each<[what: string, claims: object, tags: object]>([
 test('no claim can be taken for what every object has', () => {
   const tags = tagsOf(JSON.parse('{"__proto__":"x","constructor":{"name":"y"}}') as Record<string, unknown>);
   expect(Object.keys(tags)).toEqual(['__proto__', 'constructor.name']);
-  expect('hasOwnProperty' in tags).toBe(false);
+  expect(Object.hasOwn(tags, 'hasOwnProperty')).toBe(false);
 });
 
 test('what is nested beyond all measure ends somewhere', () => {

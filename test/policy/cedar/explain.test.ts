@@ -10,7 +10,6 @@ const task = (id: string, depth: number, labels: readonly string[]) => ({
   id,
   purpose: 'digest',
   age: 60,
-  depth,
   parents: depth === 0 ? [] : ['run'],
   orchestrator: 'cluster/planner',
   labels,

@@ -191,7 +191,6 @@ export function randomRequest(random: Random): RecordedRequest {
     id: `run${'.a'.repeat(depth)}`,
     purpose: 'digest',
     age: upTo(random, 4999),
-    depth,
     parents: ['run', 'run.a'].slice(0, depth),
     orchestrator: 'cluster/planner',
     labels: some(['k=v', 'sensitivity=high', 'environment=release']),

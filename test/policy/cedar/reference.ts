@@ -62,13 +62,14 @@ export function ask(policies: Readonly<Record<string, string>>, request: Recorde
   };
 }
 
+const extension = (fn: string, arg: string): CedarValueJson => ({ __extn: { fn, arg } });
+
 /** In the form in which the reference takes values of extension types. */
 export function jsonForm(
   context: Scope['context'],
   { address, now }: RecordedRequest,
 ): Record<string, CedarValueJson> {
   const { network: _, time, ...rest } = context as Record<string, CedarValueJson>;
-  const extension = (fn: string, arg: string): CedarValueJson => ({ __extn: { fn, arg } });
   return {
     ...rest,
     network: address === undefined ? {} : { address: extension('ip', address) },
@@ -76,4 +77,4 @@ export function jsonForm(
   };
 }
 
-const uid = ({ type, id }: Scope['principal']) => ({ type, id });
+export const uid = ({ type, id }: Scope['principal']) => ({ type, id });
