@@ -19,7 +19,11 @@ import type { SignalView, TaskView } from '../wire/tasks.js';
 import type { TokenResponse } from '../wire/token.js';
 import type { ToolView } from '../wire/tools.js';
 
-export function taskView({ task, counts }: Pick<TaskWithCounts, 'task'> & Partial<TaskWithCounts>): TaskView {
+export function taskView({
+  task,
+  counts,
+  signals,
+}: Pick<TaskWithCounts, 'task'> & Partial<TaskWithCounts>): TaskView {
   const { closed } = task;
   return {
     id: task.id,
@@ -37,6 +41,7 @@ export function taskView({ task, counts }: Pick<TaskWithCounts, 'task'> & Partia
     ...(closed && { closed_at: wireTime(closed.at), closed_by: closed.by }),
     ...(closed?.reason !== undefined && { reason: closed.reason }),
     ...(task.settledAt !== undefined && { settled_at: wireTime(task.settledAt) }),
+    ...(signals && { signals }),
     ...(counts && { leases: counts }),
   };
 }

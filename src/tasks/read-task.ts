@@ -2,6 +2,7 @@
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { TaskId } from '../domain/ids.js';
+import { rootOf } from '../domain/ids.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole, rolesOf } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
@@ -12,6 +13,8 @@ import { taskFor } from './own.js';
 export interface TaskWithCounts {
   readonly task: Task;
   readonly counts: LeaseCounts;
+  /** What was reported of its tree: where one task is read. */
+  readonly signals?: readonly string[];
 }
 
 export const withCounts = async (broker: Broker, task: Task): Promise<TaskWithCounts> => ({
@@ -26,7 +29,12 @@ export async function readTask(
   entry: AuditEntry,
 ): Promise<TaskWithCounts | Refusal> {
   const task = await taskFor(broker, principal, id, entry, ['operator', 'auditor']);
-  return task instanceof Refusal ? task : withCounts(broker, task);
+  if (task instanceof Refusal) return task;
+  const [counted, { signals }] = await Promise.all([
+    withCounts(broker, task),
+    broker.store.readContext(rootOf(id)),
+  ]);
+  return { ...counted, ...(signals.length > 0 && { signals }) };
 }
 
 /** Newest first. An orchestrator sees its own only, and of those what its role reaches. */

@@ -154,6 +154,11 @@ export const taskView = z
       .describe('Who closed it: a principal, or `mayfly` at its deadline.'),
     reason: z.string().exactOptional(),
     settled_at: timestamp('When its last credential was accounted for.').exactOptional(),
+    signals: z
+      .array(z.string())
+      .readonly()
+      .exactOptional()
+      .describe('What was reported of its tree; told when one task is read. Absent: nothing.'),
     leases: z
       .record(z.enum(LEASE_STATES), z.int())
       .readonly()

@@ -198,6 +198,8 @@ describe('a signal', () => {
     expect(await introspect(search.body.access_token, 'gateway')).toMatchObject({ active: true });
     expect((await exchange(id, 'web')).body.error).toBe('invalid_target');
     expect((await exchange(id, 'search')).status).toBe(200);
+    const read = await broker.get<TaskView>(`/v1/tasks/${id}.part`, 'planner');
+    expect(read.body.signals).toEqual(['untrusted_content']);
     expect(await broker.audit({ lease: web.body.lease_id })).toContainEqual(
       expect.objectContaining({
         action: 'lease.review',

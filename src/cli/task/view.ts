@@ -22,6 +22,7 @@ export function taskText(task: TaskView, now: number): string {
     ['opened', when(task.opened_at, now)],
     ['deadline', when(task.deadline, now)],
     ...Object.entries(task.labels).map(([name, value]) => [`label ${name}`, value] as const),
+    ['signals', task.signals?.join('  ')],
     ['leases', task.leases && leaseCounts(task)],
   ]);
 }
