@@ -36,6 +36,26 @@ const both = (...signs: readonly Sign[]): Sign => {
 const neither = (...signs: readonly Sign[]): Sign =>
   signs.every((sign) => sign === 'free') ? 'free' : 'mixed';
 
+/** Far from 2^53, whatever is added up. */
+const SMALL = 1e9;
+
+/**
+ * A sum that is beyond 2^53 is an error, and a forbid that errs forbids: with more refusals it could come back into what
+ * can be computed, and forbid no more. So nothing is added to what grows but small numbers and what grows as well.
+ */
+function sum(left: Expr, right: Expr, rightSign: Sign): Sign {
+  const sign = both(signOf(left), rightSign);
+  return sign === 'free' || (isSmall(left) && isSmall(right)) ? sign : 'mixed';
+}
+
+const isSmall = (body: Expr): boolean => {
+  if ('Value' in body) return typeof body.Value === 'number' && Math.abs(body.Value) <= SMALL;
+  const [operator, { left, right, arg }] = Object.entries(body)[0] as [string, Operand];
+  if (operator === 'neg') return isSmall(arg);
+  if (operator === '+' || operator === '-') return isSmall(left) && isSmall(right);
+  return operator === '.' && signOf(body) === 'up';
+};
+
 type Operand = { readonly left: Expr; readonly right: Expr; readonly arg: Expr; readonly attr: string };
 
 const RULES: Readonly<Record<string, (operand: Operand) => Sign>> = {
@@ -47,8 +67,8 @@ const RULES: Readonly<Record<string, (operand: Operand) => Sign>> = {
   isEmpty: ({ arg }) => flip(signOf(arg)),
   '&&': ({ left, right }) => both(signOf(left), signOf(right)),
   '||': ({ left, right }) => both(signOf(left), signOf(right)),
-  '+': ({ left, right }) => both(signOf(left), signOf(right)),
-  '-': ({ left, right }) => both(signOf(left), flip(signOf(right))),
+  '+': ({ left, right }) => sum(left, right, signOf(right)),
+  '-': ({ left, right }) => sum(left, right, flip(signOf(right))),
   '<': ({ left, right }) => both(flip(signOf(left)), signOf(right)),
   '<=': ({ left, right }) => both(flip(signOf(left)), signOf(right)),
   '>': ({ left, right }) => both(signOf(left), flip(signOf(right))),

@@ -154,6 +154,7 @@ describe('what comes to pass only narrows', () => {
     forbid('!(!context.signals.contains("x"))'),
     forbid('context.held.data.contains("restricted") || context.refusals > 3'),
     forbid('3 <= context.refusals && 10 < context.refusals + 2'),
+    forbid('context.refusals + context.refusals - -7 > 12'),
     forbid('context.signals.containsAll(["x"])'),
     forbid('!["x", "y"].containsAll(context.signals)'),
     forbid('!context.signals.contains("x")', 'unless'),
@@ -183,6 +184,9 @@ describe('what comes to pass only narrows', () => {
     forbid('context.refusals < 3'),
     forbid('context.refusals == 3'),
     forbid('10 - context.refusals > 3'),
+    // With none of them beyond 2^53, so an error, which forbids; with five of them a number, which does not.
+    forbid('context.refusals - 9007199254740991 - 5 > 0'),
+    forbid('context.refusals + context.ttl * -9007199254740 > 0'),
     forbid('context.refusals * -1 < 3'),
     forbid('context.held.data.contains("x") && !context.signals.contains("y")'),
     forbid('(if context.signals.contains("x") then false else true)'),
