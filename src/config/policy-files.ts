@@ -2,8 +2,8 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { LoadedPolicies } from '../policy/cedar/load.js';
-import { loadPolicies } from '../policy/cedar/load.js';
-import type { PolicyFile } from '../policy/cedar/parse.js';
+import { loadPolicies, UnreadablePolicies } from '../policy/cedar/load.js';
+import type { PolicyFile, PolicyFlaw } from '../policy/cedar/parse.js';
 import type { Mistake } from './mistakes.js';
 
 /**
@@ -14,9 +14,13 @@ export async function readPolicies(
   path: string,
   folder: string,
 ): Promise<LoadedPolicies | readonly Mistake[] | string> {
-  const files = await readFiles(resolve(folder, path));
-  if (typeof files === 'string') return `${path}: ${files}`;
-  const loaded = await loadPolicies(files);
+  const read = await readFiles(resolve(folder, path));
+  if (typeof read === 'string') return `${path}: ${read}`;
+  const flaws = read.filter((one) => 'message' in one);
+  if (flaws.length > 0)
+    return flaws.map((flaw) => ({ ...flaw, file: policyPlace(path, flaw.file), path: '' }));
+  const loaded = await loadPolicies(read.filter((one) => 'text' in one)).catch(failure);
+  if (typeof loaded === 'string') return `${path}: ${loaded}`;
   if ('set' in loaded) return loaded;
   return loaded.mistakes.map((flaw) => ({ ...flaw, file: policyPlace(path, flaw.file), path: '' }));
 }
@@ -25,19 +29,50 @@ export async function readPolicies(
 export const policyPlace = (path: string, file: string): string =>
   join(path.endsWith('.cedar') ? dirname(path) : path, file);
 
-async function readFiles(path: string): Promise<readonly PolicyFile[] | string> {
+function failure(error: unknown): string {
+  if (!(error instanceof UnreadablePolicies)) throw error;
+  return error.message;
+}
+
+async function readFiles(path: string): Promise<readonly (PolicyFile | PolicyFlaw)[] | string> {
+  let isFolder: boolean;
+  let paths: readonly string[];
   try {
-    const isFolder = (await stat(path)).isDirectory();
-    const paths = isFolder ? (await readdir(path)).map((name) => join(path, name)) : [path];
-    const wanted = paths.filter((one) => one.endsWith('.cedar')).toSorted();
-    if (wanted.length === 0)
-      return isFolder ? 'is a folder without a .cedar file' : 'must be a folder, or a .cedar file';
-    const utf8 = new TextDecoder('utf-8', { fatal: true });
-    return await Promise.all(
-      wanted.map(async (one) => ({ name: basename(one), text: utf8.decode(await readFile(one)) })),
-    );
+    isFolder = (await stat(path)).isDirectory();
+    paths = isFolder ? (await readdir(path)).map((name) => join(path, name)) : [path];
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'must be UTF-8 text' : `cannot be read (${code})`;
+    return unreadable(error);
+  }
+  const wanted = paths.filter((one) => one.endsWith('.cedar')).toSorted();
+  if (wanted.length === 0)
+    return isFolder ? 'is a folder without a .cedar file' : 'must be a folder, or a .cedar file';
+  const files: (PolicyFile | PolicyFlaw)[] = [];
+  // One after the other: thousands at once would be more than may be open.
+  for (const one of wanted) {
+    const text = await readText(one);
+    files.push('text' in text ? { name: basename(one), ...text } : { file: basename(one), ...text });
+  }
+  return files;
+}
+
+/** Ten thousand policies are two megabytes. */
+const MOST_BYTES = 16 * 2 ** 20;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+
+async function readText(path: string): Promise<{ readonly text: string } | { readonly message: string }> {
+  try {
+    const found = await stat(path);
+    // To read a pipe would be to wait for whoever writes into it.
+    if (!found.isFile()) return { message: 'must be a file' };
+    if (found.size > MOST_BYTES)
+      return { message: `is larger than ${MOST_BYTES} bytes: write several files` };
+    return { text: UTF8.decode(await readFile(path)) };
+  } catch (error) {
+    return { message: unreadable(error) };
   }
 }
+
+const unreadable = (error: unknown): string => {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'must be UTF-8 text' : `cannot be read (${code})`;
+};

@@ -50,11 +50,19 @@ function callOf(name: string, call: Call, operands: readonly Expr[]): Expression
     throw new Unsupported(`${name} with ${operands.length} operands`);
   const literal = operands.length === 1 && 'Value' in operands[0]!;
   // A literal is worth looking at once.
-  if (literal) {
-    const value = call(first(NO_SCOPE));
-    return () => value;
-  }
+  if (literal) return literalCall(name, call, first(NO_SCOPE));
   return second ? (scope) => call(first(scope), second(scope)) : (scope) => call(first(scope));
+}
+
+function literalCall(name: string, call: Call, operand: Value): Expression {
+  try {
+    const value = call(operand);
+    return () => value;
+  } catch (error) {
+    if (!(error instanceof EvaluationError)) throw error;
+    // The reference has read it: it is beyond what we compute with, as a number could be.
+    throw new Unsupported(`${name}(${JSON.stringify(operand)}) is beyond 2^53`);
+  }
 }
 
 const NO_SCOPE = undefined as unknown as Scope;

@@ -24,9 +24,19 @@ export interface LoadedPolicies {
   readonly warnings: readonly PolicyFlaw[];
 }
 
+/** The reference broke down before it could tell what is wrong, and where. */
+export class UnreadablePolicies extends Error {
+  constructor(why: string) {
+    super(`could not be read: ${why}`);
+    this.name = 'UnreadablePolicies';
+  }
+}
+
 /**
  * Parses and validates the policies, checks their annotations and that what comes to pass can only narrow, and makes them
  * ready to decide. Nothing is left out: one mistake anywhere, and there is no set.
+ *
+ * @throws UnreadablePolicies
  */
 export async function loadPolicies(
   files: readonly PolicyFile[],
@@ -52,9 +62,12 @@ function parseApart(files: readonly PolicyFile[], schema: string): ParsedPolicie
   if (!existsSync(place)) return parsePolicies(files, schema);
   return new Promise((resolve, reject) => {
     const worker = new Worker(place, { workerData: { files, schema } });
+    const fail = (why: string): void => reject(new UnreadablePolicies(why));
     worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.once('exit', (code) => reject(new Error(`the policies could not be read: exit ${code}`)));
+    worker.once('messageerror', (error) => fail(error.message));
+    // Out of memory, say: whatever else is wrong with a file has its place.
+    worker.once('error', (error) => fail(error.message));
+    worker.once('exit', (code) => fail(`its thread ended with ${code}`));
   });
 }
 
@@ -67,7 +80,8 @@ function policyOf({ place, nth, json }: ParsedPolicy): CompiledPolicy | { readon
   try {
     return compiled({ name: annotations['id'] ?? `${place.file}#${nth}`, place, json, obligations });
   } catch (error) {
-    if (!(error instanceof Unsupported)) throw error;
+    // A stack that does not suffice to make it ready would not suffice to decide by it either.
+    if (!(error instanceof Unsupported || error instanceof RangeError)) throw error;
     return { mistake: { ...place, message: error.message } };
   }
 }

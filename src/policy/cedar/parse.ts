@@ -2,6 +2,7 @@
 import { createRequire } from 'node:module';
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { DetailedError, Expr, PolicyJson, ValidationError } from '@cedar-policy/cedar-wasm/nodejs';
+import { deepestIn } from './nesting.js';
 
 /** A file of policies, with its text as it was when it was read. */
 export interface PolicyFile {
@@ -37,16 +38,42 @@ export interface ParsedPolicies {
 const reference = (): typeof Cedar =>
   createRequire(import.meta.url)('@cedar-policy/cedar-wasm/nodejs') as typeof Cedar;
 
-/** Each file by itself: a mistake in one does not hide those of another. */
+/**
+ * Each file by itself: a mistake in one does not hide those of another. Only where the reference fell over one it can
+ * read no more.
+ */
 export function parsePolicies(files: readonly PolicyFile[], schema: string): ParsedPolicies {
   const cedar = reference();
-  const parsed = files.map((file) => parseFile(cedar, file, schema));
+  const parsed: ParsedPolicies[] = [];
+  for (const file of files) {
+    const source = new Source(file);
+    const { at, message } = deepestIn(file.text);
+    if (message !== undefined) {
+      parsed.push(mistaken([{ ...source.placeAt(at), message }]));
+      continue;
+    }
+    try {
+      parsed.push(parseFile(cedar, file, schema));
+    } catch (error) {
+      // What WASM throws has a class of its own, which the types of Node 20 do not know.
+      if (!(error instanceof Error && ['RuntimeError', 'RangeError'].includes(error.name))) throw error;
+      const why = `the policies could not be read (${error.message}): is this nested too deeply, or too long?`;
+      parsed.push(mistaken([{ ...source.placeAt(at), message: why }]));
+      break;
+    }
+  }
   return {
     policies: parsed.flatMap(({ policies }) => policies),
     mistakes: parsed.flatMap(({ mistakes }) => mistakes),
     warnings: parsed.flatMap(({ warnings }) => warnings),
   };
 }
+
+const mistaken = (mistakes: readonly PolicyFlaw[]): ParsedPolicies => ({
+  policies: [],
+  mistakes,
+  warnings: [],
+});
 
 const OF_ANYTHING = {
   effect: 'permit',
@@ -67,24 +94,14 @@ export function expressionText(body: Expr): string {
 function parseFile(cedar: typeof Cedar, file: PolicyFile, schema: string): ParsedPolicies {
   const source = new Source(file);
   const parts = cedar.policySetTextToParts(file.text);
-  if (parts.type === 'failure')
-    return {
-      policies: [],
-      warnings: [],
-      mistakes: parts.errors.flatMap((error) => source.unreadable(error)),
-    };
+  if (parts.type === 'failure') return mistaken(parts.errors.flatMap((error) => source.unreadable(error)));
   const [template] = parts.policy_templates;
   if (template !== undefined) {
     const message = 'a template: nothing here fills its slots, so write a policy for each';
-    return { policies: [], warnings: [], mistakes: [{ ...source.placeOf(template), message }] };
+    return mistaken([{ ...source.placeOf(template), message }]);
   }
   const answer = cedar.validate({ schema, policies: { staticPolicies: file.text } });
-  if (answer.type === 'failure')
-    return {
-      policies: [],
-      warnings: [],
-      mistakes: answer.errors.flatMap((error) => source.unreadable(error)),
-    };
+  if (answer.type === 'failure') return mistaken(answer.errors.flatMap((error) => source.unreadable(error)));
   const mistakes = source.flaws(answer.validationErrors);
   const warnings = source.flaws(answer.validationWarnings);
   if (mistakes.length > 0) return { policies: [], mistakes, warnings };
@@ -122,6 +139,11 @@ class Source {
     if (at < 0) return { file: this.#file.name };
     this.#from = at + policy.length;
     return this.#place(this.#file.text.slice(0, at));
+  }
+
+  /** Of an index into the text. */
+  placeAt(index: number): Place {
+    return this.#place(this.#file.text.slice(0, index));
   }
 
   /** What could not be read at all: the reference tells of every place, one within another. */
