@@ -2,7 +2,7 @@
 import type { Catalogue } from '../../domain/tool.js';
 import { cataloguePolicy } from '../catalogue-policy.js';
 import type { Decision, DecisionInput, Policy, PrincipalFacts } from '../policy.js';
-import { withoutTokenClaims } from './claims.js';
+import { tagsOf } from './claims.js';
 import type { Outcome } from './decide.js';
 import { decideRequest } from './decide.js';
 import { strictest } from './obligations.js';
@@ -70,12 +70,13 @@ const whyOf = (
 const elsewhere = (task: string, { tasks }: RecordedRequest): string =>
   task === tasks[0]?.id ? '' : ` in ${task}, which is above it`;
 
+/** Claims as policies see them, since tags of tags are the same ones: what else a token says is not to be kept. */
 const FACTS = new WeakMap<object, string>();
 
 function factsOf({ name, trust, subject, claims }: PrincipalFacts): string {
   let facts = FACTS.get(claims);
   if (facts === undefined) {
-    facts = JSON.stringify({ name, trust, subject, claims: withoutTokenClaims(claims) });
+    facts = JSON.stringify({ name, trust, subject, claims: tagsOf(claims) });
     FACTS.set(claims, facts);
   }
   return facts;

@@ -1,6 +1,9 @@
 // Claims as tags: sets of texts, whatever the issuer made of them, and nothing that only tells of the token.
 import { expect, test } from '@jest/globals';
+import { sha256 } from '../../../src/domain/digest.js';
 import { tagsOf } from '../../../src/policy/cedar/claims.js';
+
+const TOKEN = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2lnbmVk';
 
 test.each<[what: string, claims: object, tags: object]>([
   [
@@ -29,9 +32,32 @@ test.each<[what: string, claims: object, tags: object]>([
     { exp: 1, iat: 2, nbf: 3, jti: 'x', sub: 's' },
     { sub: ['s'] },
   ],
+  [
+    'whoever may name members of a claim does not speak for another claim',
+    { a: { 'b.c': 'claimed' }, 'a.b': { c: 'own' } },
+    { 'a.b.c': ['own'] },
+  ],
+  [
+    'a token within a token is its digest, and what only its name tells of is not there (OpenID Connect Core §5.6.2)',
+    {
+      _claim_sources: {
+        one: { JWT: TOKEN },
+        two: { endpoint: 'https://a.example', access_token: 'ksj3n283dke' },
+      },
+      handed_on: [TOKEN, 'eyJ', 'a.b.c'],
+    },
+    {
+      '_claim_sources.one.JWT': [sha256(TOKEN)],
+      '_claim_sources.two.endpoint': ['https://a.example'],
+      handed_on: [sha256(TOKEN), 'eyJ', 'a.b.c'],
+    },
+  ],
   ['nothing is nothing', { none: null }, {}],
 ])('%s', (_, claims, tags) => {
-  expect({ ...tagsOf(claims as Record<string, unknown>) }).toEqual(tags);
+  const own = tagsOf(claims as Record<string, unknown>);
+  expect(own).toEqual(tags);
+  // What is kept beside leases is the tags, and is read as claims.
+  expect(tagsOf(own)).toEqual(own);
 });
 
 test('no claim can be taken for what every object has', () => {
