@@ -1,25 +1,12 @@
 // Has the reference read policies: their JSON form with the place of each, or every mistake at its line; and write parts of them as text. Nothing else calls it.
 import { createRequire } from 'node:module';
 import type * as Cedar from '@cedar-policy/cedar-wasm/nodejs';
-import type { DetailedError, Expr, PolicyJson, ValidationError } from '@cedar-policy/cedar-wasm/nodejs';
+import type { Expr, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { deepestIn } from './nesting.js';
+import type { Place, PolicyFile, PolicyFlaw } from './source.js';
+import { Source } from './source.js';
 
-/** A file of policies, with its text as it was when it was read. */
-export interface PolicyFile {
-  readonly name: string;
-  readonly text: string;
-}
-
-export interface Place {
-  readonly file: string;
-  /** From 1; absent where the reference told none. */
-  readonly line?: number;
-  readonly column?: number;
-}
-
-export interface PolicyFlaw extends Place {
-  readonly message: string;
-}
+export type { Place, PolicyFile, PolicyFlaw } from './source.js';
 
 export interface ParsedPolicy {
   readonly place: Place;
@@ -120,65 +107,3 @@ function inOrder(texts: readonly string[]): string[] {
   const position = new Map(names.toSorted().map((name, index) => [name, index]));
   return names.map((name) => texts[position.get(name)!]!);
 }
-
-/** Places in one file. */
-class Source {
-  readonly #file: PolicyFile;
-  readonly #bytes: Buffer;
-  /** Where the policy before ended. */
-  #from = 0;
-
-  constructor(file: PolicyFile) {
-    this.#file = file;
-    this.#bytes = Buffer.from(file.text);
-  }
-
-  /** Of the policy after the one that was asked for before. */
-  placeOf(policy: string): Place {
-    const at = this.#file.text.indexOf(policy, this.#from);
-    if (at < 0) return { file: this.#file.name };
-    this.#from = at + policy.length;
-    return this.#place(this.#file.text.slice(0, at));
-  }
-
-  /** Of an index into the text. */
-  placeAt(index: number): Place {
-    return this.#place(this.#file.text.slice(0, index));
-  }
-
-  /** What could not be read at all: the reference tells of every place, one within another. */
-  unreadable(error: DetailedError): PolicyFlaw[] {
-    const message = error.message.replace(/^failed to parse policies from string: /, '');
-    const [first] = error.sourceLocations ?? [];
-    const expected = first?.label ? `${message}: ${first.label}` : message;
-    const flaw = { ...this.#placeAt(first?.start), message: withHelp(expected, error.help) };
-    return [flaw, ...(error.related ?? []).flatMap((one) => this.unreadable(one))];
-  }
-
-  /** The same mistake is told for every kind of request: once is enough. */
-  flaws(errors: readonly ValidationError[]): PolicyFlaw[] {
-    const told = new Set<string>();
-    return errors.flatMap(({ error, policyId }) => {
-      const start = error.sourceLocations?.[0]?.start;
-      const key = `${policyId} ${start}`;
-      if (told.has(key)) return [];
-      told.add(key);
-      const message = error.message.replace(/^for policy `[^`]*`, /, '');
-      const help = error.help?.replace(/^for policy `[^`]*`, /, '') ?? null;
-      return [{ ...this.#placeAt(start), message: withHelp(message, help) }];
-    });
-  }
-
-  #placeAt(start: number | undefined): Place {
-    return start === undefined
-      ? { file: this.#file.name }
-      : this.#place(this.#bytes.subarray(0, start).toString('utf8'));
-  }
-
-  #place(before: string): Place {
-    const lines = before.split('\n');
-    return { file: this.#file.name, line: lines.length, column: lines.at(-1)!.length + 1 };
-  }
-}
-
-const withHelp = (message: string, help: string | null): string => (help ? `${message}: ${help}` : message);

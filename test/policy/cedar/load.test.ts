@@ -1,6 +1,7 @@
 // Policies are read whole or not at all: every mistake at its line, and nothing that could widen, oblige nobody or be unknown.
 import { describe, expect, test } from '@jest/globals';
 import { loadPolicies } from '../../../src/policy/cedar/load.js';
+import { Source } from '../../../src/policy/cedar/source.js';
 
 const load = (...texts: readonly string[]) =>
   loadPolicies(texts.map((text, index) => ({ name: `${'abc'[index]}.cedar`, text })));
@@ -198,4 +199,17 @@ describe('what comes to pass only narrows', () => {
       /^a.cedar:1:1: .*context\.signals, context\.held (?:or|and) context\.refusals/,
     );
   });
+});
+
+test('the places of many policies cost no more than the policies themselves', () => {
+  const text = Array.from(
+    { length: 4000 },
+    (_, nth) => `// ${'é'.repeat(400)}\n${permit(`context.x${nth} == 1`)}`,
+  );
+  const source = new Source({ name: 'a.cedar', text: text.join('\n') });
+  const began = process.cpuUsage();
+  const lines = text.map((one) => source.placeOf(one.slice(one.indexOf('permit'))).line);
+  expect(lines).toEqual(text.map((_, nth) => 2 * nth + 2));
+  // Looked for from the beginning of the file each time, it takes ten seconds.
+  expect(process.cpuUsage(began).user).toBeLessThan(1_500_000);
 });
