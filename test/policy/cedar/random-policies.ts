@@ -104,7 +104,7 @@ class Writer {
 
 /** Cedar has escapes of its own, in texts as in names. */
 const quoted = (text: string): string =>
-  `"${[...text].map((one) => (/[\w .*=/:-]/.test(one) ? one : `\\u{${one.codePointAt(0)!.toString(16)}}`)).join('')}"`;
+  `"${text.replaceAll(/[^\w .*=/:-]/gu, (one) => `\\u{${one.codePointAt(0)!.toString(16)}}`)}"`;
 const literal =
   (texts: readonly string[], made = ''): Write =>
   (at) =>
