@@ -11,6 +11,7 @@ export function addDev(program: Command, shell: Shell): void {
     .command('dev')
     .description('run a broker for development, on this machine only')
     .option('--config <file>', 'tools, policies and further trust; the shipped mayfly.dev.yaml')
+    .option('--policies <path>', 'a folder of Cedar policies, or one file; else those of the configuration')
     .option('--port <number>', `where to listen, 0 for any; ${DEFAULT_PORT}`, portArgument)
     .option('--data <folder>', 'where its store and its key are kept', './data')
     .action((options: DevOptions) =>

@@ -13,8 +13,13 @@ export interface LoadOptions {
    * keep an operator from taking away an issuer's trust.
    */
   readonly keepsCertificate?: boolean;
-  /** For whoever reads the policies by itself, and maybe others than the file names. */
-  readonly withoutPolicies?: true;
+  /**
+   * For whoever judges policies, and maybe others than the file names: the tools count, and who is trusted does not, so
+   * none of the files is opened that trust names.
+   */
+  readonly catalogueOnly?: true;
+  /** Policies in the place of those that the file names, by their path from the working folder. */
+  readonly policies?: string;
   /** Where variables that the file names are looked up; the environment itself when absent. */
   readonly environment?: Environment;
 }

@@ -59,17 +59,20 @@ async function readNamedFiles(
   source: YamlSource,
   options: LoadOptions,
 ): Promise<NamedFiles & { readonly mistakes: readonly Mistake[] }> {
-  const { instead, environment, keepsCertificate = false, withoutPolicies } = options;
+  const { instead, environment, keepsCertificate = false, catalogueOnly } = options;
   const mistakes: Mistake[] = [];
   const say = (path: Path, message: string): void => void mistakes.push(source.mistake(path, message));
-  const keySets = await readTrustFiles(draft.trust, folder, say);
+  const keySets = catalogueOnly ? new Map() : await readTrustFiles(draft.trust, folder, say);
   if (!keepsCertificate && instead?.listen === undefined) await checkCertificate(draft.tls, folder, say);
   // A developer who does without the file's store needs nothing that opens it.
   const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;
   const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
-  if (draft.policies === undefined || withoutPolicies) return { keySets, redis, mistakes };
-  const policies = await readPolicies(draft.policies, folder);
-  if (typeof policies === 'string') say(['policies'], policies);
+  const path = options.policies ?? draft.policies;
+  if (path === undefined || catalogueOnly) return { keySets, redis, mistakes };
+  const policies = await readPolicies(path, options.policies === undefined ? folder : '.');
+  if (typeof policies === 'string' && options.policies === undefined) say(['policies'], policies);
+  else if (typeof policies === 'string')
+    mistakes.push({ file: path, path: '', message: policies.slice(`${path}: `.length) });
   else if ('set' in policies) return { keySets, redis, policies, mistakes };
   else mistakes.push(...policies);
   return { keySets, redis, mistakes };

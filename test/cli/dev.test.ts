@@ -1,5 +1,6 @@
 // The whole way of a task by the command line, against a broker that `mayfly dev` started.
-import { mkdtempSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -68,6 +69,7 @@ describe('mayfly dev', () => {
   test('says where it listens and prints commands that work as they stand', async () => {
     const [greeting] = (await broker?.written(/^[^]*audit --task run-1$/m)) ?? [''];
     expect(greeting).toContain(`mayfly dev listens at ${url}, for this machine only.`);
+    expect(greeting).toContain('\nNo policies: whatever a task names is permitted in it.');
     const commands = greeting.split('\n').filter((line) => line.startsWith('  '));
     expect(commands).toHaveLength(5);
     writeFileSync(join(folder, 'go-on.sh'), `set -e\n${commands.join('\n')}\n`);
@@ -79,6 +81,27 @@ describe('mayfly dev', () => {
     });
     expect(shown).toMatch(/^eyJ[\w-]+\.[\w-]+\.[\w-]+$/m);
     expect(shown).toMatch(/task\.complete +dev\/planner +permitted/);
+  });
+
+  test('tries policies, the shipped ones by the commands that it prints, and swaps them when it is told to', async () => {
+    const policies = join(folder, 'policies');
+    cpSync('config/policies', policies, { recursive: true });
+    const [port, tried] = [await freePort(), join(folder, 'tried')];
+    const args = ['dev', '--config', 'config/mayfly.yaml', '--policies', policies];
+    const other = start([...args, '--port', String(port), '--data', tried]);
+    try {
+      const [greeting] = await other.written(/^[^]*audit --task run-1$/m);
+      const commands = greeting.split('\n').filter((line) => line.startsWith('  '));
+      writeFileSync(join(policies, '50-more.cedar'), 'forbid (principal, action, resource == Tool::"wiki");');
+      writeFileSync(join(folder, 'tried.sh'), `set -e\n${commands.slice(0, 4).join('\n')}\n`);
+      const { status, stdout, stderr } = spawnSync('sh', [join(folder, 'tried.sh')], { encoding: 'utf8' });
+      expect([status, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^no mistakes: 5 files, /);
+      expect(stdout).toMatch(/^eyJ[\w-]+\.[\w-]+\.[\w-]+$/m);
+      await other.written(/"changed":\["policies"\]/);
+    } finally {
+      await stop(other);
+    }
   });
 
   test('keeps its key for its owner alone, and the same from one start to the next', async () => {

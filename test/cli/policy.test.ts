@@ -1,4 +1,5 @@
 // `mayfly policy check`, `test` and `explain --case`: what is wrong stands at its place, and a case is decided as a broker would.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { CRM, type PolicyFolder, policyFolder } from './policy-scene.js';
@@ -59,6 +60,34 @@ describe('mayfly policy check', () => {
       digest: /digest (\S+)/.exec(out)![1],
       warnings: [],
     });
+  });
+
+  test('warns of a set by which no task could be opened, or nobody gets anything', async () => {
+    const only = at.write(
+      'only.cedar',
+      'permit (principal is Agent, action == Action::"exchange", resource);\n',
+    );
+    const { exit, err } = await at.run('check', '--policies', only);
+    expect([exit, err]).toEqual([
+      0,
+      `${at.policies}: warning: no policy permits open_task: nobody opens a task, and without one there is no credential\n`,
+    ]);
+    at.write('only.cedar', '// nothing yet\n');
+    expect((await at.run('check', '--policies', only)).err).toMatch(/no policy permits exchange: no agent/);
+  });
+
+  test('needs nothing of a configuration but its tools: no trust, and no file that trust names', async () => {
+    const file = join(at.folder, 'mayfly.yaml');
+    const text = readFileSync(file, 'utf8');
+    const tools = text.slice(text.indexOf('tools:'));
+    const head = text.slice(0, text.indexOf('trust:'));
+    for (const trust of [
+      '',
+      'trust: [{ name: dev, kind: oidc, issuer: https://i.example, audience: mayfly, jwks_file: /run/secrets/none, roles: { agent: { sub: a } } }]\n',
+    ]) {
+      writeFileSync(file, head + trust + tools);
+      expect(await at.run('check')).toMatchObject({ exit: 0, err: '' });
+    }
   });
 
   test('tells every mistake of every file, and of the configuration, at its place: exit code 78', async () => {

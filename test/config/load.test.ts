@@ -312,9 +312,11 @@ describe('trust that the file does not name', () => {
 
 describe('the examples', () => {
   test('for production load, and write out nothing but defaults where there are any', async () => {
-    const { trust, catalogue } = await loadSettings('config/mayfly.yaml');
+    const { trust, catalogue, policies } = await loadSettings('config/mayfly.yaml');
     expect(trust.map(({ name }) => name)).toEqual(['cluster']);
-    expect(catalogue.all().map(({ name }) => name)).toEqual(expect.arrayContaining(['crm', 'search']));
+    const tools = ['crm', 'search', 'web', 'mail', 'wiki', 'payroll', 'production'];
+    expect(catalogue.all().map(({ name }) => name)).toEqual(tools);
+    expect(policies?.warnings).toEqual([]);
   });
 
   test('for development load with the trust that is added at start', async () => {

@@ -13,6 +13,7 @@ import { DEFAULT_PORT, LOOPBACK, freePort } from './port.js';
 
 export interface DevOptions {
   readonly config?: string;
+  readonly policies?: string;
   readonly port?: number;
   readonly data: string;
 }
@@ -27,13 +28,14 @@ const SHIPPED = fileURLToPath(new URL('../../../config/mayfly.dev.yaml', import.
  * @throws what keeps it from starting
  */
 export async function runDev(
-  { config = SHIPPED, port: wanted, data }: DevOptions,
+  { config = SHIPPED, policies, port: wanted, data }: DevOptions,
   shell: Shell,
 ): Promise<void> {
   const key = await keptKey(data);
   const port = wanted === 0 ? await freePort() : (wanted ?? DEFAULT_PORT);
   const url = `http://${LOOPBACK}:${port}`;
   const live = await LiveSettings.from(config, {
+    ...(policies !== undefined && { policies }),
     extraTrust: [devTrust(url, { keys: [key.publicJwk] })],
     instead: {
       issuer: url,
@@ -43,6 +45,19 @@ export async function runDev(
   });
   const log = createLog(live.fixed.logLevel);
   const running = await startBroker(live, log);
-  shell.out(howToGoOn({ url, data, tools: live.current.catalogue.all(), called: shell.called }));
+  const { catalogue, policies: decided } = live.current;
+  shell.out(
+    howToGoOn({
+      url,
+      data,
+      tools: catalogue.all(),
+      config,
+      ...(decided && {
+        policies: { count: decided.set.policies.length, ...(policies !== undefined && { path: policies }) },
+      }),
+      pid: process.pid,
+      called: shell.called,
+    }),
+  );
   await untilStopped(running, live, log);
 }

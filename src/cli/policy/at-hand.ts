@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { policyDigest } from '../../config/assemble.js';
+import { devTrust } from '../../config/dev-trust.js';
 import { loadSettings } from '../../config/load.js';
 import { ConfigurationError, type Mistake, mistakeText } from '../../config/mistakes.js';
 import { policyPlace, readPolicies } from '../../config/policy-files.js';
@@ -51,10 +52,13 @@ export async function atHand(options: PolicyOptions, shell: Shell): Promise<AtHa
   };
 }
 
+/** What `mayfly dev` adds to its files, which need no trust of their own; by a name that no entry has. */
+const ADDED = { ...devTrust('mayfly:', { keys: [] }), name: '' };
+
 /** Whoever writes policies has neither the store nor the certificate of the broker, nor the secrets for them. */
 async function catalogueOf(file: string): Promise<Catalogue> {
   const instead = { listen: { host: '127.0.0.1', port: 0 }, store: { kind: 'embedded', path: '' } } as const;
-  return (await loadSettings(file, { withoutPolicies: true, instead })).catalogue;
+  return (await loadSettings(file, { catalogueOnly: true, extraTrust: [ADDED], instead })).catalogue;
 }
 
 /** From the working folder on, where the file has it relative to itself. */

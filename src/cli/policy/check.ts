@@ -1,5 +1,7 @@
 // `mayfly policy check`: every mistake in the policies, or what is probably not meant, and what they come to.
 import { neverMatching } from '../../policy/cedar/never-matching.js';
+import { notPermitted } from '../../policy/cedar/not-permitted.js';
+import type { PolicyFlaw } from '../../policy/cedar/parse.js';
 import { shadowed } from '../../policy/cedar/shadowed.js';
 import { jsonText } from '../broker-command.js';
 import { EXIT, Failure } from '../failure.js';
@@ -9,11 +11,13 @@ import type { CheckOptions } from './options.js';
 import { atHand, counted, placeText } from './at-hand.js';
 
 export async function check(options: CheckOptions, shell: Shell): Promise<void> {
-  const { loaded, catalogue, digest, placed } = await atHand(options, shell);
+  const { loaded, catalogue, digest, placed, folder } = await atHand(options, shell);
   const { policies } = loaded.set;
-  const warnings = [...loaded.warnings, ...neverMatching(policies, catalogue), ...shadowed(policies)]
-    .map((flaw) => ({ ...flaw, ...placed(flaw) }))
-    .toSorted((a, b) => a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0));
+  const inFiles = [...loaded.warnings, ...neverMatching(policies, catalogue), ...shadowed(policies)];
+  const ofAll = notPermitted(policies).map((message): PolicyFlaw => ({ file: folder, message }));
+  const warnings = [...ofAll, ...inFiles.map((flaw) => ({ ...flaw, ...placed(flaw) }))].toSorted(
+    (a, b) => a.file.localeCompare(b.file) || (a.line ?? 0) - (b.line ?? 0),
+  );
   const permits = policies.filter(({ effect }) => effect === 'permit').length;
   const forbids = policies.length - permits;
   const files = loaded.files.length;

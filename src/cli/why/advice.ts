@@ -206,7 +206,7 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
   ),
   policy_denied: advice(
     'policy did not permit it',
-    'The detail names what decided. If the policy is wrong, change it and reload; what the agent asks may be.',
+    '`mayfly policy explain --request <this request>` tells what would have to change. The detail names the policies that forbid it; where it names none, none permits it.',
   ),
   approval_required: advice(
     'policy permits it once somebody has approved it',

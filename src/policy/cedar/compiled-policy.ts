@@ -81,7 +81,7 @@ function constraintOf(
   }
 }
 
-function uidOf(constraint: object): { readonly type: string; readonly id: string } {
+export function uidOf(constraint: object): { readonly type: string; readonly id: string } {
   if (!('entity' in constraint)) throw new Unsupported('a template: nothing here fills its slots');
   const uid = constraint.entity as { type: string; id: string } | { __entity: { type: string; id: string } };
   return '__entity' in uid ? uid.__entity : uid;

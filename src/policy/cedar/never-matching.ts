@@ -3,6 +3,7 @@ import type { Expr } from '@cedar-policy/cedar-wasm/nodejs';
 import { nearest } from '../../domain/nearest.js';
 import type { Catalogue } from '../../domain/tool.js';
 import type { CompiledPolicy } from './compiled-policy.js';
+import { uidOf } from './compiled-policy.js';
 import type { PolicyFlaw } from './parse.js';
 import type { Vocabulary } from './vocabulary.js';
 import { literalsOf, pathOf, vocabularyOf } from './vocabulary.js';
@@ -23,9 +24,14 @@ function messagesFor(policy: CompiledPolicy, catalogue: Catalogue): string[] {
   if (tool !== undefined && !catalogue.byName(tool))
     return [`${SO_NEVER}, as the catalogue has no tool ${quoted(tool)}${hint(tool, toolNames(catalogue))}`];
   const vocabulary = vocabularyOf(policy, catalogue);
-  return json.conditions.flatMap(({ kind, body }) =>
-    findings(body, kind === 'when', { vocabulary, catalogue }),
-  );
+  const { principal } = json;
+  const misnamed = 'entity' in principal ? ofPrincipals([uidOf(principal)], '==') : undefined;
+  return [
+    ...(misnamed ? [`${SO_NEVER}, as ${misnamed.message}${misnamed.hint}`] : []),
+    ...json.conditions.flatMap(({ kind, body }) =>
+      findings(body, kind === 'when', { vocabulary, catalogue }),
+    ),
+  ];
 }
 
 interface Known {
@@ -96,8 +102,11 @@ function comparison(operator: string, { left, right }: Operands, known: Known): 
   const literals = literalsOf(leftPath === undefined ? left : right);
   if (path === undefined || literals === undefined) return undefined;
   if (path === 'resource') return ofTools(literals, operator, known);
+  const entities = literals.flatMap((one) => (typeof one === 'string' ? [] : [one.__entity]));
+  if (path === 'principal') return ofPrincipals(entities, operator);
   const texts = known.vocabulary.textsOf(path);
   const written = literals.filter((literal) => typeof literal === 'string');
+  if (path === 'context.labels') return ofLabels(written, operator, leftPath !== undefined);
   if (!texts || written.length < literals.length) return undefined;
   const strange = written.filter((text) => !texts.includes(text));
   const [first] = strange;
@@ -154,6 +163,32 @@ function ofTools(
     message: `the catalogue has no tool ${strange.map(quoted).join(', ')}`,
     hint: hint(first, toolNames(catalogue)),
     impossible: operator !== '!=' && strange.length === names.length,
+  };
+}
+
+/** `Agent::"agent-7"`: nobody is called so, as each is called by who vouches for it, or by its SPIFFE ID. */
+function ofPrincipals(
+  entities: readonly { readonly type: string; readonly id: string }[],
+  operator: string,
+): Finding | undefined {
+  const strange = entities.filter(({ id }) => !id.includes('/'));
+  const [first] = strange;
+  if (first === undefined) return undefined;
+  return {
+    message: `no principal is called ${strange.map(({ id }) => quoted(id)).join(', ')}`,
+    hint: `: its trust comes first, as in ${first.type}::${quoted(`cluster/${first.id}`)}`,
+    impossible: operator !== '!=' && strange.length === entities.length,
+  };
+}
+
+function ofLabels(written: readonly string[], operator: string, pathIsLeft: boolean): Finding | undefined {
+  const strange = written.filter((text) => !text.includes('='));
+  const [first] = strange;
+  if (first === undefined) return undefined;
+  return {
+    message: `context.labels never holds ${strange.map(quoted).join(', ')}`,
+    hint: `: a label is written key=value, as in ${quoted(`${first}=yes`)}`,
+    impossible: cannotHold(operator, pathIsLeft, strange.length === written.length, 'context.labels'),
   };
 }
 

@@ -1,5 +1,6 @@
 // A file of policies as the reference reads it: where in it a policy stands, and where a mistake is.
 import type { DetailedError, ValidationError } from '@cedar-policy/cedar-wasm/nodejs';
+import { mistakeText } from './mistake-text.js';
 
 /** A file of policies, with its text as it was when it was read. */
 export interface PolicyFile {
@@ -54,7 +55,7 @@ export class Source {
     const message = error.message.replace(/^failed to parse policies from string: /, '');
     const [first] = error.sourceLocations ?? [];
     const expected = first?.label ? `${message}: ${first.label}` : message;
-    const flaw = { ...this.#placeAtByte(first?.start), message: withHelp(expected, error.help) };
+    const flaw = { ...this.#placeAtByte(first?.start), message: mistakeText(expected, error.help) };
     return [flaw, ...(error.related ?? []).flatMap((one) => this.unreadable(one))];
   }
 
@@ -68,7 +69,7 @@ export class Source {
       told.add(key);
       const message = error.message.replace(/^for policy `[^`]*`, /, '');
       const help = error.help?.replace(/^for policy `[^`]*`, /, '') ?? null;
-      return [{ ...this.#placeAtByte(start), message: withHelp(message, help) }];
+      return [{ ...this.#placeAtByte(start), message: mistakeText(message, help) }];
     });
   }
 
@@ -96,5 +97,3 @@ function lineOf(index: number, starts: readonly number[]): number {
   }
   return low;
 }
-
-const withHelp = (message: string, help: string | null): string => (help ? `${message}: ${help}` : message);

@@ -56,6 +56,26 @@ describe('a mistake is told at its line, with what to change', () => {
       /^a.cedar:1:45: unable to guarantee safety of access to tag `"groups"` .*try testing for the tag's presence/,
     ],
     [
+      'a claim that is taken for an attribute',
+      'permit (principal is Agent, action, resource) when { principal.groups.contains("billing") };',
+      'a.cedar:1:54: attribute `groups` on entity type `Agent` not found: claims are tags, and may be absent: principal.hasTag("groups") && principal.getTag("groups").contains("…")',
+    ],
+    [
+      'an attribute of the principal that is misspelt',
+      'permit (principal is Agent, action, resource) when { principal.subjct == "a" };',
+      'a.cedar:1:54: attribute `subjct` on entity type `Agent` not found: did you mean `subject`?',
+    ],
+    [
+      'what is asked of the tool, taken for an action',
+      'permit (principal, action == Action::"read", resource);',
+      'a.cedar:1:30: unrecognized action `Action::"read"`: there is exchange, renew, open_task; what is asked of the tool is in context.actions, as texts: context.actions.contains("read")',
+    ],
+    [
+      'a label that is taken for an attribute',
+      permit('context.labels.env == "x"'),
+      'a.cedar:1:45: unexpected type: expected something that has members but saw Set<String>: a set is asked with .contains("…")',
+    ],
+    [
       'an address that may be absent',
       permit('context.network.address.isLoopback()'),
       /unable to guarantee safety of access to optional attribute `network.address`/,

@@ -71,12 +71,25 @@ const FOUND: readonly [text: string, told: string][] = [
     forbid('context.held.tools.contains("crn")'),
     `${NEVER}context.held.tools never holds "crn": did you mean "crm"?`,
   ],
+  [
+    'forbid (principal == Agent::"agent-7", action, resource);',
+    `${NEVER}no principal is called "agent-7": its trust comes first, as in Agent::"cluster/agent-7"`,
+  ],
+  [
+    'forbid (principal is Agent, action, resource) when { [Agent::"agent-7", Agent::"cluster/b"].contains(principal) };',
+    'no principal is called "agent-7": its trust comes first, as in Agent::"cluster/agent-7"',
+  ],
+  [
+    forbid('context.labels.contains("production")'),
+    `${NEVER}context.labels never holds "production": a label is written key=value, as in "production=yes"`,
+  ],
 ];
 test.each(FOUND)('%s', async (text, told) => {
   expect(await found(text)).toEqual([told]);
 });
 
 const GOOD = [
+  'permit (principal == Agent::"spiffe://prod.example/ns/a", action, resource) when { principal != Agent::"cluster/b" };',
   'permit (principal, action, resource == Tool::"crm") when { context.actions == ["read", "write"] };',
   forbid('context.plane == "cloud" && context.held.data.contains("restricted")'),
   forbid('context.labels.contains("a=b") || context.task.orchestrator == "dta"'),
