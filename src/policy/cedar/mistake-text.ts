@@ -30,7 +30,7 @@ export function mistakeText(message: string, help: string | null | undefined): s
     const found = met.exec(message);
     if (found && !isNear(found[1]!)) return `${told}: ${instead(...found.slice(1))}`;
   }
-  const ofSet = / but saw Set<String>$/.test(told) && told !== message;
+  const ofSet = told.endsWith(' but saw Set<String>') && told !== message;
   const advice = ofSet ? 'a set is asked with .contains("…")' : help;
   return advice ? `${told}: ${advice}` : told;
 }
