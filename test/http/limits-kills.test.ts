@@ -133,9 +133,9 @@ describe('any kill', () => {
       await expectKilled(held, reply, killing);
     });
 
-    test('in the midst of hundreds of requests that are all written to the audit log', async () => {
+    test('in the midst of a hundred requests that are all written to the audit log', async () => {
       const held = await begin(killing);
-      const flood = Promise.all(Array.from({ length: 300 }, () => ordinary('garbage')));
+      const flood = Promise.all(Array.from({ length: 100 }, () => ordinary('garbage')));
       const reply = await kill(broker, held, broker.workloads.token(as));
       await expectKilled(held, reply, killing);
       expect((await flood).every(({ status }) => status === 401)).toBe(true);
