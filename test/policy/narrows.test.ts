@@ -17,7 +17,6 @@ import { loadPolicies } from '../../src/policy/cedar/load.js';
 import type { Policy, TaskFacts } from '../../src/policy/policy.js';
 import { oneOf, randomFrom, upTo } from '../fixtures/random.js';
 import { randomPolicy } from './cedar/random-policies.js';
-import { flawsIn } from './cedar/reference.js';
 import { inputOf, policyOf, shippedPolicies, TOOLS } from './scene.js';
 
 type Chance = () => number;
@@ -105,20 +104,21 @@ function got(
   const decision = policy.decide(input);
   if (decision.effect !== 'permit') return undefined;
   const grant = narrow({ actions: input.actions }, claimed, input.tool, decision);
-  expect(grant.actions).toEqual(input.actions);
+  if (grant.actions.join(' ') !== input.actions.join(' '))
+    throw new Error(`${asked}: ${grant.actions.join(' ')}`);
   return {
     ttlMs: grant.ttlMs,
     obliged: [...(decision.requireDpop ? ['dpop'] : []), ...(decision.singleUse ? ['once'] : [])],
   };
 }
 
-function expectNoMore(before: Got | undefined, after: Got | undefined, story: string): void {
+function expectNoMore(before: Got | undefined, after: Got | undefined, story: () => string): void {
   if (after === undefined) return;
   const wider =
     (before === undefined && 'it was denied before') ||
     (after.ttlMs > before!.ttlMs && 'it lives longer than before') ||
     (before!.obliged.some((one) => !after.obliged.includes(one)) && 'it obliges to less than before');
-  if (wider) throw new Error(`${story}: ${wider}`);
+  if (wider) throw new Error(`${story()}: ${wider}`);
 }
 
 function walk(policy: Policy, chance: Chance, steps: number, told: string): number {
@@ -135,7 +135,7 @@ function walk(policy: Policy, chance: Chance, steps: number, told: string): numb
       expectNoMore(
         before[index],
         after[index],
-        `${told}\n${action} ${asked} at step ${nth} ${JSON.stringify(state)}`,
+        () => `${told}\n${action} ${asked} at step ${nth} ${JSON.stringify(state)}`,
       ),
     );
     permitted += after.filter(Boolean).length;
@@ -150,9 +150,7 @@ async function randomSet(chance: Chance): Promise<{ policy: Policy; text: string
     const about = randomPolicy(chance).replaceAll('Agent::"cluster/agent-1"', 'Agent::"cluster/agent-7"');
     const one =
       upTo(chance, 2) === 0 ? about.replace(/^permit/, 'forbid') : `${oneOf(chance, OBLIGATIONS)} ${about}`;
-    const loaded =
-      flawsIn(one).length > 0 ? undefined : await loadPolicies([{ name: 'one.cedar', text: one }]);
-    if (loaded && 'set' in loaded) texts.push(one);
+    if ('set' in (await loadPolicies([{ name: 'one.cedar', text: one }]))) texts.push(one);
   }
   const text = [
     ...texts,
