@@ -69,7 +69,8 @@ async function readNamedFiles(
   const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
   const path = options.policies ?? draft.policies;
   if (path === undefined || catalogueOnly) return { keySets, redis, mistakes };
-  const policies = await readPolicies(path, options.policies === undefined ? folder : '.');
+  // As the configuration itself is told of: from the working folder, or as whoever named it did.
+  const policies = await readPolicies(path, options.policies === undefined ? dirname(source.file) : '.');
   if (typeof policies === 'string' && options.policies === undefined) say(['policies'], policies);
   else if (typeof policies === 'string')
     mistakes.push({ file: path, path: '', message: policies.slice(`${path}: `.length) });

@@ -1,14 +1,15 @@
 // Reads the policies: one Cedar file, or all of a folder, with their text as it was when it was read, and what is wrong.
 import { readFile, readdir, stat } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { LoadedPolicies } from '../policy/cedar/load.js';
 import { loadPolicies, UnreadablePolicies } from '../policy/cedar/load.js';
 import type { PolicyFile, PolicyFlaw } from '../policy/cedar/parse.js';
 import type { Mistake } from './mistakes.js';
 
 /**
- * The policies of a path, which is told of as it was written: relative to `folder`. Files stand in the order of their
- * names; what is wrong with one of them has its place there, and what is wrong with the path is a text.
+ * The policies of a path, relative to `folder`. Files stand in the order of their names; what is wrong with one of them
+ * has its place there, from where `folder` is told from, so that somebody can go to it; what is wrong with the path is
+ * a text.
  */
 export async function readPolicies(
   path: string,
@@ -22,7 +23,8 @@ export async function readPolicies(
   const loaded = await loadPolicies(read.filter((one) => 'text' in one)).catch(failure);
   if (typeof loaded === 'string') return `${path}: ${loaded}`;
   if ('set' in loaded) return loaded;
-  return loaded.mistakes.map((flaw) => ({ ...flaw, file: policyPlace(path, flaw.file), path: '' }));
+  const near = isAbsolute(path) ? path : join(folder, path);
+  return loaded.mistakes.map((flaw) => ({ ...flaw, file: policyPlace(near, flaw.file), path: '' }));
 }
 
 /** Where a file of the policies is, by the path that the configuration names. */

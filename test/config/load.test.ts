@@ -239,6 +239,12 @@ describe('policies', () => {
     expect(policyDigest).not.toBe((await loadSettings(write('none.yaml', GOOD))).policyDigest);
   });
 
+  test('tell a mistake by the place that the configuration was named by', async () => {
+    mkdirSync(join(folder, 'policies'));
+    write('policies/a.cedar', 'permit (principal, action, resource)');
+    await expect(loadWithPolicies()).rejects.toThrow(`\n  ${join(folder, 'policies', 'a.cedar')}:1:37: `);
+  });
+
   test('must be there: a folder without any is a mistake', async () => {
     mkdirSync(join(folder, 'policies'));
     await expect(loadWithPolicies()).rejects.toThrow(

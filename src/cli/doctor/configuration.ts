@@ -4,6 +4,7 @@ import { loadSettings } from '../../config/load.js';
 import { ConfigurationError } from '../../config/mistakes.js';
 import type { Settings } from '../../config/settings.js';
 import { isLoopback } from '../../domain/loopback.js';
+import { notPermitted } from '../../policy/cedar/not-permitted.js';
 import { type Finding, broken, caution, ok } from './finding.js';
 
 export interface Read {
@@ -28,7 +29,7 @@ export async function readConfiguration(path: string): Promise<Read> {
           [place, member, message].filter((part) => part !== '').join(': '),
           line === undefined
             ? 'Give a file that can be read: --config, MAYFLY_CONFIG.'
-            : `Correct line ${line}; docs/configuration.md tells of every setting. Nothing else could be looked at.`,
+            : `Correct line ${line}; ${file.endsWith('.cedar') ? 'docs/policy.md tells how policies are written' : 'docs/configuration.md tells of every setting'}. Nothing else could be looked at.`,
         );
       }),
     };
@@ -47,6 +48,7 @@ function policyFindings({ policies }: Settings): Finding[] {
   const { set, warnings } = policies;
   return [
     ok('policies', `${set.policies.length} policies have no mistake`),
+    ...notPermitted(set.policies).map((told) => caution('policies', told, 'Permit it, or mean it.')),
     ...warnings.map(({ file, line, message }) =>
       caution('policies', `${file}:${line}: ${message}`, '`mayfly policy check` tells more.'),
     ),
