@@ -61,10 +61,12 @@ export const ELSEWHERE: readonly {
 export const PARTS: Readonly<Record<string, string>> = {
   checkout: 'npm test is what runs now',
   demo: 'what a demo left up; test/examples/ runs the programs as they stand',
+  dev: 'a broker that goes on until it is stopped; test/cli/dev.test.ts starts it so',
   docker: 'an engine for containers; test/deploy/ reads what it would build from',
   kubectl: 'a cluster; test/deploy/ reads the manifests, and runs by their configuration',
   record: 'a broker that has decided by policies; test/cli/policy-record.test.ts has its record',
   registry: 'the registry of packages; test/packaging/ packs, and installs what was packed',
+  signal: 'a task of a broker that decides by policies; test/cli/for-programs.test.ts types the command',
 };
 
 export const SCENES: readonly Scene[] = [
