@@ -52,6 +52,7 @@ export const layers = {
     'cli',
     'config',
     'domain',
+    'policy/cedar',
     'identity',
     'jws',
     'keys',

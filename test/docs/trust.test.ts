@@ -1,5 +1,5 @@
 // docs/trust.md and config/mayfly.yaml: what they show of trust can be used as it stands.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -20,6 +20,7 @@ beforeAll(() => {
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), content);
   };
+  cpSync('config/policies', join(folder, 'policies'), { recursive: true });
   write('run/secrets/cluster/ca.crt', makeCertificates().ca);
   write('run/secrets/spire/ca.pem', makeCertificates().ca);
   write('run/secrets/cluster/token', 'token');
