@@ -12,7 +12,7 @@ import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
 import { ContextChanged, widensHeld } from '../domain/tree-context.js';
-import { circumstancesOf, onPresentContext } from '../tasks/circumstances.js';
+import { onPresentContext } from '../tasks/circumstances.js';
 import { openRun } from '../tasks/open-run.js';
 import { reviewTree } from '../tasks/review-tree.js';
 import { bindingOf } from './binding.js';
@@ -52,13 +52,13 @@ export async function issueCredential(
 
   const binding = bindingOf(task, agent, asked.provenKey);
   if (binding instanceof Refusal) return counted(binding, rules, task.id, entry);
-  const circumstances = await circumstancesOf(broker, rules, task.id);
-  if (circumstances instanceof Refusal) return circumstances;
-  const subject = { agent, task, tool, asked, jkt: binding.jkt };
-  return onPresentContext(circumstances, async (present) => {
-    const grant = decide(broker, rules, 'exchange', subject, present, entry);
-    if (grant instanceof Refusal) return counted(grant, rules, task.id, entry);
-    const basis = basisOf(rules, subject, present, entry);
+  return onPresentContext(broker, task.id, async (present, inForce) => {
+    const offered = inForce === rules ? tool : targetTool(inForce, asked.target);
+    if (offered instanceof Refusal) return counted(offered, inForce, task.id, entry);
+    const subject = { agent, task, tool: offered, asked, jkt: binding.jkt };
+    const grant = decide(broker, inForce, 'exchange', subject, present, entry);
+    if (grant instanceof Refusal) return counted(grant, inForce, task.id, entry);
+    const basis = basisOf(inForce, subject, present, entry);
     const issued = await commit(broker, { agent, task, grant, binding, ...(basis && { basis }) }, entry);
     // What the tree holds now may forbid what it was given before: that ends before this is handed out.
     if (isIssued(issued) && basis && widensHeld(present.context, basis.holding))

@@ -1,6 +1,6 @@
 // Renews a lease: as fresh a decision as the first one, for the same task, tool, actions and resources, never more.
 import type { AuditEntry } from '../audit/entry.js';
-import type { Broker } from '../broker.js';
+import type { Broker, Rules } from '../broker.js';
 import type { Grant } from '../domain/grant.js';
 import type { LeaseId } from '../domain/ids.js';
 import type { Lease } from '../domain/lease.js';
@@ -8,9 +8,10 @@ import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { expiryOf } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
+import type { Tool } from '../domain/tool.js';
 import { ContextChanged } from '../domain/tree-context.js';
 import type { SigningMinter } from '../minters/minter.js';
-import { circumstancesOf, onPresentContext } from '../tasks/circumstances.js';
+import { onPresentContext } from '../tasks/circumstances.js';
 import { sameInstance } from './binding.js';
 import { counted, decide } from './decide.js';
 import { admittedTask } from './issue-credential.js';
@@ -42,32 +43,40 @@ export async function renewLease(
   const other = lease.instance === undefined ? undefined : sameInstance(lease.instance, agent, provenKey);
   if (other) return other;
 
-  const rules = broker.rules();
-  const tool = rules.catalogue.byName(lease.tool);
-  const same =
-    tool?.audience === lease.audience && tool.plane === lease.plane && tool.credential.kind === lease.kind;
-  if (!tool || !same)
-    return new Refusal('target_unknown', `${lease.tool} has left the catalogue, or is another one now`);
-  const minter = broker.minters.get(tool.credential.kind);
-  if (!tool.renewable || !minter || minter.external)
-    return new Refusal('not_renewable', `${tool.name} does not allow it`);
-
   // Whose credential is good once, gets another one by asking for another one.
   if (lease.singleUse) return new Refusal('not_renewable', 'its credential is for single use');
 
   const task = await admittedTask(broker, agent, lease.taskId);
   if (task instanceof Refusal) return task;
   const again = { ...wanted, actions: lease.actions, ...(lease.details && { details: lease.details }) };
-  const subject = { agent, task, tool, asked: again, jkt: lease.jkt };
-  const circumstances = await circumstancesOf(broker, rules, task.id);
-  if (circumstances instanceof Refusal) return circumstances;
-  return onPresentContext(circumstances, async (present) => {
+  return onPresentContext(broker, task.id, async (present, rules) => {
+    const renewable = renewableTool(broker, rules, lease);
+    if (renewable instanceof Refusal) return renewable;
+    const { tool, minter } = renewable;
+    const subject = { agent, task, tool, asked: again, jkt: lease.jkt };
     const grant = decide(broker, rules, 'renew', subject, present, entry);
     if (grant instanceof Refusal) return counted(grant, rules, task.id, entry);
     if (grant.singleUse) return new Refusal('not_renewable', 'policy permits it for single use only');
     const version = rules.policy.contextual ? { contextVersion: present.context.version } : {};
     return renewed(broker, minter, lease, { grant, ...version }, entry);
   });
+}
+
+/** The tool, if it is still the one that the lease is for and allows it, and what signs for it. */
+function renewableTool(
+  { minters }: Broker,
+  { catalogue }: Rules,
+  lease: Lease,
+): { readonly tool: Tool; readonly minter: SigningMinter } | Refusal {
+  const tool = catalogue.byName(lease.tool);
+  const same =
+    tool?.audience === lease.audience && tool.plane === lease.plane && tool.credential.kind === lease.kind;
+  if (!tool || !same)
+    return new Refusal('target_unknown', `${lease.tool} has left the catalogue, or is another one now`);
+  const minter = minters.get(tool.credential.kind);
+  if (!tool.renewable || !minter || minter.external)
+    return new Refusal('not_renewable', `${tool.name} does not allow it`);
+  return { tool, minter };
 }
 
 async function renewed(

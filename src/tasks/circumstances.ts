@@ -17,15 +17,19 @@ export interface Circumstances {
 
 const NONE: Circumstances = { above: [], context: NO_CONTEXT };
 
-/** As this broker last saw them: the transition compares. Nothing where no policies would look at it. */
+/**
+ * As this broker last saw them where the transition compares; else as they are now, or another broker would go on for a
+ * minute as if a signal had not been. Nothing where no policies would look at it.
+ */
 export async function circumstancesOf(
   { store }: Pick<Broker, 'store'>,
   { policy }: Rules,
   id: TaskId,
+  compared: 'compared' | 'not_compared' = 'compared',
 ): Promise<Circumstances | Refusal> {
   if (!policy.contextual) return NONE;
   const root = rootOf(id);
-  const context = await store.recallContext(root);
+  const context = await (compared === 'compared' ? store.recallContext(root) : store.readContext(root));
   if (root === id) return { above: [], context };
   const above: Task[] = [];
   for (const ancestor of lineageOf(id).filter((one) => one !== id)) {
@@ -41,23 +45,36 @@ const MOST_ATTEMPTS = 16;
 
 /**
  * Decides and commits, and decides again where the context had changed by the commit: of two requests at the same time,
- * neither is decided as if the other's were not held.
+ * neither is decided as if the other's were not held. By the rules that are in force then: a review that the change
+ * brought about was made by those.
  */
 export async function onPresentContext<T>(
-  given: Circumstances,
-  attempt: (circumstances: Circumstances) => Promise<T | ContextChanged>,
+  broker: Pick<Broker, 'store' | 'rules'>,
+  id: TaskId,
+  attempt: (circumstances: Circumstances, rules: Rules) => Promise<T | ContextChanged | Refusal>,
 ): Promise<T | Refusal> {
-  let { context } = given;
+  let rules = broker.rules();
+  let present = await circumstancesOf(broker, rules, id);
   for (let made = 0; made < MOST_ATTEMPTS; made++) {
-    const result = await attempt({ above: given.above, context });
+    if (present instanceof Refusal) return present;
+    const result = await attempt(present, rules);
     if (!(result instanceof ContextChanged)) return result;
-    ({ context } = result);
+    const before = rules;
+    rules = broker.rules();
+    present =
+      rules === before
+        ? { above: present.above, context: result.context }
+        : await circumstancesOf(broker, rules, id);
   }
   return new Refusal('context_changed', `${MOST_ATTEMPTS} times while it was decided`);
 }
 
+/** Of a decision that was made again, nothing of the one before is to stand in the record. */
+const AT_TIMES = ['policy_why', 'obligations'] as const;
+
 /** What of a decision stands in the record: enough to make it again, and to see whether it came out the same. */
 export function recordDecision(entry: AuditEntry, decision: Decision): void {
+  for (const member of AT_TIMES) if (member in entry.facts.detail) delete entry.facts.detail[member];
   const { effect, policyDigest, determining, why, input } = decision;
   const obligations = obligationsOf(decision);
   entry.learn({

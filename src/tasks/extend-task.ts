@@ -39,7 +39,7 @@ async function beyondPolicy(
 ): Promise<Refusal | undefined> {
   const rules = broker.rules();
   if (!rules.policy.contextual) return undefined;
-  const circumstances = await circumstancesOf(broker, rules, task.id);
+  const circumstances = await circumstancesOf(broker, rules, task.id, 'not_compared');
   if (circumstances instanceof Refusal) return circumstances;
   const ttlMs = deadline - task.openedAt;
   const permitted = decideOpening(broker, rules, principal, task, ttlMs, circumstances, entry);

@@ -81,7 +81,7 @@ export async function openDecided(
   const rules = broker.rules();
   const { id, purpose, manifest, labels, parent, ttlMs } = asked;
   const facts = { id, orchestrator, purpose, manifest, labels, ...(parent && { parent }) };
-  const circumstances = await circumstancesOf(broker, rules, id);
+  const circumstances = await circumstancesOf(broker, rules, id, 'not_compared');
   if (circumstances instanceof Refusal) return new Refusal('parent_unknown', circumstances.detail);
   const permitted = decideOpening(broker, rules, principal, facts, ttlMs, circumstances, entry);
   if (permitted instanceof Refusal) return permitted;

@@ -24,7 +24,8 @@ export async function reviewTree(broker: Broker, root: TaskId, cause: AuditEntry
   const context = await broker.store.readContext(root);
   let ended = 0;
   if (policy.contextual) {
-    for (const state of ['active', 'reserved'] as const) {
+    // In the order in which a lease has them: one that is activated while this looks is met in one of the two.
+    for (const state of ['reserved', 'active'] as const) {
       for await (const leases of livePages(broker, root, state)) {
         for (let from = 0; from < leases.length; from += KILLS_AT_A_TIME) {
           const some = leases.slice(from, from + KILLS_AT_A_TIME);
@@ -39,11 +40,27 @@ export async function reviewTree(broker: Broker, root: TaskId, cause: AuditEntry
   return ended;
 }
 
-/** Reviews that nobody finished: whoever began them may have died on the way. */
+/**
+ * Reviews that nobody finished: whoever began them may have died on the way. Of one that fails, the tree stays due, and
+ * the others are made all the same.
+ *
+ * @throws what the first of those that failed did.
+ */
 export async function finishReviews(broker: Broker, forMs: number): Promise<void> {
-  for (const { root } of await broker.store.dueReviews(REVIEWS_AT_A_TIME, forMs)) {
-    await reviewTree(broker, root, new AuditEntry(requestId(), 'lease.review', { taskId: root }));
+  const looked = new Set<TaskId>();
+  const faults: unknown[] = [];
+  for (;;) {
+    // Those that failed are the longest due: they come first again.
+    const due = await broker.store.dueReviews(looked.size + REVIEWS_AT_A_TIME, forMs);
+    const roots = due.map(({ root }) => root).filter((root) => !looked.has(root));
+    if (roots.length === 0) break;
+    for (const root of roots) {
+      looked.add(root);
+      const cause = new AuditEntry(requestId(), 'lease.review', { taskId: root });
+      await reviewTree(broker, root, cause).catch((error: unknown) => faults.push(error));
+    }
   }
+  if (faults.length > 0) throw faults[0];
 }
 
 const REVIEWS_AT_A_TIME = 100;
@@ -71,7 +88,7 @@ async function review(
   cause: AuditEntry,
 ): Promise<boolean> {
   const decision = await decideAgain(broker, lease, context);
-  if (decision !== undefined && decision.effect === 'permit') return false;
+  if (decision && stillPermits(decision, lease)) return false;
   const { taskId, tool, id: leaseId } = lease;
   const entry = new AuditEntry(cause.requestId, 'lease.review', { taskId, tool, leaseId }, cause.trace);
   if (decision) recordDecision(entry, decision);
@@ -83,6 +100,10 @@ async function review(
 }
 
 const LONGEST_REASON = 500;
+
+/** What a permit asks for now, and the lease has not, would be refused now. */
+const stillPermits = ({ effect, requireDpop, singleUse }: Decision, lease: Lease): boolean =>
+  effect === 'permit' && !(requireDpop && lease.jkt === undefined) && !(singleUse && !lease.singleUse);
 
 /** As an exchange of now for what was asked then. Undefined: something that it rested on is gone. */
 async function decideAgain(

@@ -11,8 +11,10 @@ import type { TreeContext } from '../domain/tree-context.js';
 import { taskFor } from './own.js';
 import { reviewTree } from './review-tree.js';
 
-/** Types that one tree may have: each of them is a review of all that lives. */
+/** Types that one tree may have beside those that are always taken: each of them is a review of all that lives. */
 export const MOST_TYPES = 64;
+/** Those that the shipped policies know: no flood of other types, by whom a tool belongs to, is to keep them out. */
+const ALWAYS_TAKEN: ReadonlySet<string> = new Set(['untrusted_content', 'sensitive_data_read', 'anomaly']);
 
 export interface Signalled {
   readonly root: TaskId;
@@ -37,12 +39,14 @@ export async function signalTask(
   const task = await signalledTask(broker, principal, id, entry);
   if (task instanceof Refusal) return task;
   if (reason !== undefined) entry.learn({ reason });
-  const signalled = await broker.store.signalTask(id, type, MOST_TYPES, entry);
+  const signalled = await broker.store.signalTask(id, type, mostWith(type), entry);
   if (signalled instanceof Refusal) return signalled;
   const root = rootOf(id);
   const { context, added, due } = signalled;
   return { root, context, added, ended: due ? await reviewTree(broker, root, entry) : 0 };
 }
+
+const mostWith = (type: string): number => MOST_TYPES + (ALWAYS_TAKEN.has(type) ? ALWAYS_TAKEN.size : 0);
 
 /** One's own, or for a verifier one that may hold a credential for a tool of its. */
 async function signalledTask(

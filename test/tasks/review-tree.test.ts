@@ -1,0 +1,167 @@
+// What a change of context forbids is dead when its signal is answered: whatever happens at the same time, or goes wrong.
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { SECOND_MS } from '../../src/domain/duration.js';
+import type { LeaseId, TaskId } from '../../src/domain/ids.js';
+import { Refusal } from '../../src/domain/refusal.js';
+import type { Store } from '../../src/store/store.js';
+import { finishReviews } from '../../src/tasks/review-tree.js';
+import { MOST_TYPES } from '../../src/tasks/signal-task.js';
+import { Scene } from '../contract/store/scene.js';
+import { embeddedHarness } from '../store/embedded-harness.js';
+import { entryOf, PolicyStage, rulesOf } from './policy-stage.js';
+
+const PERMITS = 'permit (principal, action, resource);';
+const forbids = (tool: string, signal: string): string =>
+  `@id("no-${tool}") forbid (principal is Agent, action, resource == Tool::"${tool}") when { context.signals.contains("${signal}") };`;
+const POLICIES = [PERMITS, forbids('web', 'anomaly'), forbids('ledger', 'anomaly')].join('\n');
+
+const harness = embeddedHarness();
+let scene: Scene;
+beforeEach(async () => void (scene = await Scene.open(harness)));
+afterEach(() => harness.close());
+
+/** The store, with some of what it does done in another way. */
+const with_ = (overrides: Partial<Store>): Store => ({ ...scene.store, ...overrides });
+
+describe('a review', () => {
+  test('ends what was reserved when it began, also where that becomes active while it looks', async () => {
+    let reserved: LeaseId | undefined;
+    let reachTarget = (): void => {};
+    const reached = new Promise<void>((resolve) => (reachTarget = resolve));
+    let mintDone = (): void => {};
+    const minting = new Promise<void>((resolve) => (mintDone = resolve));
+    let issued: Promise<unknown> | undefined;
+    let looks = 0;
+    const store = with_({
+      listLeases: async (query) => {
+        const page = await scene.store.listLeases(query);
+        if (++looks === 1) {
+          mintDone();
+          await issued;
+        }
+        return page;
+      },
+    });
+    const stage = new PolicyStage(scene, await rulesOf(POLICIES), store);
+    stage.target.beforeMint = (lease) => {
+      reserved = lease.id;
+      reachTarget();
+      return minting;
+    };
+    await stage.task('run');
+    issued = stage.exchange('run', 'ledger');
+    await reached;
+    expect(await stage.signal('run', 'anomaly')).toMatchObject({ added: true, ended: 1 });
+    expect(await stage.stateOf({ id: reserved! })).toBe('revoking');
+    expect(looks).toBeGreaterThan(1);
+  });
+
+  test('that fails leaves the tree due, and keeps no other tree from being reviewed', async () => {
+    let isBroken = true;
+    const store = with_({
+      revoke: (kill, entry) =>
+        isBroken && entry.facts.taskId === 'run-1'
+          ? Promise.reject(new Error('no space left'))
+          : scene.store.revoke(kill, entry),
+    });
+    const stage = new PolicyStage(scene, await rulesOf(POLICIES), store);
+    const leases = [];
+    for (const id of ['run-1', 'run-2']) {
+      await stage.task(id);
+      leases.push(await stage.granted(id, 'web'));
+      await scene.store.signalTask(id as TaskId, 'anomaly', MOST_TYPES, entryOf('task.signal'));
+      scene.clock.advance(SECOND_MS);
+    }
+    await expect(finishReviews(stage.broker, 0)).rejects.toThrow('no space left');
+    expect(await Promise.all(leases.map((lease) => stage.stateOf(lease)))).toEqual(['active', 'revoked']);
+    expect(await scene.store.dueReviews(9, 0)).toEqual([{ root: 'run-1', version: 2 }]);
+    isBroken = false;
+    await finishReviews(stage.broker, 0);
+    expect(await stage.stateOf(leases[0]!)).toBe('revoked');
+  });
+
+  test('of each of more trees than are read in one go is made, whichever of them fail', async () => {
+    const stage = new PolicyStage(
+      scene,
+      await rulesOf(POLICIES),
+      with_({
+        readContext: (root) =>
+          root === 'run-249' || Number(root.slice(4)) >= 120
+            ? scene.store.readContext(root)
+            : Promise.reject(new Error('no space left')),
+      }),
+    );
+    for (let nth = 0; nth < 250; nth++) {
+      await stage.task(`run-${nth}`);
+      await scene.store.signalTask(`run-${nth}` as TaskId, 'anomaly', MOST_TYPES, entryOf('task.signal'));
+    }
+    await expect(finishReviews(stage.broker, 0)).rejects.toThrow('no space left');
+    expect(await scene.store.dueReviews(999, 0)).toHaveLength(120);
+  });
+});
+
+describe('the policies in force', () => {
+  test('decide again what a signal overtook, also where they were read while it was decided', async () => {
+    const before = await rulesOf(PERMITS);
+    const after = await rulesOf(POLICIES);
+    let overtake = async (): Promise<void> => {};
+    const store = with_({
+      issueLease: async (request, entry) => {
+        const once = overtake;
+        overtake = async () => {};
+        await once();
+        return scene.store.issueLease(request, entry);
+      },
+    });
+    const stage = new PolicyStage(scene, before, store);
+    await stage.task('run');
+    overtake = async () => {
+      stage.rules = after;
+      expect(await stage.signal('run', 'anomaly')).toMatchObject({ added: true });
+    };
+    expect(await stage.exchange('run', 'web')).toMatchObject({ reason: 'policy_denied' });
+  });
+
+  test('are all that is on record of what was decided twice', async () => {
+    const rules = await rulesOf(
+      `@id("all") @max_ttl("2m") permit (principal, action, resource); ${forbids('web', 'anomaly')}`,
+    );
+    let overtake = async (): Promise<void> => {};
+    const store = with_({
+      issueLease: async (request, entry) => {
+        const once = overtake;
+        overtake = async () => {};
+        await once();
+        return scene.store.issueLease(request, entry);
+      },
+    });
+    const stage = new PolicyStage(scene, rules, store);
+    await stage.task('run');
+    overtake = async () => void (await stage.signal('run', 'anomaly'));
+    const entry = entryOf('token.exchange');
+    expect(await stage.exchange('run', 'web', { entry })).toBeInstanceOf(Refusal);
+    expect(entry.facts.detail).toMatchObject({ decision: 'deny', determining: ['no-web'] });
+    expect(entry.facts.detail['obligations']).toBeUndefined();
+  });
+
+  test('that now ask for a proof end what is bound to no key', async () => {
+    const stage = new PolicyStage(scene, await rulesOf(PERMITS));
+    await stage.task('run');
+    const lease = await stage.granted('run', 'web');
+    stage.rules = await rulesOf('@require_dpop permit (principal, action, resource);');
+    expect(await stage.signal('run', 'anything')).toMatchObject({ ended: 1 });
+    expect(await stage.stateOf(lease)).toBe('revoked');
+  });
+});
+
+test('no flood of free types keeps out those that the shipped policies know', async () => {
+  const stage = new PolicyStage(scene, await rulesOf(POLICIES));
+  await stage.task('run');
+  const lease = await stage.granted('run', 'web');
+  for (let nth = 0; nth < MOST_TYPES; nth++) await stage.signal('run', `type_${nth}`);
+  expect(await stage.signal('run', 'one_more')).toMatchObject({ reason: 'too_many_signals' });
+  for (const type of ['untrusted_content', 'sensitive_data_read', 'anomaly'])
+    expect(await stage.signal('run', type)).toMatchObject({ added: true });
+  expect(await stage.stateOf(lease)).toBe('revoked');
+  expect(await stage.signal('run', 'one_more')).toMatchObject({ reason: 'too_many_signals' });
+});
