@@ -167,10 +167,15 @@ export async function startBroker(
       wake: () => sweeper.wake(),
       report: (error, what) => log.error({ err: error }, what),
     };
-    const review = (forMs: number): void =>
-      void finishReviews(broker, forMs).catch((error: unknown) =>
+    let reviewing = false;
+    const review = async (forMs: number): Promise<void> => {
+      if (reviewing) return;
+      reviewing = true;
+      await finishReviews(broker, forMs).catch((error: unknown) =>
         log.error({ err: error }, 'what a change of context may have ended could not be decided again'),
       );
+      reviewing = false;
+    };
     const nonces = new Nonces(seal.derived(`dpop nonces of ${settings.issuer}`));
     const proofs = new Proofs({ terms: settings.dpop, nonces, clock, store });
     let draining = false;
@@ -208,11 +213,13 @@ export async function startBroker(
       if (news.kind !== 'signing_keys') limits.somethingEnded();
     });
     // Of one that has the store to itself, nobody else's are left over but those of the broker before it.
-    review(0);
-    const reviews = alone ? undefined : setInterval(review, REVIEW_AFTER_MS, REVIEW_AFTER_MS).unref();
+    void review(0);
+    const reviews = alone
+      ? undefined
+      : setInterval(() => void review(REVIEW_AFTER_MS), REVIEW_AFTER_MS).unref();
     const net = schedule(SAFETY_NET, () => {
       sweeper.wake();
-      review(REVIEW_AFTER_MS);
+      void review(REVIEW_AFTER_MS);
       turnKeys();
     });
 

@@ -58,8 +58,25 @@ async function stages(kind: 'embedded' | 'redis'): Promise<[here: PolicyStage, t
   const scene = await Scene.open(kind === 'redis' ? shared : embedded);
   const rules = await rulesOf(POLICIES, { web: { plane: 'tool', sensitivity: 'public' } });
   const other = kind === 'redis' ? await shared.open(scene.clock, TERMS) : scene.store;
-  return [new PolicyStage(scene, rules), new PolicyStage(scene, rules, other)];
+  return [
+    new PolicyStage(scene, rules, onALongWay(scene.store)),
+    new PolicyStage(scene, rules, onALongWay(other)),
+  ];
 }
+
+/** What was decided takes its time to be committed, so that much comes in between. */
+const onALongWay = (store: Store): Store => ({
+  ...store,
+  issueLease: async (request, entry) => {
+    await pause(3);
+    return store.issueLease(request, entry);
+  },
+  reserveLease: async (request, entry) => {
+    await pause(3);
+    return store.reserveLease(request, entry);
+  },
+});
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 const live = async ({ scene }: PolicyStage, task: string): Promise<Lease[]> =>
   (await scene.store.listLeases({ task, limit: 999 })).filter(({ state }) => state === 'active');
@@ -71,12 +88,12 @@ for (const kind of ['embedded', 'redis'] as const) {
     test('nothing lives that a signal forbade, and never two that forbid each other', async () => {
       const random = randomFrom(Number(process.env['MAYFLY_SEED'] ?? 1));
       const both = await stages(kind);
-      for (const { target } of both)
-        target.beforeMint = () => new Promise((resolve) => setTimeout(resolve, 2));
+      for (const { target } of both) target.beforeMint = () => pause(2);
       let issued = 0;
       for (let round = 0; round < ROUNDS; round++) {
         const id = `run-${round}`;
-        const [type, forbidden] = round % 2 === 0 ? ['anomaly', FORBIDDEN] : ['nothing_odd', []];
+        const isOdd = round % 2 === 0;
+        const forbidden = isOdd ? FORBIDDEN : [];
         await both[0].task(id);
         await both[0].task(`${id}.part`);
         const exchanges = Array.from({ length: AT_ONCE }, async (_, nth) => {
@@ -89,8 +106,9 @@ for (const kind of ['embedded', 'redis'] as const) {
           else expect(result.reason).not.toBe('context_changed');
         });
         const signals = both.map(async (stage, nth) => {
-          await new Promise((resolve) => setTimeout(resolve, 2 * nth));
-          await stage.signal(nth === 0 ? id : `${id}.part`, type);
+          if (!isOdd) return;
+          await pause(1 + 4 * nth);
+          await stage.signal(nth === 0 ? id : `${id}.part`, 'anomaly');
           const alive = (await live(stage, id)).map(({ tool }) => tool);
           expect(alive.filter((tool) => forbidden.includes(tool))).toEqual([]);
         });

@@ -1,4 +1,5 @@
 // What a change of context forbids is dead when its signal is answered: whatever happens at the same time, or goes wrong.
+import { EventEmitter, once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SECOND_MS } from '../../src/domain/duration.js';
 import type { LeaseId, TaskId } from '../../src/domain/ids.js';
@@ -23,33 +24,43 @@ afterEach(() => harness.close());
 /** The store, with some of what it does done in another way. */
 const with_ = (overrides: Partial<Store>): Store => ({ ...scene.store, ...overrides });
 
+/** The first issuance is decided, and then something else happens before it is committed. */
+function overtaken(by: () => Promise<unknown>): Store {
+  let issuances = 0;
+  return with_({
+    issueLease: async (request, entry) => {
+      if (issuances++ === 0) await by();
+      return scene.store.issueLease(request, entry);
+    },
+  });
+}
+
 describe('a review', () => {
   test('ends what was reserved when it began, also where that becomes active while it looks', async () => {
     let reserved: LeaseId | undefined;
-    let reachTarget = (): void => {};
-    const reached = new Promise<void>((resolve) => (reachTarget = resolve));
-    let mintDone = (): void => {};
-    const minting = new Promise<void>((resolve) => (mintDone = resolve));
-    let issued: Promise<unknown> | undefined;
+    const marks = new EventEmitter();
+    const reached = once(marks, 'reached');
+    const minting = once(marks, 'minted');
+    const issued: Promise<unknown>[] = [];
     let looks = 0;
     const store = with_({
       listLeases: async (query) => {
         const page = await scene.store.listLeases(query);
         if (++looks === 1) {
-          mintDone();
-          await issued;
+          marks.emit('minted');
+          await Promise.all(issued);
         }
         return page;
       },
     });
     const stage = new PolicyStage(scene, await rulesOf(POLICIES), store);
-    stage.target.beforeMint = (lease) => {
+    stage.target.beforeMint = async (lease) => {
       reserved = lease.id;
-      reachTarget();
-      return minting;
+      marks.emit('reached');
+      await minting;
     };
     await stage.task('run');
-    issued = stage.exchange('run', 'ledger');
+    issued.push(stage.exchange('run', 'ledger'));
     await reached;
     expect(await stage.signal('run', 'anomaly')).toMatchObject({ added: true, ended: 1 });
     expect(await stage.stateOf({ id: reserved! })).toBe('revoking');
@@ -104,21 +115,15 @@ describe('the policies in force', () => {
   test('decide again what a signal overtook, also where they were read while it was decided', async () => {
     const before = await rulesOf(PERMITS);
     const after = await rulesOf(POLICIES);
-    let overtake = async (): Promise<void> => {};
-    const store = with_({
-      issueLease: async (request, entry) => {
-        const once = overtake;
-        overtake = async () => {};
-        await once();
-        return scene.store.issueLease(request, entry);
-      },
-    });
-    const stage = new PolicyStage(scene, before, store);
+    const stage = new PolicyStage(
+      scene,
+      before,
+      overtaken(async () => {
+        stage.rules = after;
+        expect(await stage.signal('run', 'anomaly')).toMatchObject({ added: true });
+      }),
+    );
     await stage.task('run');
-    overtake = async () => {
-      stage.rules = after;
-      expect(await stage.signal('run', 'anomaly')).toMatchObject({ added: true });
-    };
     expect(await stage.exchange('run', 'web')).toMatchObject({ reason: 'policy_denied' });
   });
 
@@ -126,18 +131,12 @@ describe('the policies in force', () => {
     const rules = await rulesOf(
       `@id("all") @max_ttl("2m") permit (principal, action, resource); ${forbids('web', 'anomaly')}`,
     );
-    let overtake = async (): Promise<void> => {};
-    const store = with_({
-      issueLease: async (request, entry) => {
-        const once = overtake;
-        overtake = async () => {};
-        await once();
-        return scene.store.issueLease(request, entry);
-      },
-    });
-    const stage = new PolicyStage(scene, rules, store);
+    const stage = new PolicyStage(
+      scene,
+      rules,
+      overtaken(() => stage.signal('run', 'anomaly')),
+    );
     await stage.task('run');
-    overtake = async () => void (await stage.signal('run', 'anomaly'));
     const entry = entryOf('token.exchange');
     expect(await stage.exchange('run', 'web', { entry })).toBeInstanceOf(Refusal);
     expect(entry.facts.detail).toMatchObject({ decision: 'deny', determining: ['no-web'] });
