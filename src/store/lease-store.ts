@@ -86,6 +86,12 @@ export interface LeaseStore {
   readLease(id: LeaseId): Promise<Lease | undefined>;
   listLeases(query: LeaseQuery): Promise<Lease[]>;
   /**
+   * The leases of the task and of all below it that are reserved or active, some at a time, in one walk. One that is
+   * alive from the beginning to the end is among them, also where it is activated meanwhile; it may come twice. What is
+   * issued meanwhile may be missed.
+   */
+  liveLeases(task: TaskId): AsyncIterable<readonly Lease[]>;
+  /**
    * How many leases of the task itself, or of the agent, are alive now, reserved ones included. Counting stops at
    * `most`, and where it takes longer than `withinMs`: somebody waits for the answer.
    */

@@ -7,8 +7,8 @@ import type { Metrics } from '../telemetry/metrics.js';
 import type { Store, Swept } from './store.js';
 import { StoreUnavailable } from './store.js';
 
-/** Calls that are none of the store's work, or that are answered from memory wherever that matters. */
-type Unmetered = 'watch' | 'close' | 'now' | 'recallTask' | 'recallContext';
+/** Calls that are none of the store's work, that are answered from memory wherever that matters, or that are many. */
+type Unmetered = 'watch' | 'close' | 'now' | 'recallTask' | 'recallContext' | 'liveLeases';
 type Operation = Exclude<keyof Store, Unmetered>;
 
 /** Every call that is timed; a new one of the port does not compile before it stands here. */

@@ -11,7 +11,6 @@ import type { TreeContext } from '../domain/tree-context.js';
 import type { Decision, PrincipalFacts } from '../policy/policy.js';
 import { circumstancesOf, recordDecision } from './circumstances.js';
 
-const LEASES_AT_A_TIME = 500;
 /** Of leases that are looked at in one go. */
 const KILLS_AT_A_TIME = 32;
 
@@ -24,14 +23,15 @@ export async function reviewTree(broker: Broker, root: TaskId, cause: AuditEntry
   const context = await broker.store.readContext(root);
   let ended = 0;
   if (policy.contextual) {
-    // In the order in which a lease has them: one that is activated while this looks is met in one of the two.
-    for (const state of ['reserved', 'active'] as const) {
-      for await (const leases of livePages(broker, root, state)) {
-        for (let from = 0; from < leases.length; from += KILLS_AT_A_TIME) {
-          const some = leases.slice(from, from + KILLS_AT_A_TIME);
-          const results = await Promise.all(some.map((lease) => review(broker, lease, context, cause)));
-          ended += results.filter(Boolean).length;
-        }
+    const facts = new Map<string, PrincipalFacts | undefined>();
+    for await (const leases of broker.store.liveLeases(root)) {
+      for (let from = 0; from < leases.length; from += KILLS_AT_A_TIME) {
+        const some = leases.slice(from, from + KILLS_AT_A_TIME);
+        await readFacts(broker, root, some, facts);
+        const results = await Promise.all(
+          some.map((lease) => review(broker, lease, { context, facts, cause })),
+        );
+        ended += results.filter(Boolean).length;
       }
     }
   }
@@ -65,29 +65,35 @@ export async function finishReviews(broker: Broker, forMs: number): Promise<void
 
 const REVIEWS_AT_A_TIME = 100;
 
-async function* livePages(
-  { store }: Broker,
-  task: TaskId,
-  state: 'active' | 'reserved',
-): AsyncGenerator<readonly Lease[]> {
-  let after: string | undefined;
-  for (;;) {
-    const query = { task, state, limit: LEASES_AT_A_TIME, ...(after !== undefined && { after }) };
-    const page = await store.listLeases(query);
-    yield page;
-    if (page.length < LEASES_AT_A_TIME) return;
-    after = page.at(-1)!.id;
-  }
+/** What the leases of a review rest on, beside themselves. */
+interface Ground {
+  readonly context: TreeContext;
+  /** By their digest, of the leases at hand at least. */
+  readonly facts: ReadonlyMap<string, PrincipalFacts | undefined>;
+  readonly cause: AuditEntry;
 }
 
+/** Most leases of a tree were decided on the same facts: a round trip for each would be most of a review. */
+async function readFacts(
+  { store }: Broker,
+  root: TaskId,
+  leases: readonly Lease[],
+  known: Map<string, PrincipalFacts | undefined>,
+): Promise<void> {
+  if (known.size > MOST_FACTS) known.clear();
+  const wanted = new Set(leases.flatMap(({ basis }) => (basis ? [basis.principal] : [])));
+  const missing = [...wanted].filter((digest) => !known.has(digest));
+  const read = await Promise.all(missing.map((digest) => store.principalFacts(root, digest)));
+  for (const [at, digest] of missing.entries())
+    known.set(digest, read[at] === undefined ? undefined : (JSON.parse(read[at]) as PrincipalFacts));
+}
+
+const MOST_FACTS = 1000;
+
 /** Whether the lease was ended. */
-async function review(
-  broker: Broker,
-  lease: Lease,
-  context: TreeContext,
-  cause: AuditEntry,
-): Promise<boolean> {
-  const decision = await decideAgain(broker, lease, context);
+async function review(broker: Broker, lease: Lease, ground: Ground): Promise<boolean> {
+  const { cause } = ground;
+  const decision = await decideAgain(broker, lease, ground);
   if (decision && stillPermits(decision, lease)) return false;
   const { taskId, tool, id: leaseId } = lease;
   const entry = new AuditEntry(cause.requestId, 'lease.review', { taskId, tool, leaseId }, cause.trace);
@@ -109,12 +115,12 @@ const stillPermits = ({ effect, requireDpop, singleUse }: Decision, lease: Lease
 async function decideAgain(
   broker: Broker,
   lease: Lease,
-  context: TreeContext,
+  { context, facts }: Ground,
 ): Promise<Decision | undefined> {
   const rules = broker.rules();
   const tool = rules.catalogue.byName(lease.tool);
   const task = await broker.store.recallTask(lease.taskId);
-  const principal = await principalOf(broker, lease);
+  const principal = lease.basis && facts.get(lease.basis.principal);
   if (!tool || !task || !principal) return undefined;
   const circumstances = await circumstancesOf(broker, rules, task.id);
   if (circumstances instanceof Refusal) return undefined;
@@ -132,9 +138,4 @@ async function decideAgain(
     ...(address !== undefined && { address }),
     now: broker.clock.now(),
   });
-}
-
-async function principalOf({ store }: Broker, { taskId, basis }: Lease): Promise<PrincipalFacts | undefined> {
-  const facts = basis && (await store.principalFacts(rootOf(taskId), basis.principal));
-  return facts === undefined ? undefined : (JSON.parse(facts) as PrincipalFacts);
 }

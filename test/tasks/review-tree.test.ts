@@ -44,13 +44,15 @@ describe('a review', () => {
     const issued: Promise<unknown>[] = [];
     let looks = 0;
     const store = with_({
-      listLeases: async (query) => {
-        const page = await scene.store.listLeases(query);
-        if (++looks === 1) {
-          marks.emit('minted');
-          await Promise.all(issued);
+      // A page that was read, and not looked at yet.
+      async *liveLeases(task) {
+        for await (const page of scene.store.liveLeases(task)) {
+          if (++looks === 1) {
+            marks.emit('minted');
+            await Promise.all(issued);
+          }
+          yield page;
         }
-        return page;
       },
     });
     const stage = new PolicyStage(scene, await rulesOf(POLICIES), store);

@@ -67,6 +67,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     renewLease: (id, renewal, entry) => leases.renewLease(id, renewal, entry),
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
+    liveLeases: (task) => leases.liveLeases(task),
     countLive: (of, most) => leases.countLive(of, most),
 
     readContext: (root) => contexts.readContext(root),

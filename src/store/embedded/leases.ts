@@ -17,6 +17,9 @@ import { inTree, treeBounds, type Ledger } from './ledger.js';
 import { leaseFromRow, leaseTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
 
+/** Each page looks at all leases of the tree: few pages, and none that others would have to wait for. */
+const LIVE_AT_A_TIME = 1000;
+
 export class Leases implements LeaseStore {
   readonly #ledger: Ledger;
   readonly #contexts: Contexts;
@@ -181,6 +184,20 @@ export class Leases implements LeaseStore {
         .all(now, ...values, limit)
         .map((row) => this.seen(row, now));
     });
+  }
+
+  async *liveLeases(task: TaskId): AsyncGenerator<readonly Lease[]> {
+    // In the order in which a lease has them: one that is activated meanwhile is met in one of the two.
+    for (const state of ['reserved', 'active'] as const) {
+      let after: string | undefined;
+      for (;;) {
+        const query = { task, state, limit: LIVE_AT_A_TIME, ...(after !== undefined && { after }) };
+        const page = await this.listLeases(query);
+        yield page;
+        if (page.length < LIVE_AT_A_TIME) break;
+        after = page.at(-1)!.id;
+      }
+    }
   }
 
   countLive(of: { readonly task: TaskId } | { readonly agent: PrincipalName }, most: number): Promise<Tally> {

@@ -21,6 +21,8 @@ const RESERVED = { stage: 'reserved' };
 /** In one script: a millisecond of Redis' time or two. */
 const COUNTED_AT_A_TIME = 200;
 
+const LIVE_AT_A_TIME = 100;
+
 export class Leases implements LeaseStore {
   readonly #slots: Slots;
   readonly #tasks: Tasks;
@@ -195,6 +197,20 @@ export class Leases implements LeaseStore {
       .flat()
       .toSorted((a, b) => (a.id < b.id ? 1 : -1))
       .slice(0, limit);
+  }
+
+  async *liveLeases(task: TaskId): AsyncGenerator<readonly Lease[]> {
+    const slot = this.#tasks.slotOf(task);
+    for (const id of await this.#tasks.idsOf(task)) {
+      let some: Lease[] = [];
+      for await (const { lease } of this.#lists.newest(slot, 'of', id)) {
+        if (lease.state === 'active' || lease.state === 'reserved') some.push(lease);
+        if (some.length < LIVE_AT_A_TIME) continue;
+        yield some;
+        some = [];
+      }
+      yield some;
+    }
   }
 
   async countLive(

@@ -154,6 +154,7 @@ function assemble({
     renewLease: (id, renewal, entry) => leases.renewLease(id, renewal, entry),
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
+    liveLeases: (task) => leases.liveLeases(task),
     countLive: (of, most, withinMs) => leases.countLive(of, most, withinMs),
 
     readContext: (root) => contexts.readContext(root),

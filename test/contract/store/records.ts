@@ -161,6 +161,9 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         renewLease: () => store.renewLease(id, { agent: AGENT, ttlMs: 1, policyDigest: '' }, entry()),
         readLease: () => store.readLease(id),
         listLeases: () => store.listLeases({ limit: 1 }),
+        liveLeases: async () => {
+          for await (const leases of store.liveLeases(taskId('run-1'))) expect(leases).toEqual([]);
+        },
         countLive: () => store.countLive({ task: taskId('run-1') }, 1, 1000),
         countOpenTasks: () => store.countOpenTasks(PLANNER, 1),
         readContext: () => store.readContext(taskId('run-1')),

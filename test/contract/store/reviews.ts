@@ -75,6 +75,22 @@ export function describeReviews(begin: () => Promise<Scene>): void {
       expect(await scene.store.dueReviews(1, 0)).toEqual([{ root: 'run-1', version: 2 }]);
     });
 
+    it('has all its live leases told of, reserved and active, of every task in it, and no other', async () => {
+      const scene = await begin();
+      for (const id of ['run-1', 'run-1.child', 'run-10']) await scene.task(id);
+      const alive = new Set<string>();
+      for (let nth = 0; nth < 130; nth++) alive.add((await scene.issue('run-1')).id);
+      alive.add((await scene.issue('run-1.child')).id);
+      alive.add((await scene.reserve('run-1')).id);
+      alive.add((await scene.external('run-1.child')).id);
+      await scene.issue('run-10');
+      const ended = await scene.issue('run-1');
+      await scene.revoke(select('lease', ended.id));
+      const told: string[] = [];
+      for await (const leases of scene.store.liveLeases(ROOT)) told.push(...leases.map(({ id }) => id));
+      expect(told.toSorted()).toEqual([...alive].toSorted());
+    });
+
     const ends: [string, (scene: Scene) => Promise<unknown>][] = [
       ['closed', (scene) => scene.closeTask('run-1')],
       ['killed', (scene) => scene.revoke(select('task', 'run-1'), { by: OPERATOR })],
