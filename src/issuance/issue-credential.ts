@@ -11,13 +11,15 @@ import { isTaskOfRun } from '../domain/run.js';
 import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
-import { ContextChanged, widensHeld } from '../domain/tree-context.js';
+import type { ContextChanged } from '../domain/tree-context.js';
+import { widensHeld } from '../domain/tree-context.js';
 import { onPresentContext } from '../tasks/circumstances.js';
 import { openRun } from '../tasks/open-run.js';
 import { reviewTree } from '../tasks/review-tree.js';
 import { bindingOf } from './binding.js';
 import { basisOf, counted, decide } from './decide.js';
 import type { Decided, IssuedCredential } from './issued.js';
+import { isIssued } from './issued.js';
 import { mintExternal } from './mint-external.js';
 import { mintSigned } from './mint-signed.js';
 
@@ -66,9 +68,6 @@ export async function issueCredential(
     return issued;
   });
 }
-
-const isIssued = (result: IssuedCredential | ContextChanged | Refusal): result is IssuedCredential =>
-  !(result instanceof Refusal || result instanceof ContextChanged);
 
 /** In a place of its own among as many as there may be, by the minter of the tool's kind. */
 async function commit(

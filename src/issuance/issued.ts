@@ -2,8 +2,10 @@
 import type { Grant } from '../domain/grant.js';
 import type { Lease, RevocationClass } from '../domain/lease.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
+import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import type { DecisionBasis } from '../domain/tree-context.js';
+import { ContextChanged } from '../domain/tree-context.js';
 import type { Minted } from '../minters/minter.js';
 import type { DecidedOn, LeaseRequest } from '../store/store.js';
 import type { Binding } from './binding.js';
@@ -15,6 +17,9 @@ export interface IssuedCredential {
   /** The end of this credential, which of a renewed lease may come before the lease's. Milliseconds. */
   readonly expiresAt: number;
 }
+
+export const isIssued = (result: IssuedCredential | ContextChanged | Refusal): result is IssuedCredential =>
+  !(result instanceof Refusal || result instanceof ContextChanged);
 
 /** The context that was decided on, and what is kept of the decision. */
 export interface Basis extends DecidedOn {

@@ -3,19 +3,22 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { Broker, Rules } from '../broker.js';
 import type { Grant } from '../domain/grant.js';
 import type { LeaseId } from '../domain/ids.js';
+import { rootOf } from '../domain/ids.js';
 import type { Lease } from '../domain/lease.js';
 import type { ProvenKey, VerifiedPrincipal } from '../domain/principal.js';
 import { expiryOf } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import type { Tool } from '../domain/tool.js';
-import { ContextChanged } from '../domain/tree-context.js';
+import { ContextChanged, widensHeld } from '../domain/tree-context.js';
 import type { SigningMinter } from '../minters/minter.js';
 import { onPresentContext } from '../tasks/circumstances.js';
+import { reviewTree } from '../tasks/review-tree.js';
 import { sameInstance } from './binding.js';
-import { counted, decide } from './decide.js';
+import { basisOf, counted, decide } from './decide.js';
 import { admittedTask } from './issue-credential.js';
-import type { IssuedCredential } from './issued.js';
+import type { Basis, IssuedCredential } from './issued.js';
+import { isIssued } from './issued.js';
 
 /** Opt-in per tool. The credential is a new one, the lease stays: killing it kills both. */
 export async function renewLease(
@@ -57,8 +60,12 @@ export async function renewLease(
     const grant = decide(broker, rules, 'renew', subject, present, entry);
     if (grant instanceof Refusal) return counted(grant, rules, task.id, entry);
     if (grant.singleUse) return new Refusal('not_renewable', 'policy permits it for single use only');
-    const version = rules.policy.contextual ? { contextVersion: present.context.version } : {};
-    return renewed(broker, minter, lease, { grant, ...version }, entry);
+    const basis = basisOf(rules, subject, present, entry);
+    const issued = await renewed(broker, minter, lease, { grant, ...(basis && { basis }) }, entry);
+    // Its tool may have become more sensitive since: the tree then holds what it did not.
+    if (isIssued(issued) && basis && widensHeld(present.context, basis.holding))
+      await reviewTree(broker, rootOf(task.id), entry);
+    return issued;
   });
 }
 
@@ -83,11 +90,12 @@ async function renewed(
   broker: Broker,
   minter: SigningMinter,
   lease: Lease,
-  { grant, ...version }: { readonly grant: Grant; readonly contextVersion?: number },
+  { grant, basis }: { readonly grant: Grant; readonly basis?: Basis },
   entry: AuditEntry,
 ): Promise<IssuedCredential | ContextChanged | Refusal> {
   const { ttlMs, policyDigest } = grant;
-  const renewal = { agent: lease.agent, ttlMs, policyDigest, ...version };
+  const decided = basis && { decidedOn: basis, basis: basis.kept };
+  const renewal = { agent: lease.agent, ttlMs, policyDigest, ...decided };
   let keyId = minter.keyId();
   let held = await broker.store.renewLease(lease.id, { ...renewal, keyId }, entry);
   if (held instanceof Refusal && held.reason === 'key_revoked') {

@@ -3,7 +3,7 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { LeaseId, PrincipalName, TaskId } from '../domain/ids.js';
 import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
-import type { ContextChanged, Holding } from '../domain/tree-context.js';
+import type { ContextChanged, DecisionBasis, Holding } from '../domain/tree-context.js';
 
 export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId'> & {
   /** After every bound but the deadline's, which the transition applies. */
@@ -40,8 +40,10 @@ export interface Renewal {
   readonly ttlMs: number;
   readonly keyId?: string;
   readonly policyDigest: string;
-  /** The version of the context that was decided on. Absent: on none. */
-  readonly contextVersion?: number;
+  /** As of an issuance, of which a renewal is as much: absent, nothing was decided on a context. */
+  readonly decidedOn?: DecidedOn;
+  /** In place of the lease's, which is to be decided again as it was last. */
+  readonly basis?: DecisionBasis;
 }
 
 /** How many there are, as far as anybody had to count. */
@@ -62,7 +64,7 @@ export interface LeaseQuery {
 }
 
 /*
- * Where a decision was made on the context of a tree (`decidedOn`, `contextVersion`) and that has another version by
+ * Where a decision was made on the context of a tree (`decidedOn`) and that has another version by
  * now, nothing happens: no lease, no event, and the entry is not concluded. What would have been refused whatever the
  * context is refused first.
  */

@@ -97,7 +97,12 @@ const TRANSITIONS: [string, (prepared: { token: string; external: string }) => C
       (e) =>
         store.renewLease(
           token as never,
-          { agent: AGENT, ttlMs: 400_000, policyDigest: 'p', contextVersion: 0 },
+          {
+            agent: AGENT,
+            ttlMs: 400_000,
+            policyDigest: 'p',
+            decidedOn: { version: 0, holding: 'data:confidential:crm', principal: '{}' },
+          },
           e,
         ),
   ],

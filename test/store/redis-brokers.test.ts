@@ -107,7 +107,12 @@ const leaveBehind = async (cutoff?: number) => {
     const signalled = granted(await here.signalTask(root, 'untrusted_content', 8, entry('task.signal')));
     expect(await here.recallContext(root)).toEqual(signalled.context);
     const { id } = granted(await issue(here));
-    const renewal = { agent: AGENT, ttlMs: 1, policyDigest: 'p', contextVersion: 2 };
+    const renewal = {
+      agent: AGENT,
+      ttlMs: 1,
+      policyDigest: 'p',
+      decidedOn: { version: 2, holding: CRM, principal: '{}' },
+    };
     expect(await there.renewLease(id, renewal, entry())).toEqual(new ContextChanged(signalled.context));
     expect(await there.recallContext(root)).toEqual(signalled.context);
   });

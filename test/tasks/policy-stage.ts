@@ -12,6 +12,7 @@ import type { Tool } from '../../src/domain/tool.js';
 import { Catalogue } from '../../src/domain/tool.js';
 import type { IssuedCredential } from '../../src/issuance/issued.js';
 import { issueCredential } from '../../src/issuance/issue-credential.js';
+import { renewLease } from '../../src/issuance/renew.js';
 import type { SigningMinter } from '../../src/minters/minter.js';
 import { cedarPolicy } from '../../src/policy/cedar/cedar-policy.js';
 import { loadPolicies } from '../../src/policy/cedar/load.js';
@@ -95,6 +96,10 @@ export class PolicyStage {
   ): Promise<IssuedCredential | Refusal> {
     const asked = { taskId: id as TaskId, target: { name }, actions: [] };
     return issueCredential(this.broker, agentWith(claims), asked, entry);
+  }
+
+  renew({ id }: Lease, claims: object = {}): Promise<IssuedCredential | Refusal> {
+    return renewLease(this.broker, agentWith(claims), id, {}, entryOf('lease.renew'));
   }
 
   async granted(id: string, name: string, claims: object = {}): Promise<Lease> {

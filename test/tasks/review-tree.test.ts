@@ -155,6 +155,37 @@ describe('the policies in force', () => {
   });
 });
 
+describe('a renewed lease', () => {
+  test('is decided again on what its agent was when it was renewed', async () => {
+    const stage = new PolicyStage(
+      scene,
+      await rulesOf(`${PERMITS}
+        forbid (principal is Agent, action, resource) when { context.signals.contains("anomaly") }
+          unless { principal.hasTag("rank") && principal.getTag("rank").contains("senior") };`),
+    );
+    await stage.task('run');
+    const demoted = await stage.granted('run', 'web', { rank: 'senior' });
+    const still = await stage.granted('run', 'web', { rank: 'senior' });
+    expect(await stage.renew(demoted, { rank: 'junior' })).not.toBeInstanceOf(Refusal);
+    expect(await stage.renew(still, { rank: 'senior' })).not.toBeInstanceOf(Refusal);
+    await stage.signal('run', 'anomaly');
+    expect([await stage.stateOf(demoted), await stage.stateOf(still)]).toEqual(['revoked', 'active']);
+  });
+
+  test('of a tool that has become more sensitive ends what that forbids', async () => {
+    const text = `${PERMITS}
+      forbid (principal is Agent, action, resource == Tool::"web") when { context.held.data.contains("restricted") };`;
+    const stage = new PolicyStage(scene, await rulesOf(text));
+    await stage.task('run');
+    const crm = await stage.granted('run', 'crm');
+    const web = await stage.granted('run', 'web');
+    stage.rules = await rulesOf(text, { crm: { sensitivity: 'restricted' } });
+    expect(await stage.renew(crm)).not.toBeInstanceOf(Refusal);
+    expect([await stage.stateOf(crm), await stage.stateOf(web)]).toEqual(['active', 'revoked']);
+    expect(await stage.exchange('run', 'web')).toMatchObject({ reason: 'policy_denied' });
+  });
+});
+
 test('no flood of free types keeps out those that the shipped policies know', async () => {
   const stage = new PolicyStage(scene, await rulesOf(POLICIES));
   await stage.task('run');

@@ -42,8 +42,8 @@ export class Contexts implements ContextStore {
     return context.version === version ? undefined : new ContextChanged(context);
   }
 
-  /** Within the transition that issues: what the tree holds from now on, and about whom that was decided. */
-  hold({ taskId, basis, decidedOn }: LeaseRequest): void {
+  /** Within the transition that issues, or renews: what the tree holds from now on, and about whom that was decided. */
+  hold({ taskId, basis, decidedOn }: Pick<LeaseRequest, 'taskId' | 'basis' | 'decidedOn'>): void {
     if (!decidedOn) return;
     const root = rootOf(taskId);
     const before = this.#ledger.contexts.get(root);

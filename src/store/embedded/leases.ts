@@ -140,21 +140,22 @@ export class Leases implements LeaseStore {
     const keyId = renewal.keyId ?? lease.keyId;
     const refused = mayHold(this.#ledger, { ...lease, ...(keyId !== undefined && { keyId }) }, task, now);
     if (refused) return refused;
-    if (renewal.contextVersion !== undefined) {
-      const changed = this.#contexts.changedSince(lease.taskId, renewal.contextVersion);
-      if (changed) return changed;
-    }
+    const { decidedOn, basis = lease.basis } = renewal;
+    const changed = decidedOn && this.#contexts.changedSince(lease.taskId, decidedOn.version);
+    if (changed) return changed;
     // A renewal never takes time away: the credential handed out before stays good until its own exp.
     const expiresAt = Math.max(expiryOf(now, renewal.ttlMs, task!.deadline) ?? 0, lease.expiresAt);
     const renewed = {
       ...lease,
       expiresAt,
       policyDigest: renewal.policyDigest,
+      ...(basis && { basis }),
       ...(keyId !== undefined && { keyId }),
     };
     this.#ledger.db
       .sql('UPDATE lease SET expires_at = ?, key_id = ?, terms = ? WHERE id = ?')
       .run(expiresAt, keyId ?? null, leaseTerms(renewed), id);
+    this.#contexts.hold({ taskId: lease.taskId, ...(basis && { basis }), ...(decidedOn && { decidedOn }) });
     return { ...renewed, state: 'active' };
   }
 

@@ -102,7 +102,10 @@ function contextFromRecord(record: string): TreeContext {
  * What an issuance was decided on, as one argument: version, holding, digest and facts, or empty. `isKept`: the store has
  * the facts, which are longer than all the rest.
  */
-export const decisionOf = ({ decidedOn, basis }: LeaseRequest, isKept: boolean): string =>
+export const decisionOf = (
+  { decidedOn, basis }: Pick<LeaseRequest, 'decidedOn' | 'basis'>,
+  isKept: boolean,
+): string =>
   decidedOn
     ? `${decidedOn.version}\n${JSON.stringify(decidedOn.holding)}\n${basis?.principal ?? ''}\n${isKept ? '' : decidedOn.principal}`
     : '';

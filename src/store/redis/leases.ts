@@ -13,7 +13,7 @@ import { decisionOf } from './contexts.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
 import type { LeaseRecord } from './records.js';
-import { chanceOf, factsOf, leaseFromRecord, newLeaseRecord } from './records.js';
+import { chanceOf, factsOf, leaseFromRecord, luaJson, newLeaseRecord } from './records.js';
 import type { Argument, Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 
@@ -141,7 +141,7 @@ export class Leases implements LeaseStore {
     renewal: Renewal,
     entry: AuditEntry,
   ): Promise<ActiveLease | ContextChanged | Refusal> {
-    const { agent, ttlMs, keyId, policyDigest, contextVersion } = renewal;
+    const { agent, ttlMs, keyId, policyDigest, decidedOn, basis } = renewal;
     const args = [
       chanceOf(id),
       id,
@@ -151,10 +151,17 @@ export class Leases implements LeaseStore {
       policyDigest,
       entry.requestId,
       factsOf(entry),
-      contextVersion ?? '',
+      // Rare, beside issuance: the facts go along each time.
+      decisionOf(renewal, false),
+      basis ? luaJson(basis) : '',
     ];
     const answer = await this.#slots.call('renew-lease', leaseSlot(id), args);
-    return this.#contexts.changeIn(answer) ?? this.#changed(id, answer, entry);
+    const changed = this.#contexts.changeIn(answer);
+    if (changed) return changed;
+    const renewed = this.#changed(id, answer, entry);
+    if (decidedOn && !(renewed instanceof Refusal))
+      this.#tasks.contexts.held(rootOf(renewed.taskId), decidedOn, (answer as number[])[1] ?? -1);
+    return renewed;
   }
 
   #changed(id: LeaseId, answer: readonly unknown[] | Refusal, entry: AuditEntry): ActiveLease | Refusal {

@@ -79,6 +79,8 @@ interface LeaseHead {
   o: string;
   k?: string;
   p: string;
+  /** The basis of its last renewal. */
+  b?: Lease['basis'];
   /** 1 where it is external. */
   e?: 1;
   /** Absent: active. */
@@ -158,6 +160,7 @@ export function leaseFromRecord(slot: number, chance: string, record: string, en
     ...(details && { details }),
     policyDigest: head.p,
     ...more,
+    ...(head.b && { basis: head.b }),
     requestId,
     issuedAt: head.i,
     expiresAt: head.x,

@@ -84,8 +84,8 @@ export function describeContexts(begin: () => Promise<Scene>): void {
       ],
       [
         'renewed',
-        ({ store }, contextVersion, asked, { id }) => {
-          const renewal = { agent: AGENT, ttlMs: 6 * MINUTE_MS, policyDigest: 'of-now', contextVersion };
+        ({ store }, version, asked, { id }) => {
+          const renewal = { agent: AGENT, ttlMs: 6 * MINUTE_MS, policyDigest: 'of-now', ...on(version) };
           return store.renewLease(id, renewal, asked);
         },
       ],
@@ -109,6 +109,24 @@ export function describeContexts(begin: () => Promise<Scene>): void {
         granted((await ask(scene, 2, entry(), held)) as Lease | Refusal);
       },
     );
+
+    it('rests, renewed, on what the renewal was decided on, and its tree holds what it is by then', async () => {
+      const scene = await tree(begin);
+      const { id } = await scene.issue('run-1', on(0));
+      const renewal = {
+        agent: AGENT,
+        ttlMs: 6 * MINUTE_MS,
+        policyDigest: 'of-now',
+        decidedOn: { version: 1, holding: 'data:restricted:crm' as const, principal: '{"of":"now"}' },
+        basis: { principal: 'digest-of-now', address: '192.0.2.1', ttlMs: 90_000 },
+      };
+      granted(await scene.store.renewLease(id, renewal, entry('lease.renew')));
+      await scene.crash();
+      expect((await scene.store.readLease(id))?.basis).toEqual(renewal.basis);
+      expect(await scene.store.principalFacts(taskId('run-1'), 'digest-of-now')).toBe('{"of":"now"}');
+      await expectContext(scene, { version: 2, held: [CRM, 'data:restricted:crm'] });
+      expect(await scene.store.dueReviews(9, 0)).toEqual([{ root: 'run-1', version: 2 }]);
+    });
 
     it('is refused first what is refused on every context', async () => {
       const scene = await tree(begin);

@@ -1,7 +1,7 @@
 -- Renews a lease, for as long as its task still allows what was asked.
 -- ARGV: 2 chance, 3 id, 4 agent, 5 milliseconds to live, 6 key or empty, 7 policy digest, 8 request, 9 facts,
---   10 the version of the context that was decided on, or empty.
--- Returns: 1, now, stamp, record; or 1, now, stamp, `changed`, root, record of the context.
+--   10 what was decided on, or empty, as issue-lease.lua has it; 11 the basis of the decision as JSON, or empty.
+-- Returns: 1, now, stamp, record, and the version of the context, or -1 where it is not ours to say; or 1, now, stamp, `changed`, root, record of the context.
 local chance, id, agent, ttl = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local kid, digest, request, facts = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
 
@@ -10,7 +10,7 @@ if not lease then
   return refuse(facts, 'lease_unknown', 'no lease ' .. id)
 end
 if again and lease.w == request then
-  return { 1, now, stamp, record }
+  return { 1, now, stamp, record, -1 }
 end
 if lease.a ~= agent then
   return refuse(facts, 'lease_not_yours', 'it belongs to ' .. lease.a)
@@ -45,12 +45,11 @@ for index, barred in ipairs(redis.call('HMGET', key('barred'), unpack(bars))) do
   end
 end
 
-if ARGV[10] ~= '' then
-  local root = root_of(lease.t)
-  local context = read_context(root)
-  if version_of(context) ~= ARGV[10] then
-    return { 1, now, stamp, 'changed', root, context }
-  end
+local root = root_of(lease.t)
+local version, holding, basis, about = string.match(ARGV[10], '^(%d+)\n([^\n]*)\n([^\n]*)\n(.*)$')
+local context = version and read_context(root)
+if version and version_of(context) ~= version then
+  return { 1, now, stamp, 'changed', root, context }
 end
 
 -- A renewal never takes time away: the credential handed out before stays good until its own exp.
@@ -60,10 +59,20 @@ if minute_of(expires) ~= minute_of(lease.x) then
   end_in(chance, expires)
 end
 lease.x, lease.p, lease.w = expires, digest, request
+if ARGV[11] ~= '' then
+  lease.b = cjson.decode(ARGV[11])
+end
 if lease.e then
   redis.call('ZADD', key('external'), whole(expires), chance)
 end
 record = write_lease(chance, lease, terms)
 permit(facts, '"taskId":"' .. lease.t .. '","leaseId":"' .. id .. '","detail":{"expires_at":' .. whole(expires) .. '}')
+local known = -1
+if version then
+  known = hold(root, context, holding)
+  if basis ~= '' then
+    redis.call('HSETNX', key('facts', root), basis, about)
+  end
+end
 keep()
-return { 1, now, stamp, record }
+return { 1, now, stamp, record, known }
