@@ -2,7 +2,7 @@
 import { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import type { TaskId } from '../domain/ids.js';
-import { requestId, rootOf } from '../domain/ids.js';
+import { requestId } from '../domain/ids.js';
 import type { Lease } from '../domain/lease.js';
 import { Refusal } from '../domain/refusal.js';
 import { leaseSelector } from '../domain/selector.js';
@@ -124,7 +124,7 @@ async function decideAgain(
   if (!tool || !task || !principal) return undefined;
   const circumstances = await circumstancesOf(broker, rules, task.id);
   if (circumstances instanceof Refusal) return undefined;
-  const { address, ttlMs } = lease.basis!;
+  const { address, ttlMs } = lease.basis;
   return rules.policy.decide({
     action: 'exchange',
     principal,

@@ -79,7 +79,7 @@ local function close_tree(root, closing)
   end
   -- Nothing is alive there any more that would have to be decided again.
   if not parent_of(root) then
-    redis.call('UNLINK', key('facts', root))
+    redis.call('DEL', key('facts', root))
     redis.call('ZREM', key('reviews'), root)
   end
 end
