@@ -1,4 +1,5 @@
 // Reads the policies: one Cedar file, or all of a folder, with their text as it was when it was read, and what is wrong.
+import type { Dirent } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import type { LoadedPolicies } from '../policy/cedar/load.js';
@@ -41,7 +42,10 @@ async function readFiles(path: string): Promise<readonly (PolicyFile | PolicyFla
   let paths: readonly string[];
   try {
     isFolder = (await stat(path)).isDirectory();
-    paths = isFolder ? (await readdir(path)).map((name) => join(path, name)) : [path];
+    const entries = isFolder ? await readdir(path, { withFileTypes: true }) : [];
+    const overlooked = await overlookedIn(path, entries);
+    if (overlooked !== undefined) return overlooked;
+    paths = isFolder ? entries.map(({ name }) => join(path, name)) : [path];
   } catch (error) {
     return unreadable(error);
   }
@@ -55,6 +59,20 @@ async function readFiles(path: string): Promise<readonly (PolicyFile | PolicyFla
     files.push('text' in text ? { name: basename(one), ...text } : { file: basename(one), ...text });
   }
   return files;
+}
+
+/** A forbid that nobody reads would look as if it held: what was meant as a policy and would be passed over is a mistake. */
+async function overlookedIn(path: string, entries: readonly Dirent[]): Promise<string | undefined> {
+  for (const entry of entries) {
+    const { name } = entry;
+    if (/\.cedar$/i.test(name) && !name.endsWith('.cedar'))
+      return `${name} would not be read: call it .cedar`;
+    // Where Kubernetes mounts a ConfigMap, what is hidden holds the files that the others are links to.
+    if (!entry.isDirectory() || name.startsWith('.')) continue;
+    const within = (await readdir(join(path, name))).find((one) => one.endsWith('.cedar'));
+    if (within !== undefined) return `${name}/${within} would not be read: move it up, beside the others`;
+  }
+  return undefined;
 }
 
 /** Ten thousand policies are two megabytes. */

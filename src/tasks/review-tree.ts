@@ -98,8 +98,9 @@ async function review(broker: Broker, lease: Lease, ground: Ground): Promise<boo
   const { taskId, tool, id: leaseId } = lease;
   const entry = new AuditEntry(cause.requestId, 'lease.review', { taskId, tool, leaseId }, cause.trace);
   if (decision) recordDecision(entry, decision);
-  const why = decision ? decision.determining.join(', ') || decision.why : 'what it rested on is not known';
-  const reason = `policy: ${why}`.slice(0, LONGEST_REASON);
+  // Whose lease it was may read this: by which policies stands in the record alone (invariant 8).
+  const reason =
+    decision?.told === undefined ? 'policy' : `policy: ${decision.told}`.slice(0, LONGEST_REASON);
   await broker.store.revoke({ select: leaseSelector(leaseId), by: 'mayfly', reason }, entry);
   broker.limits.leaseReleased(lease);
   return true;

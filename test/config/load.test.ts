@@ -1,7 +1,7 @@
 // From a good file to settings: what is resolved, and what of the files that it names is read and checked.
 import { execFileSync } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, symlinkSync, truncateSync, writeFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
@@ -243,6 +243,19 @@ describe('policies', () => {
     mkdirSync(join(folder, 'policies'));
     write('policies/a.cedar', 'permit (principal, action, resource)');
     await expect(loadWithPolicies()).rejects.toThrow(`\n  ${join(folder, 'policies', 'a.cedar')}:1:37: `);
+  });
+
+  test('that would be passed over are a mistake: below the folder, or called otherwise', async () => {
+    mkdirSync(join(folder, 'policies', 'deep'), { recursive: true });
+    mkdirSync(join(folder, 'policies', '..data'));
+    write('policies/a.cedar', 'permit (principal, action, resource);');
+    write('policies/..data/a.cedar', 'permit (principal, action, resource);');
+    await expect(loadWithPolicies()).resolves.toBeDefined();
+    write('policies/deep/b.cedar', 'forbid (principal, action, resource);');
+    await expect(loadWithPolicies()).rejects.toThrow(/deep\/b\.cedar would not be read: move it up/);
+    rmSync(join(folder, 'policies', 'deep'), { recursive: true });
+    write('policies/B.CEDAR', 'forbid (principal, action, resource);');
+    await expect(loadWithPolicies()).rejects.toThrow(/B\.CEDAR would not be read: call it \.cedar/);
   });
 
   test('must be there: a folder without any is a mistake', async () => {

@@ -192,7 +192,7 @@ describe('a signal', () => {
       expect(await introspect(credential.access_token, 'gateway')).toEqual({ active: false });
       expect((await leaseOf(credential.lease_id)).ended).toMatchObject({
         cause: 'lease',
-        reason: 'policy: untrusted',
+        reason: 'policy',
       });
     }
     expect(await introspect(search.body.access_token, 'gateway')).toMatchObject({ active: true });

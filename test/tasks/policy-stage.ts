@@ -129,6 +129,5 @@ const principal = (name: string, role: string, claims: object = {}): VerifiedPri
     instances: {},
   }) as unknown as VerifiedPrincipal;
 
-export const agentWith = (claims: object = {}): VerifiedPrincipal =>
-  principal('cluster/agent-1', 'agent', claims);
+const agentWith = (claims: object = {}): VerifiedPrincipal => principal('cluster/agent-1', 'agent', claims);
 export const ORCHESTRATOR = principal(PLANNER, 'orchestrator');

@@ -5,7 +5,7 @@ export type Tags = Readonly<Record<string, readonly string[]>>;
 type Claims = Readonly<Record<string, unknown>>;
 
 /** They tell of the token and not of whoever bears it: with them no two decisions would rest on the same. */
-const OF_THE_TOKEN: ReadonlySet<string> = new Set(['exp', 'iat', 'nbf', 'jti']);
+const OF_THE_TOKEN: ReadonlySet<string> = new Set(['exp', 'iat', 'nbf', 'jti', 'kubernetes.io.warnafter']);
 /** Where no issuer goes, and a text that was made to would take our stack. */
 const DEEPEST = 8;
 
@@ -24,13 +24,13 @@ const textOf = (value: string | number | boolean): string =>
 export function tagsOf(claims: Claims): Tags {
   const tags = Object.create(null) as Record<string, readonly string[]>;
   const add = (name: string, value: unknown, depth: number): void => {
-    if (OF_A_SECRET.test(name)) return;
+    if (OF_A_SECRET.test(name) || OF_THE_TOKEN.has(name)) return;
     if (isScalar(value)) tags[name] ??= [textOf(value)];
     else if (Array.isArray(value)) tags[name] ??= value.filter(isScalar).map(textOf);
     else if (typeof value === 'object' && value !== null && depth < DEEPEST)
       for (const [member, inner] of Object.entries(value)) add(`${name}.${member}`, inner, depth + 1);
   };
-  const given = Object.entries(withoutTokenClaims(claims));
+  const given = Object.entries(claims);
   for (const [name, value] of given.filter(([, one]) => isPlain(one))) add(name, value, 0);
   // `a.b` before `a`, whichever came first: whoever may name members of `a` must not speak for `a.b`.
   const nested = given.filter(([, one]) => !isPlain(one)).toSorted(([a], [b]) => b.length - a.length);
@@ -38,10 +38,6 @@ export function tagsOf(claims: Claims): Tags {
   // As any other object: one without a prototype takes ten times as long to be written down.
   return Object.fromEntries(Object.entries(tags));
 }
-
-/** What says nothing of the bearer: two tokens of it would otherwise never be the same. */
-const withoutTokenClaims = (claims: Claims): Claims =>
-  Object.fromEntries(Object.entries(claims).filter(([name]) => !OF_THE_TOKEN.has(name)));
 
 const isScalar = (value: unknown): value is string | number | boolean =>
   typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean';

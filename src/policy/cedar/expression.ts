@@ -5,7 +5,7 @@ import { extensionCall } from './extension-calls.js';
 import { isExtension, parseDatetime, parseDuration, parseIp } from './extensions.js';
 import { compared, entityIn, long, mistyped, number, set, textIn, truth } from './operands.js';
 import type { Value } from './values.js';
-import { contains, Entity, EvaluationError, isEntity, same } from './values.js';
+import { contains, Entity, EvaluationError, isEntity, membership, same } from './values.js';
 
 /*
  * Proved equal to the reference on random policies and requests: test/policy/cedar/differential. Where it differs it
@@ -114,12 +114,12 @@ const OPERATORS: Readonly<Record<string, (operand: never) => Expression>> = {
     return (scope) => contains(set(all(scope)), one(scope));
   },
   containsAll: binary((left, right) => {
-    const all = set(left);
-    return set(right).every((member) => contains(all, member));
+    const isMember = membership(set(left));
+    return set(right).every(isMember);
   }),
   containsAny: binary((left, right) => {
-    const all = set(left);
-    return set(right).some((member) => contains(all, member));
+    const isMember = membership(set(left));
+    return set(right).some(isMember);
   }),
   isEmpty: ({ arg }: { arg: Expr }) => {
     const of = expressionOf(arg);

@@ -52,6 +52,11 @@ test.each<[what: string, claims: object, tags: object]>([
       handed_on: [sha256(TOKEN), 'eyJ', 'a.b.c'],
     },
   ],
+  [
+    'nor is what a kubelet says of it',
+    { 'kubernetes.io': { namespace: 'n', warnafter: 1700000000 } },
+    { 'kubernetes.io.namespace': ['n'] },
+  ],
   ['nothing is nothing', { none: null }, {}],
 ])('%s', (_, claims, tags) => {
   const own = tagsOf(claims as Record<string, unknown>);
