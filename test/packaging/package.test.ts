@@ -82,6 +82,7 @@ describe('the package', () => {
       /^(?:package\.json|README\.md|LICENSE|CHANGELOG\.md|SECURITY\.md)$/,
       /^dist\/.+\.(?:js|d\.ts|lua)$/,
       /^config\/[\w.]+\.(?:yaml|json)$/,
+      /^config\/policies\/[\w.-]+\.(?:cedar|cedarschema|test\.yaml)$/,
       /^docs\/[\w/.-]+\.(?:md|json)$/,
       /^deploy\/kubernetes\/[\w-]+\.yaml$/,
     ];

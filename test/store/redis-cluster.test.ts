@@ -6,4 +6,4 @@ import { redisHarness } from './redis-harness.js';
 
 const harness = redisHarness(() => RedisCluster.start());
 describeStore('Redis Cluster', harness);
-describeStoreModel('Redis Cluster', harness, { numRuns: 4, atMostMs: 15_000, maxCommands: 25 });
+describeStoreModel('Redis Cluster', harness, { numRuns: 2, atMostMs: 8_000, maxCommands: 25 });

@@ -6,5 +6,5 @@ import { redisHarness } from './redis-harness.js';
 describeStoreModel(
   'Redis',
   redisHarness(() => StandaloneRedis.start()),
-  { numRuns: 25, atMostMs: 15_000 },
+  { numRuns: 25, atMostMs: 10_000 },
 );
