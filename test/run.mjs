@@ -22,7 +22,9 @@ const status = run(
   [
     '--experimental-vm-modules',
     // As src/cli/mayfly.ts sets it: tests ask the reference of Cedar, which is WASM, a hundred thousand times.
-    ...(process.version.startsWith('v20.') ? ['--no-turbo-inline-js-wasm-calls'] : []),
+    ...(process.version.startsWith('v20.')
+      ? ['--no-turbo-inline-js-wasm-calls', '--wasm-tiering-budget=20000000']
+      : []),
     '--disable-warning=ExperimentalWarning',
     'node_modules/jest/bin/jest.js',
     // First, because an option with a list takes whatever follows it for more of the list.

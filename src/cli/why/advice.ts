@@ -206,7 +206,7 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
   ),
   policy_denied: advice(
     'policy did not permit it',
-    '`mayfly policy explain --request <this request>` tells what would have to change. The detail names the policies that forbid it; where it names none, none permits it.',
+    'The detail names the policies that forbid it; where it names none, none permits it. Ask `mayfly policy explain --request <this request>` what would have to change.',
   ),
   approval_required: advice(
     'policy permits it once somebody has approved it',
