@@ -6,7 +6,6 @@ import { requestId } from '../domain/ids.js';
 import type { Lease } from '../domain/lease.js';
 import { Refusal } from '../domain/refusal.js';
 import { leaseSelector } from '../domain/selector.js';
-import type { Task } from '../domain/task.js';
 import type { TreeContext } from '../domain/tree-context.js';
 import type { Decision, PrincipalFacts } from '../policy/policy.js';
 import { circumstancesOf, recordDecision } from './circumstances.js';
@@ -129,7 +128,7 @@ async function decideAgain(
   return rules.policy.decide({
     action: 'exchange',
     principal,
-    task: task satisfies Task,
+    task,
     above: circumstances.above,
     context,
     tool,
