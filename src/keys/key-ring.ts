@@ -36,6 +36,8 @@ export class KeyRing {
   readonly #options: KeyRingOptions;
   /** In the order of activation. */
   #keys: readonly SigningKey[] = [];
+  /** The one that signed before the last turn. */
+  #last: SigningKey | undefined;
   /** One turn after the other. */
   #turning: Promise<void> = Promise.resolve();
 
@@ -50,10 +52,13 @@ export class KeyRing {
     return ring;
   }
 
-  /** The key that signs now. Where the one before was killed, the next one, if it is published, need not wait. */
+  /**
+   * The key that signs now. Where the one before was killed, the next one, if it is published, need not wait. Where all
+   * were, and the successor is still being made, the one before: the store issues nothing under it, and `drop` waits.
+   */
   current(): SigningKey {
     const now = this.#options.clock.now();
-    const active = this.#keys.findLast((key) => key.activatesAt <= now) ?? this.#keys[0];
+    const active = this.#keys.findLast((key) => key.activatesAt <= now) ?? this.#keys[0] ?? this.#last;
     if (!active) throw new Error('the key ring is empty');
     return active;
   }
@@ -100,6 +105,7 @@ export class KeyRing {
     const { store, use, algorithm, clock, rotateEveryMs, publishAheadMs } = this.#options;
     const now = clock.now();
     const killed = new Set(await store.revokedKeys());
+    if (!this.isEmpty) this.#last = this.current();
     // First of all, whatever fails below: a killed key neither signs nor stands in the JWKS any more.
     this.#keys = this.#keys.filter(({ kid }) => !killed.has(kid));
     for (const key of await store.signingKeys(use)) {

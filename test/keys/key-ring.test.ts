@@ -8,6 +8,7 @@ import type { KeyRingOptions } from '../../src/keys/key-ring.js';
 import { KeyRing } from '../../src/keys/key-ring.js';
 import { Seal } from '../../src/keys/seal.js';
 import { select, Scene } from '../contract/store/scene.js';
+import { until } from '../fixtures/until.js';
 import { embeddedHarness } from '../store/embedded-harness.js';
 
 const harness = embeddedHarness();
@@ -148,6 +149,24 @@ describe('a killed key', () => {
     store.addSigningKey = () => Promise.reject(new Error('the disk is full'));
     await expect(ring.turn()).rejects.toThrow('the disk is full');
     expect([kids(ring), ring.isEmpty]).toEqual([[], true]);
+  });
+
+  test('still has a name while its successor is being made: whoever issues under it is told that it was killed', async () => {
+    const store = { ...scene.store };
+    const ring = await open({ store });
+    const killed = ring.current();
+    await scene.revoke(select('key', killed.kid));
+    let make = (): void => {};
+    const made = new Promise<void>((resolve) => (make = resolve));
+    store.addSigningKey = (...args) => made.then(() => scene.store.addSigningKey(...args));
+    const turned = ring.turn();
+    await until('the killed one is gone', () => Promise.resolve(ring.isEmpty));
+    // It threw: an exchange in this moment, or a look at the metrics, ended as a fault of ours.
+    expect([ring.current(), ring.byId(killed.kid), kids(ring)]).toEqual([killed, undefined, []]);
+    make();
+    await Promise.all([turned, ring.drop(killed.kid)]);
+    expect(kids(ring)).toEqual([ring.current().kid]);
+    expect(ring.current().kid).not.toBe(killed.kid);
   });
 
   test('with its successor published already: that one signs', async () => {
