@@ -42,6 +42,11 @@ export const layers = {
   http: [...useCase, ...useCases, 'config', 'wire', 'version.ts'],
   // Whoever uses it gets nothing of the server, and no schemas either.
   sdk: ['types:wire'],
+  // Checks what the broker signed, so it goes by the same rules: the pure ones, which need nothing but Node.
+  'sdk/verifier': ['sdk', 'sdk/client', 'domain', 'jws', 'types:wire'],
+  'sdk/agent': ['sdk', 'sdk/client', 'types:wire'],
+  'sdk/orchestrator': ['sdk', 'sdk/client', 'types:wire'],
+  'sdk/mcp': ['sdk', 'sdk/client', 'sdk/verifier', 'types:wire'],
   cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts', 'cli/doctor.ts', 'cli/policy.ts'],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],
@@ -81,6 +86,7 @@ export const packages = {
   commander: ['cli'],
   express: ['http'],
   ioredis: ['store/redis'],
+  '@modelcontextprotocol/*': ['sdk/mcp'],
   jose: ['identity', 'minters', 'keys', 'jws', 'cli/dev'],
   libsql: ['store/embedded'],
   'node-cron': ['main.ts'],
