@@ -125,6 +125,15 @@ export class Revocations implements RevocationStore {
     }));
   }
 
+  /** What was committed before is told in the order of the commits: by the end of this one all of it is. */
+  asOf(): Promise<{ epoch: string; asOf: number }> {
+    const { db } = this.#ledger;
+    return db.transact(() => {
+      this.#ledger.touch();
+      return { epoch: String(db.sql('SELECT epoch FROM meta').get()!['epoch']), asOf: this.#ledger.now() };
+    });
+  }
+
   async restoreRevocations(entries: readonly Revocation[]): Promise<void> {
     await this.#ledger.db.transact(() => {
       for (const entry of entries) this.#restore(entry);
