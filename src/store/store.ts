@@ -229,9 +229,10 @@ export interface NewsStore {
   watch(listener: (news: News) => void): () => void;
   /**
    * Until when, in store time, the listeners of `watch` have been told of every kill. By a write that is as durable as a
-   * kill, and a look at what was told: a server that was replaced, or cannot be written, gives no such time.
+   * kill, and a look at what was told: a server that was replaced, or cannot be written, gives no such time. `now`: the
+   * latest time of the store that anybody may have been told meanwhile.
    */
-  asOf(): Promise<{ epoch: string; asOf: number }>;
+  asOf(): Promise<{ epoch: string; asOf: number; now: number }>;
   /** Says something to the other brokers on this store. It is kept nowhere, and may get lost. */
   tellPeers(text: string): Promise<void>;
 }

@@ -126,11 +126,12 @@ export class Revocations implements RevocationStore {
   }
 
   /** What was committed before is told in the order of the commits: by the end of this one all of it is. */
-  asOf(): Promise<{ epoch: string; asOf: number }> {
+  asOf(): Promise<{ epoch: string; asOf: number; now: number }> {
     const { db } = this.#ledger;
     return db.transact(() => {
       this.#ledger.touch();
-      return { epoch: String(db.sql('SELECT epoch FROM meta').get()!['epoch']), asOf: this.#ledger.now() };
+      const now = this.#ledger.now();
+      return { epoch: String(db.sql('SELECT epoch FROM meta').get()!['epoch']), asOf: now, now };
     });
   }
 

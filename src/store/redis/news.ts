@@ -123,7 +123,7 @@ export class News {
     if (epoch === slots.epoch) this.#unread = false;
   }
 
-  async asOf(): Promise<{ epoch: string; asOf: number }> {
+  async asOf(): Promise<{ epoch: string; asOf: number; now: number }> {
     const { slots } = this.#parts;
     for (;;) {
       const { epoch } = slots;
@@ -134,7 +134,7 @@ export class News {
       await this.#heardUntil(looks.map(([count]) => count));
       await slots.affirm();
       if (epoch === slots.epoch && !this.#unread)
-        return { epoch, asOf: Math.min(...looks.map(([, now]) => now)) };
+        return { epoch, asOf: Math.min(...looks.map(([, now]) => now)), now: slots.latest };
     }
   }
 
