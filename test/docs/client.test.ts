@@ -84,6 +84,8 @@ test('the page names every method and every code', () => {
     ERR_UNAVAILABLE: true,
     ERR_FAULT: true,
     ERR_REFUSED: true,
+    ERR_TASK_OVER: true,
+    ERR_KILL_UNCONFIRMED: true,
   };
   expect(Object.keys(codes).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });

@@ -27,7 +27,11 @@ export type MayflyErrorCode =
   /** Any other 5xx. */
   | 'ERR_FAULT'
   /** Any other refusal. Of an OAuth endpoint `oauthError` tells which. */
-  | 'ERR_REFUSED';
+  | 'ERR_REFUSED'
+  /** The task has ended, and all that was issued for it: nothing more is to be had. Said by `mayfly/agent` alone. */
+  | 'ERR_TASK_OVER'
+  /** Nobody confirmed that the task was closed: it may live until its deadline. Said by `mayfly/orchestrator` alone. */
+  | 'ERR_KILL_UNCONFIRMED';
 
 export interface MayflyErrorFacts {
   /** Of the HTTP answer; absent where there was none. */
@@ -64,6 +68,14 @@ export class MayflyError extends Error implements MayflyErrorFacts {
     Object.assign(this, facts);
   }
 }
+
+/** What is known of a failure, for an error that is made of it. */
+export const factsIn = ({
+  name: _name,
+  code: _code,
+  message: _message,
+  ...facts
+}: MayflyError): MayflyErrorFacts => facts;
 
 const CODES: Readonly<Record<number, MayflyErrorCode>> = {
   401: 'ERR_UNAUTHENTICATED',
