@@ -52,6 +52,7 @@ export class Holding {
   /** With `expires_in` as of now. The signal ends this caller's waiting, and nobody else's. */
   async credential(signal?: AbortSignal): Promise<TokenResponse> {
     signal?.throwIfAborted();
+    this.#leases.check();
     if (this.#over) throw this.#over;
     const held = this.#held;
     if (held && this.#now() < held.staleAt) return this.#shown(held);

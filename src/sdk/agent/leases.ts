@@ -24,13 +24,14 @@ export class Leases {
     this.#now = now;
   }
 
-  /**
-   * Asks for a credential, and keeps its lease in mind.
-   *
-   * @throws MayflyError `ERR_USAGE` once the agent is closed: nobody would give it back
-   */
-  async take(ask: () => Promise<TokenResponse>): Promise<Taken> {
+  /** @throws MayflyError `ERR_USAGE` once the agent is closed: what it had is dead, and what came nobody would give back */
+  check(): void {
     if (this.#closed) throw new MayflyError('ERR_USAGE', 'the agent is closed');
+  }
+
+  /** Asks for a credential, and keeps its lease in mind. */
+  async take(ask: () => Promise<TokenResponse>): Promise<Taken> {
+    this.check();
     const askedAt = this.#now();
     const asking = ask();
     this.#pending.add(asking);
