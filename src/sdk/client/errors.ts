@@ -48,6 +48,8 @@ export interface MayflyErrorFacts {
   readonly detail?: string;
   /** Each thing that is wrong with a body. */
   readonly flaws?: readonly { readonly at: string; readonly message: string }[];
+  /** By when a task ends that nobody confirmed to be closed: RFC 3339, by the broker's clock. */
+  readonly deadline?: string;
 }
 
 /** Any failure of a call, except that the caller's own signal ended it: then the signal's reason is thrown. */
@@ -60,6 +62,7 @@ export class MayflyError extends Error implements MayflyErrorFacts {
   declare readonly retryAfterMs?: number;
   declare readonly detail?: string;
   declare readonly flaws?: readonly { readonly at: string; readonly message: string }[];
+  declare readonly deadline?: string;
 
   constructor(code: MayflyErrorCode, message: string, facts: MayflyErrorFacts = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });

@@ -79,7 +79,7 @@ describe('the credential is not sent', () => {
     ['to another host', () => elsewhere.url],
     [
       'to another port that is named like the user',
-      () => `${api.replace('//', '//127.0.0.1@')}`.replace(/:\d+\//, ':1/'),
+      () => api.replace('//', '//127.0.0.1@').replace(/:\d+\//, ':1/'),
     ],
     ['beside the path of the audience', () => `${crm.url}/apis`],
     ['above it', () => `${api}/../admin`],
