@@ -58,36 +58,44 @@ function leave(): void {
 }
 
 function onSignal(signal: Signal): void {
-  const { process } = globalThis;
-  if (othersListen(process, signal)) return;
-  const go = (): void => {
-    leave();
-    // The last one sends it again: with nobody listening, it does what it would have done.
-    if (copies(process).count === 0) process.kill(process.pid, signal);
-  };
+  if (othersListen(globalThis.process, signal)) return;
   // Told twice, whoever waits is in a hurry.
-  if (isEnding) return go();
+  if (isEnding) return sendAgain(signal);
   isEnding = true;
-  void endAll('cancelled', `the program got ${signal}`).then(go);
+  void endAll('cancelled', `the program got ${signal}`).then(() => sendAgain(signal));
+}
+
+/** With nobody listening, it does what it would have done. */
+function sendAgain(signal: Signal): void {
+  const { process } = globalThis;
+  gone();
+  if (copies(process).count === 0) process.kill(process.pid, signal);
 }
 
 /** What the work waits for will never come. */
 function onIdle(): void {
-  void endAll('failed', 'the program ended before the work did').then(leave);
+  void endAll('failed', 'the program ended before the work did').then(gone);
 }
 
-function onCrash(error: unknown): void {
-  const { process } = globalThis;
-  if (othersListen(process, 'uncaughtException') || isEnding) return;
+function onCrash(thrown: unknown): void {
+  if (isEnding || othersListen(globalThis.process, 'uncaughtException')) return;
   isEnding = true;
-  void endAll('failed', 'the program crashed').then(() => {
-    leave();
-    if (copies(process).count > 0) return;
-    // With nobody listening, it is reported and ends the program as it would have.
-    setImmediate(() => {
-      throw error;
-    });
+  void endAll('failed', 'the program crashed').then(() => throwAgain(thrown));
+}
+
+/** With nobody listening, it is reported, and ends the program. */
+function throwAgain(thrown: unknown): void {
+  gone();
+  if (copies(globalThis.process).count > 0) return;
+  setImmediate(() => {
+    throw thrown;
   });
+}
+
+/** A program that was not ended after all can have tasks again. */
+function gone(): void {
+  leave();
+  isEnding = false;
 }
 
 async function endAll(outcome: 'cancelled' | 'failed', reason: string): Promise<void> {

@@ -7,6 +7,7 @@ import {
   type SignalView,
   type TaskView,
 } from '../client/index.js';
+import { pause } from '../client/pause.js';
 import type { BrokerClock } from './broker-clock.js';
 import { closed } from './closing.js';
 import type { ChildTerms, TaskTerms } from './options.js';
@@ -42,7 +43,7 @@ export class RunningTask implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #deadline = new Timer();
   readonly #extension = new Timer();
-  readonly #atProgramEnd: Ending;
+  readonly #atProgramEnd: Ending = { end: (...how) => this.#endWithProgram(...how) };
   #view: TaskView;
   #ending: Promise<TaskView> | undefined;
   /** The first that was said stands, also when it has to be said again. */
@@ -53,16 +54,6 @@ export class RunningTask implements AsyncDisposable {
     this.id = view.id;
     this.#parts = parts;
     this.#view = view;
-    this.#atProgramEnd = {
-      end: async (outcome, reason, withinMs) => {
-        this.#isInterrupted = !this.#ending;
-        this.#stopFor(over(`the task ${this.id} is ${outcome}: ${reason}`));
-        const patience = new Promise((resolve) => setTimeout(resolve, withinMs));
-        // One that has long begun may have more patience.
-        await Promise.race([this.#end(outcome, reason, withinMs).catch(() => {}), patience]);
-        dismiss(this.#atProgramEnd);
-      },
-    };
     if (parts.terms.endsWithProgram ?? true) enlist(this.#atProgramEnd);
     const { signal } = parts.terms;
     signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -157,6 +148,19 @@ export class RunningTask implements AsyncDisposable {
     } finally {
       dismiss(this.#atProgramEnd);
     }
+  }
+
+  async #endWithProgram(...[outcome, reason, withinMs]: Parameters<Ending['end']>): Promise<void> {
+    if (!this.#ending) {
+      this.#isInterrupted = true;
+      this.#stopFor(over(`the task ${this.id} is ${outcome}: ${reason}`));
+    }
+    const settled = new AbortController();
+    const ended = this.#end(outcome, reason, withinMs).catch(() => {});
+    void ended.then(() => settled.abort());
+    // An end that began before may have more patience.
+    await Promise.race([ended, pause(withinMs, settled.signal).catch(() => {})]);
+    dismiss(this.#atProgramEnd);
   }
 
   /** The kill does not wait until the work has stopped. */
