@@ -1,6 +1,11 @@
 // Tasks that end with the work that they are for: completed, failed, cancelled, and told of where nobody confirmed it.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { MayflyError, openTask, type TaskOptions, withTask } from '../../../src/sdk/orchestrator/index.js';
+import {
+  type MayflyError,
+  openTask,
+  type TaskOptions,
+  withTask,
+} from '../../../src/sdk/orchestrator/index.js';
 import type { TaskView } from '../../../src/wire/tasks.js';
 import { TestBroker } from '../../fixtures/broker.js';
 import { answering, inPlaceOfBroker } from '../../fixtures/in-place-of-broker.js';
@@ -40,7 +45,7 @@ const away = (isAway: (path: string) => boolean): { fetch: typeof fetch; tries: 
   return {
     tries: () => tries,
     fetch: (url, init) => {
-      if (!isAway(new URL(url as string).pathname)) return fetch(url, init);
+      if (!isAway(new URL(url).pathname)) return fetch(url, init);
       tries++;
       return Promise.reject(new TypeError('away'));
     },
