@@ -9,12 +9,14 @@ import {
 } from '../client/index.js';
 import { ProvenCalls } from '../client/dpop-fetch.js';
 import { elapsed } from './elapsed.js';
-import { Holding } from './holding.js';
+import { Holding, type HoldingParts } from './holding.js';
 import { Leases } from './leases.js';
+import { TaskEnds } from './task-ends.js';
 import { AgentTool } from './tool.js';
 import { exchangeFor, type ToolTerms } from './tool-terms.js';
 
 const CLOSED_WITHIN_MS = 5000;
+const TIDIED_AFTER = 256;
 
 export interface AgentOptions extends Omit<ClientOptions, 'url' | 'token' | 'dpop'> {
   /** The broker's URL. https, unless it is on this machine. */
@@ -43,9 +45,7 @@ export interface AgentOptions extends Omit<ClientOptions, 'url' | 'token' | 'dpo
 export class Agent implements AsyncDisposable {
   readonly task: string;
   readonly #options: AgentOptions;
-  readonly #broker: MayflyClient;
-  readonly #now: () => number;
-  readonly #leases: Leases;
+  readonly #parts: HoldingParts;
   /** By what is asked for. */
   readonly #holdings = new Map<string, Holding>();
   #key: Promise<DpopProver> | undefined;
@@ -57,9 +57,8 @@ export class Agent implements AsyncDisposable {
     const { broker: url, task, dpop, clock = elapsed(), ...client } = options;
     this.task = task;
     this.#options = options;
-    this.#broker = new MayflyClient({ ...client, url, ...(dpop && { dpop: () => this.#prover(dpop) }) });
-    this.#now = clock;
-    this.#leases = new Leases(this.#broker, clock);
+    const broker = new MayflyClient({ ...client, url, ...(dpop && { dpop: () => this.#prover(dpop) }) });
+    this.#parts = { broker, leases: new Leases(broker, clock), ends: new TaskEnds(broker), now: clock };
   }
 
   /** The same tool on the same terms again shares its credential. */
@@ -68,7 +67,9 @@ export class Agent implements AsyncDisposable {
     const key = JSON.stringify(asked);
     let holding = this.#holdings.get(key);
     if (!holding) {
-      holding = new Holding(this.#broker, asked, this.#leases, this.#now);
+      // A credential for each of many resources: those that have ended are not kept.
+      if (this.#holdings.size % TIDIED_AFTER === TIDIED_AFTER - 1) this.#tidy();
+      holding = new Holding(asked, this.#parts);
       this.#holdings.set(key, holding);
     }
     const { dpop, toolFetch = globalThis.fetch, dangerouslyPlainHttp = false } = this.#options;
@@ -88,11 +89,15 @@ export class Agent implements AsyncDisposable {
    * @returns the ids of leases that could not be given back: they end by themselves at their time
    */
   close(): Promise<readonly string[]> {
-    return (this.#closing ??= this.#leases.close(CLOSED_WITHIN_MS));
+    return (this.#closing ??= this.#parts.leases.close(CLOSED_WITHIN_MS));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  #tidy(): void {
+    for (const [key, holding] of this.#holdings) if (holding.isIdle) this.#holdings.delete(key);
   }
 
   #prover(dpop: DpopProver | true): Promise<DpopProver> {

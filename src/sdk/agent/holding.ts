@@ -1,8 +1,8 @@
 // One credential, of one task for one tool: cached, renewed shortly before its end, asked for once however many want it.
-import { factsIn } from '../client/errors.js';
 import { type ExchangeRequest, type MayflyClient, MayflyError, type TokenResponse } from '../client/index.js';
 import type { Leases, Taken } from './leases.js';
 import { Setback } from './setback.js';
+import type { TaskEnds } from './task-ends.js';
 
 /** With a tenth of its life left it is time for another one, or with so much. */
 const LONGEST_MARGIN_MS = 30_000;
@@ -10,6 +10,14 @@ const LONGEST_MARGIN_MS = 30_000;
 const LEAST_USE_MS = 250;
 /** A tool that refuses the one that came in place of a refused one is not given a third before that. */
 const PROBATION_MS = 10_000;
+
+/** What all credentials of an agent have in common. */
+export interface HoldingParts {
+  readonly broker: MayflyClient;
+  readonly leases: Leases;
+  readonly ends: TaskEnds;
+  readonly now: () => number;
+}
 
 interface Held {
   readonly response: TokenResponse;
@@ -27,6 +35,7 @@ export class Holding {
   readonly #broker: MayflyClient;
   readonly #asked: ExchangeRequest;
   readonly #leases: Leases;
+  readonly #ends: TaskEnds;
   readonly #now: () => number;
   readonly #setback: Setback;
   #held: Held | undefined;
@@ -37,14 +46,12 @@ export class Holding {
   #isSingleUse = false;
   readonly #claimed = new WeakSet<Held>();
   #isReplacing = false;
-  #lastLease: string | undefined;
-  /** For good: a closed task is never opened again. */
-  #over: MayflyError | undefined;
 
-  constructor(broker: MayflyClient, asked: ExchangeRequest, leases: Leases, now: () => number) {
+  constructor(asked: ExchangeRequest, { broker, leases, ends, now }: HoldingParts) {
     this.#broker = broker;
     this.#asked = asked;
     this.#leases = leases;
+    this.#ends = ends;
     this.#now = now;
     this.#setback = new Setback(now);
   }
@@ -53,7 +60,7 @@ export class Holding {
   async credential(signal?: AbortSignal): Promise<TokenResponse> {
     signal?.throwIfAborted();
     this.#leases.check();
-    if (this.#over) throw this.#over;
+    this.#ends.check(this.#asked.task_id);
     const held = this.#held;
     if (held && this.#now() < held.staleAt) return this.#shown(held);
     const standing = this.#setback.standing;
@@ -71,6 +78,12 @@ export class Holding {
       signal?.throwIfAborted();
       return this.#stillGood(error);
     }
+  }
+
+  /** There is nothing that would be lost with it. */
+  get isIdle(): boolean {
+    const lives = this.#held !== undefined && this.#now() < this.#held.endsAt;
+    return !lives && !this.#flight && !this.#setback.standing;
   }
 
   /**
@@ -119,8 +132,9 @@ export class Holding {
       this.#setback.clear();
       return this.#take(response, endsAt);
     } catch (error) {
-      const told = await this.#understood(error);
-      if (told.code === 'ERR_TASK_OVER') this.#over = told;
+      if (!(error instanceof MayflyError)) throw error;
+      const told = await this.#ends.understood(this.#asked.task_id, error);
+      if (told.code === 'ERR_TASK_OVER') this.#held = undefined;
       else this.#setback.note(told);
       throw told;
     }
@@ -160,31 +174,10 @@ export class Holding {
       replaces: this.#isReplacing,
     };
     this.#isReplacing = false;
-    this.#lastLease = response.lease_id;
+    this.#ends.took(this.#asked.task_id, response.lease_id);
     this.#isSingleUse = response.single_use === true;
     this.#held = this.#isSingleUse ? undefined : held;
     return held;
-  }
-
-  /**
-   * Unknown, closed and forbidden are answered alike, so that nobody is told of tasks of others. But how a lease of our
-   * own ended, we may read.
-   */
-  async #understood(error: unknown): Promise<MayflyError> {
-    if (!(error instanceof MayflyError)) throw error;
-    if (error.problem === 'task-closed') return this.#taskOver(error);
-    if (error.oauthError !== 'invalid_target' || this.#lastLease === undefined) return error;
-    try {
-      const { ended } = await this.#broker.readLease(this.#lastLease);
-      return ended?.cause === 'task' ? this.#taskOver(error) : error;
-    } catch {
-      return error;
-    }
-  }
-
-  #taskOver(error: MayflyError): MayflyError {
-    this.#held = undefined;
-    return new MayflyError('ERR_TASK_OVER', `the task ${this.#asked.task_id} is over`, factsIn(error), error);
   }
 }
 
@@ -192,9 +185,11 @@ export class Holding {
 function unless<Value>(signal: AbortSignal | undefined, promise: Promise<Value>): Promise<Value> {
   if (!signal) return promise;
   return new Promise((resolve, reject) => {
+    // One that many callers share would have a listener for each, of which Node warns.
+    const own = AbortSignal.any([signal]);
     const leave = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', leave, { once: true });
-    const stay = (): void => signal.removeEventListener('abort', leave);
+    own.addEventListener('abort', leave, { once: true });
+    const stay = (): void => own.removeEventListener('abort', leave);
     promise.finally(stay).then(resolve, reject);
   });
 }

@@ -68,7 +68,7 @@ export class ProvenCalls {
 }
 
 /** As `fetch` spells it on the wire: a proof is for one spelling. */
-export function methodOf({ method = 'GET' }: RequestInit): string {
+function methodOf({ method = 'GET' }: RequestInit): string {
   const spelt = method.toUpperCase();
   return /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/.test(spelt) ? spelt : method;
 }

@@ -41,6 +41,8 @@ export class RunningTask implements AsyncDisposable {
   readonly id: string;
   readonly #parts: Parts;
   readonly #stop = new AbortController();
+  /** By whoever opened it: to cancel. */
+  readonly #asked: AbortSignal | undefined;
   readonly #deadline = new Timer();
   readonly #extension = new Timer();
   readonly #atProgramEnd: Ending = { end: (...how) => this.#endWithProgram(...how) };
@@ -56,7 +58,9 @@ export class RunningTask implements AsyncDisposable {
     this.#view = view;
     if (parts.terms.endsWithProgram ?? true) enlist(this.#atProgramEnd);
     const { signal } = parts.terms;
-    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    // One that many tasks share would have a listener for each, of which Node warns.
+    this.#asked = signal && AbortSignal.any([signal]);
+    this.#asked?.addEventListener('abort', this.#onAbort, { once: true });
     this.#learn(view);
     if (signal?.aborted) this.#onAbort();
   }
@@ -137,7 +141,7 @@ export class RunningTask implements AsyncDisposable {
   ): Promise<TaskView> {
     this.#deadline.clear();
     this.#extension.clear();
-    this.#parts.terms.signal?.removeEventListener('abort', this.#onAbort);
+    this.#asked?.removeEventListener('abort', this.#onAbort);
     try {
       const ending = { outcome, ...(reason !== undefined && { reason }) };
       this.#view = await closed(this.#parts.broker, this.#view, ending, withinMs);
@@ -196,7 +200,8 @@ export class RunningTask implements AsyncDisposable {
       const { code, problem } = error as MayflyError;
       if (problem === 'task-closed') this.#stopFor(over(`the task ${this.id} is closed`));
       else if (code !== 'ERR_REFUSED' && code !== 'ERR_FORBIDDEN' && code !== 'ERR_NOT_FOUND') {
-        if (!this.#ending) this.#extendIn(this.#parts.clock.until(before) / 2);
+        const leftMs = this.#parts.clock.until(before);
+        if (leftMs > 0 && !this.#ending) this.#extendIn(leftMs / 2);
       }
     }
   }

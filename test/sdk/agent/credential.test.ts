@@ -1,4 +1,5 @@
 // An agent's credentials: asked for once, kept until shortly before their end, renewed, and given back.
+import { getEventListeners } from 'node:events';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -128,6 +129,16 @@ describe('whoever stops waiting', () => {
   });
 });
 
+test('many callers may share a signal', async () => {
+  await scene.openTask('shared');
+  const crm = scene.agent('shared').agent.tool('crm');
+  const { signal } = new AbortController();
+  const all = Promise.all(Array.from({ length: 50 }, () => crm.credential({ signal })));
+  // With eleven, Node warns of a leak.
+  expect(getEventListeners(signal, 'abort').length).toBeLessThan(2);
+  await all;
+});
+
 describe('what was refused', () => {
   test('is not asked for again at once, and then it is', async () => {
     const { agent, asked } = scene.agent('not-yet');
@@ -176,7 +187,9 @@ describe('a task that is over', () => {
     expect(await failure(tool.credential())).toMatchObject({ code: 'ERR_TASK_OVER' });
     const before = asked.length;
     scene.clock.advance(600_000);
-    expect(await failure(tool.credential())).toMatchObject({ code: 'ERR_TASK_OVER' });
+    for (const other of [tool, agent.tool('crm'), agent.tool('search', { task: `${task}.part` })]) {
+      expect(await failure(other.credential())).toMatchObject({ code: 'ERR_TASK_OVER' });
+    }
     expect(asked.length).toBe(before);
   });
 });
