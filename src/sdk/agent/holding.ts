@@ -46,6 +46,8 @@ export class Holding {
   #isSingleUse = false;
   readonly #claimed = new WeakSet<Held>();
   #isReplacing = false;
+  /** The last lease that a tool did not take. */
+  #dropped: string | undefined;
 
   constructor(asked: ExchangeRequest, { broker, leases, ends, now }: HoldingParts) {
     this.#broker = broker;
@@ -98,6 +100,7 @@ export class Holding {
     if (held.replaces && this.#now() - held.receivedAt < PROBATION_MS) return false;
     this.#held = undefined;
     this.#isReplacing = true;
+    this.#dropped = held.response.lease_id;
     void this.#leases.release(held.response.lease_id);
     return true;
   }
@@ -128,7 +131,10 @@ export class Holding {
 
   async #fetched(): Promise<Held> {
     try {
-      const { response, endsAt } = (await this.#renewed()) ?? (await this.#exchanged());
+      const renewed = await this.#renewed();
+      // Dropped while it was being renewed, its lease is dead.
+      const isGood = renewed && renewed.response.lease_id !== this.#dropped;
+      const { response, endsAt } = isGood ? renewed : await this.#exchanged();
       this.#setback.clear();
       return this.#take(response, endsAt);
     } catch (error) {

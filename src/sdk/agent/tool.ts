@@ -2,6 +2,7 @@
 import { audienceOf } from '../client/bound-token.js';
 import { isStream, type ProvenCalls } from '../client/dpop-fetch.js';
 import { MayflyError, type TokenResponse } from '../client/index.js';
+import { tokenFrom } from '../client/token-source.js';
 import type { Holding } from './holding.js';
 import { type Outgoing, outgoing, redirection, saysInvalid } from './outgoing.js';
 import { Reach } from './reach.js';
@@ -92,7 +93,8 @@ export class AgentTool {
       return proven.send(url, init, token);
     }
     const headers = new Headers(init.headers);
-    headers.set('authorization', `Bearer ${token}`);
+    // What no header can carry, `Headers` would quote in its error.
+    headers.set('authorization', `Bearer ${await tokenFrom(token)}`);
     const { fetch: fetched } = this.#parts;
     return fetched(url, { ...init, headers, redirect: 'manual' });
   }

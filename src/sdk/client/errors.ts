@@ -28,7 +28,7 @@ export type MayflyErrorCode =
   | 'ERR_FAULT'
   /** Any other refusal. Of an OAuth endpoint `oauthError` tells which. */
   | 'ERR_REFUSED'
-  /** The task has ended, and all that was issued for it: nothing more is to be had. Said by `mayfly/agent` alone. */
+  /** The task has ended, and all that was issued for it: nothing more is to be had. Said by `mayfly/agent` and `mayfly/orchestrator`. */
   | 'ERR_TASK_OVER'
   /** Nobody confirmed that the task was closed: it may live until its deadline. Said by `mayfly/orchestrator` alone. */
   | 'ERR_KILL_UNCONFIRMED';

@@ -40,13 +40,15 @@ export async function closed(
     } catch (error) {
       // What went wrong before tells more than that the time was over.
       if (!over.aborted || failure === undefined) failure = error;
-      const isLost = !(error instanceof MayflyError) || FINAL.has(error.code) || over.aborted;
-      if (isLost || !(await waited(tries, error, over))) throw unconfirmed(id, deadline, failure);
+      const { code, retryAfterMs = 0 } = error as MayflyError;
+      const isLost = FINAL.has(code) || !(await waited(tries, retryAfterMs, over));
+      if (isLost) throw unconfirmed(id, deadline, failure);
     }
   }
 }
 
-async function waited(tries: number, { retryAfterMs = 0 }: MayflyError, over: AbortSignal): Promise<boolean> {
+/** False where the time is over. */
+async function waited(tries: number, retryAfterMs: number, over: AbortSignal): Promise<boolean> {
   const ownMs = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries) * (0.75 + Math.random() / 2);
   return pause(Math.max(ownMs, retryAfterMs), over).then(
     () => true,
@@ -55,7 +57,8 @@ async function waited(tries: number, { retryAfterMs = 0 }: MayflyError, over: Ab
 }
 
 function unconfirmed(id: string, deadline: string, cause: unknown): MayflyError {
-  const why = cause instanceof MayflyError ? cause.message : 'no answer in time';
+  const { name, message: said } = cause as Error;
+  const why = name === 'TimeoutError' ? 'no answer in time' : said;
   const message = `nobody confirmed that the task ${id} is closed (${why}): what was issued for it may live until its deadline, ${deadline}`;
   const facts = { ...(cause instanceof MayflyError && factsIn(cause)), deadline };
   return new MayflyError('ERR_KILL_UNCONFIRMED', message, facts, cause);

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { elapsed } from '../../../src/sdk/agent/elapsed.js';
 import type { MayflyError } from '../../../src/sdk/agent/index.js';
 import { SettableClock } from '../../contract/store/harness.js';
-import { answering } from '../../fixtures/in-place-of-broker.js';
+import { answering, type Respond } from '../../fixtures/in-place-of-broker.js';
 import { until } from '../../fixtures/until.js';
 import { AgentScene } from './scene.js';
 
@@ -110,6 +110,30 @@ describe('shortly before its end', () => {
     scene.clock.advance(10_000);
     expect((await crm.credential()).access_token).not.toBe(first);
   });
+});
+
+const issued = (n: number, lease: string): Respond =>
+  answering(200, { access_token: `token-${n}`, token_type: 'Bearer', expires_in: 100, lease_id: lease });
+
+test('one that a tool refuses while it is being renewed is not given out again when that is done', async () => {
+  const held: { renew?: () => void } = {};
+  let exchanges = 0;
+  const broker = await scene.tool((response, asked) => {
+    if (asked.url.endsWith('/renew')) held.renew = () => issued(9, 'lease_1')(response, asked);
+    else if (asked.url === '/token') issued(++exchanges, `lease_${exchanges}`)(response, asked);
+    else answering(200, {})(response, asked);
+  });
+  const invalid = answering(401, {}, { 'www-authenticate': 'Bearer error="invalid_token"' });
+  const tool = await scene.tool(invalid, answering(200, {}));
+  const { agent } = scene.agent('any', { broker: broker.url });
+  const crm = agent.tool('crm', { url: tool.url });
+  await crm.credential();
+  scene.clock.advance(94_000);
+  const call = crm.fetch(tool.url);
+  await until('the refused one is given back', () => broker.seen.some(({ method }) => method === 'DELETE'));
+  held.renew!();
+  expect((await call).status).toBe(200);
+  expect(tool.seen.map(({ headers }) => headers.authorization)).toEqual(['Bearer token-1', 'Bearer token-2']);
 });
 
 describe('whoever stops waiting', () => {

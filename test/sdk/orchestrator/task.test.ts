@@ -229,6 +229,20 @@ describe('while the broker is away', () => {
     expect(await task.complete()).toMatchObject({ outcome: 'cancelled' });
   });
 
+  test('a workload token that cannot be had is asked for again', async () => {
+    let lacking = 2;
+    let isOpen = false;
+    const token = (): string => {
+      if (isOpen && lacking-- > 0) throw new Error('the platform is away');
+      return broker.workloads.token('planner');
+    };
+    await withTask(options({ id: 'token', token }), () => {
+      isOpen = true;
+    });
+    expect(lacking).toBeLessThan(0);
+    expect(await read('token')).toMatchObject({ outcome: 'completed' });
+  });
+
   test('what another try would not change is not tried again', async () => {
     const gone = await inPlaceOfBroker((response, asked) =>
       answering(asked.url.endsWith('/tasks') ? 201 : 404, view)(response, asked),
