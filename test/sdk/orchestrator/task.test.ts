@@ -116,7 +116,7 @@ describe('a task', () => {
   });
 
   test('goes on past its deadline only where that is asked for', async () => {
-    await withTask(options({ id: 'kept', ttl: 2, keepAlive: true }), async (task) => {
+    await withTask(options({ id: 'kept', ttl: 3, keepAlive: true }), async (task) => {
       const first = task.view.deadline;
       await until('its deadline is later', () => task.view.deadline > first);
       await task.extend({ ttl: '5m' });
