@@ -1,0 +1,133 @@
+// One exchange with the server behind us: it lives no longer than the credential that it was made with.
+import type { Watch } from '../verifier/index.js';
+import type { Shows } from './listing.js';
+import { narrowedEvents, narrowedList } from './listing.js';
+
+/** The form that `createMcpHandler` gives, and that transports have as `handleRequest`. */
+export interface McpFetch {
+  fetch(request: Request, given?: McpGiven): Promise<Response>;
+}
+
+export interface McpGiven {
+  readonly authInfo?: AuthInfo;
+  readonly parsedBody?: unknown;
+}
+
+/** What the server package hands on to tools as `ctx.http.authInfo`. */
+export interface AuthInfo {
+  token: string;
+  clientId: string;
+  scopes: string[];
+  expiresAt?: number;
+  resource?: URL;
+  resourceMetadataUrl?: string;
+  extra?: Record<string, unknown>;
+}
+
+export interface Exchange {
+  readonly server: McpFetch;
+  readonly request: Request;
+  readonly body: object | undefined;
+  readonly authInfo: AuthInfo;
+  /** Of the credential that it is made with; ended here. */
+  readonly watch: Watch;
+  readonly shows: Shows;
+  /** An answer that came when nobody was waiting for it any more. */
+  readonly unwanted: (answer: Response) => void;
+}
+
+/**
+ * What the server answers; undefined where the credential died before it did. With the credential ends what is left of the
+ * answer, and the signal of the tool that is still at work.
+ */
+export async function exchanged(exchange: Exchange): Promise<Response | undefined> {
+  const { watch, shows, unwanted } = exchange;
+  const answer = answerOf(exchange);
+  try {
+    const first = await Promise.race([answer, aborted(watch.signal)]);
+    if (first !== undefined && !watch.signal.aborted) return await tied(first, shows, watch);
+  } catch (error) {
+    watch.stop();
+    if (!watch.signal.aborted) throw error;
+  }
+  watch.stop();
+  answer.then(unwanted, () => undefined);
+  return undefined;
+}
+
+function answerOf({ server, request, body, authInfo, watch }: Exchange): Promise<Response> {
+  const signal = AbortSignal.any([request.signal, watch.signal]);
+  const headers = new Headers(request.headers);
+  // RFC 9700 §2.3, and MCP forbids passing it on: what never arrives cannot be sent further by a tool.
+  headers.delete('authorization');
+  headers.delete('dpop');
+  if (body === undefined) {
+    const bare = new Request(request.url, { method: request.method, headers, signal });
+    return server.fetch(bare, { authInfo });
+  }
+  const text = JSON.stringify(body);
+  headers.set('content-length', String(Buffer.byteLength(text)));
+  headers.delete('content-encoding');
+  headers.set('content-type', 'application/json');
+  const same = new Request(request.url, { method: request.method, headers, signal, body: text });
+  return server.fetch(same, { authInfo, parsedBody: body });
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+async function tied(answer: Response, shows: Shows, watch: Watch): Promise<Response | undefined> {
+  const { status, statusText, body } = answer;
+  const headers = new Headers(answer.headers);
+  if (body === null) {
+    watch.stop();
+    return answer;
+  }
+  if ((headers.get('content-type') ?? '').startsWith('application/json')) {
+    const text = narrowedList(await answer.text(), shows);
+    if (watch.signal.aborted) return undefined;
+    watch.stop();
+    headers.delete('content-length');
+    return new Response(text, { status, statusText, headers });
+  }
+  return new Response(cut(body, watch).pipeThrough(narrowedEvents(shows)), { status, statusText, headers });
+}
+
+/** Ends as a stream does that has said all: whoever listens comes again, and meets a 401. */
+function cut(body: ReadableStream<Uint8Array>, watch: Watch): ReadableStream<Uint8Array> {
+  const reader = body.getReader();
+  let isOver = false;
+  const over = (): boolean => {
+    watch.stop();
+    const first = !isOver;
+    isOver = true;
+    return first;
+  };
+  return new ReadableStream({
+    start(controller) {
+      const end = (): void => {
+        if (!over()) return;
+        controller.close();
+        reader.cancel(watch.signal.reason).catch(() => undefined);
+      };
+      watch.signal.addEventListener('abort', end, { once: true });
+    },
+    async pull(controller) {
+      try {
+        const { done, value } = await reader.read();
+        if (!done && !isOver) controller.enqueue(value);
+        else if (done && over()) controller.close();
+      } catch (error) {
+        if (over()) controller.error(error);
+      }
+    },
+    cancel(reason) {
+      over();
+      return reader.cancel(reason);
+    },
+  });
+}

@@ -1,0 +1,205 @@
+// An MCP server behind its verifier: who may call which of its tools, in which session, and until when.
+import type { VerifiedCredential } from '../verifier/index.js';
+import { CredentialRefused } from '../verifier/index.js';
+import { flawed, noRoom, noSession, refused } from './answers.js';
+import type { AuthInfo, McpFetch, McpGiven } from './exchange.js';
+import { exchanged } from './exchange.js';
+import type { Message } from './message.js';
+import { messageOf } from './message.js';
+import { metadataAnswer, metadataOf, metadataUrl } from './metadata.js';
+import type { McpProtection } from './options.js';
+import type { Want } from './rules.js';
+import { RuleBook } from './rules.js';
+import { Sessions } from './sessions.js';
+import type { Shown } from './shown.js';
+import { shownIn } from './shown.js';
+
+const MOST_BYTES = 4 * 1024 * 1024;
+const MOST_SESSIONS = 10_000;
+/** What a report says of a name that a client chose. */
+const MOST_OF_A_NAME = 128;
+const SESSION = 'mcp-session-id';
+const LIVE: Want = { kind: 'live' };
+
+/**
+ * Of the same form as the server behind it: `toNodeHandler` mounts it in node:http and Express, and `fetch` is what
+ * runtimes with web handlers take.
+ */
+export class ProtectedMcp implements McpFetch {
+  /** What to mount it under: the server itself, and its metadata. */
+  readonly paths: readonly string[];
+  /** Where its metadata is (RFC 9728 §3). */
+  readonly metadataUrl: string;
+  readonly #server: McpFetch;
+  readonly #protection: McpProtection;
+  readonly #url: string;
+  readonly #audience: URL;
+  readonly #rules: RuleBook;
+  readonly #metadata: object;
+  readonly #metadataPaths: ReadonlySet<string>;
+  readonly #sessions: Sessions;
+
+  constructor(server: McpFetch, protection: McpProtection) {
+    const { verifier, tool, url, dpop, name, documentation } = protection;
+    const { broker, issuer = broker, tools } = verifier.options;
+    const known = Object.hasOwn(tools, tool) ? tools[tool] : undefined;
+    if (!known) throw new TypeError(`the verifier has no tool ${JSON.stringify(tool)}`);
+    this.#server = server;
+    this.#protection = protection;
+    this.#audience = httpUrl(known.audience);
+    this.#url = httpUrl(url ?? known.baseUrl ?? known.audience).href;
+    this.#rules = new RuleBook(protection.tools, protection.methods);
+    this.metadataUrl = metadataUrl(known.audience).href;
+    // A client that goes by the address alone looks at that one's place (MCP, Authorization Server Discovery).
+    const places = [known.audience, this.#url].map((place) => metadataUrl(place).pathname);
+    this.#metadataPaths = new Set(places);
+    this.paths = [new URL(this.#url).pathname, ...this.#metadataPaths];
+    this.#metadata = metadataOf({
+      resource: known.audience,
+      broker: issuer,
+      actions: this.#rules.actions,
+      requiresDpop: dpop === 'required',
+      ...(name !== undefined && { name }),
+      ...(documentation !== undefined && { documentation }),
+    });
+    this.#sessions = new Sessions({
+      most: protection.mostSessions ?? MOST_SESSIONS,
+      watch: (credential) => verifier.watch(credential),
+      end: (id) => this.#end(id),
+    });
+  }
+
+  /** Bound, so that it can be handed on by itself. `given.authInfo` is passed over: who calls is what we find out. */
+  readonly fetch = async (request: Request, given: McpGiven = {}): Promise<Response> => {
+    if (this.#metadataPaths.has(new URL(request.url).pathname)) {
+      return metadataAnswer(request.method, this.#metadata);
+    }
+    const shown = shownIn(request, this.#url);
+    // Before the body is read: whoever shows nothing costs nothing.
+    if (shown.token === undefined) return refused(this.#refusal('ERR_TOKEN_MISSING', shown));
+    if (request.method !== 'POST') return this.#admitted(request, shown, LIVE, undefined);
+    const message = await messageOf(request, given.parsedBody, this.#protection.mostBytes ?? MOST_BYTES);
+    if (message.kind === 'flawed') return flawed(message);
+    return message.kind === 'replies'
+      ? this.#admitted(request, shown, LIVE, message)
+      : this.#admitted(request, shown, this.#rules.wantOf(message), message);
+  };
+
+  /** Ends every session. The verifier stays open: it is the caller's. */
+  close(): void {
+    this.#sessions.close();
+  }
+
+  async #admitted(
+    request: Request,
+    shown: Shown,
+    want: Want,
+    message: { readonly body: object; readonly method?: Message['method'] } | undefined,
+  ): Promise<Response> {
+    if (want.kind === 'flawed') return flawed(want);
+    let credential: VerifiedCredential;
+    try {
+      credential = await this.#verified(shown, want);
+    } catch (error) {
+      if (!(error instanceof CredentialRefused)) throw error;
+      return refused(this.#refusal(error.code, shown, want));
+    }
+    const session = request.headers.get(SESSION);
+    if (session !== null && !this.#sessions.admits(session, credential)) return noSession();
+    const answer = await exchanged({
+      server: this.#server,
+      request,
+      body: message?.body,
+      authInfo: this.#authInfo(credential),
+      watch: this.#protection.verifier.watch(credential),
+      shows: (tool) => this.#rules.shows(tool, credential.actions),
+      unwanted: (late) => this.#discard(late, session),
+    });
+    if (answer === undefined) return refused(this.#refusal('ERR_REVOKED', shown));
+    if (message?.method === 'initialize') return this.#begun(answer, session, credential);
+    if (session !== null && request.method === 'DELETE' && answer.ok) this.#sessions.forget(session);
+    return answer;
+  }
+
+  async #verified({ token, request }: Shown, want: Want): Promise<VerifiedCredential> {
+    const { verifier, tool, dpop } = this.#protection;
+    if (dpop === 'required' && request.scheme !== 'DPoP') throw new CredentialRefused('ERR_PROOF_MISSING');
+    const credential = await verifier.verify(token, {
+      tool,
+      request,
+      action: actionOf(want),
+      ...(want.kind === 'action' && want.resource !== undefined && { resource: want.resource }),
+      ...('called' in want && { detail: { mcp: want.called.slice(0, MOST_OF_A_NAME) } }),
+    });
+    if (dpop === 'required' && credential.jkt === undefined) throw new CredentialRefused('ERR_PROOF_MISSING');
+    return credential;
+  }
+
+  /** With the place of our metadata, and the scope that would do, which a forbidden call has none of. */
+  #refusal(code: CredentialRefused['code'], { request }: Shown, want: Want = LIVE): CredentialRefused {
+    return new CredentialRefused(code, {
+      resourceMetadata: this.metadataUrl,
+      dpop: this.#protection.dpop === 'required' || request.scheme === 'DPoP',
+      ...(want.kind === 'action' && { action: want.action }),
+    });
+  }
+
+  #authInfo(credential: VerifiedCredential): AuthInfo {
+    return {
+      token: '',
+      clientId: credential.sub,
+      scopes: [...credential.actions],
+      expiresAt: Math.floor(credential.expiresAt / 1000),
+      resource: this.#audience,
+      resourceMetadataUrl: this.metadataUrl,
+      extra: { credential },
+    };
+  }
+
+  #begun(answer: Response, asked: string | null, credential: VerifiedCredential): Response {
+    const id = answer.headers.get(SESSION);
+    if (id === null || asked !== null) return answer;
+    if (!this.#sessions.hasRoom) {
+      this.#discard(answer, null);
+      return noRoom();
+    }
+    return this.#sessions.begin(id, credential) ? answer : noSession();
+  }
+
+  /** A session that nobody will ever use is not left behind. */
+  #discard(answer: Response, asked: string | null): void {
+    answer.body?.cancel().catch(() => undefined);
+    const id = answer.headers.get(SESSION);
+    if (id !== null && asked === null) this.#end(id);
+  }
+
+  /** As a client would: the server closes its streams, and tells its tools to stop. */
+  #end(id: string): void {
+    const request = new Request(this.#url, { method: 'DELETE', headers: { [SESSION]: id } });
+    this.#server.fetch(request).catch(() => undefined);
+  }
+}
+
+/**
+ * Protects an MCP server: only calls with a live credential for it get through, and only such as the credential permits.
+ *
+ * @throws TypeError for a tool that the verifier does not have, an audience that is no http address, or an action that no
+ * scope can name
+ *
+ * @example
+ * const notes = protectMcp(createMcpHandler(makeServer), { verifier, tool: 'notes', tools: { search: 'read' } });
+ * createServer(toNodeHandler(notes)).listen(3000);
+ */
+export const protectMcp = (server: McpFetch, protection: McpProtection): ProtectedMcp =>
+  new ProtectedMcp(server, protection);
+
+/** What no rule names is asked for by words that stand in no scope, so that it is refused, and on record, whoever asks. */
+function actionOf(want: Want): string | null {
+  if (want.kind === 'action') return want.action;
+  return want.kind === 'nothing' ? `no action: ${want.called.slice(0, MOST_OF_A_NAME)}` : null;
+}
+
+function httpUrl(written: string): URL {
+  if (URL.canParse(written) && /^https?:$/.test(new URL(written).protocol)) return new URL(written);
+  throw new TypeError(`${written} is no address: the audience of an MCP server is where clients find it`);
+}
