@@ -13,7 +13,7 @@ import type { Watch } from './watches.js';
  */
 export class Verifier implements AsyncDisposable {
   /** @throws MayflyError `ERR_USAGE` */
-  constructor(readonly options: VerifierOptions) {}
+  constructor(_options: VerifierOptions) {}
 
   /** Resolves with the first proven snapshot. @throws MayflyError `ERR_TIMEOUT` */
   ready(_bounds?: { readonly timeoutMs?: number }): Promise<void> {
