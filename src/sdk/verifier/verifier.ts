@@ -1,6 +1,6 @@
 // Checks credentials in memory, and knows within milliseconds which of them are dead.
 import type { VerifiedCredential } from './credential.js';
-import type { VerifierOptions, Want } from './options.js';
+import type { ProtectedTool, VerifierOptions, Want } from './options.js';
 import type { VerifierStatus } from './status.js';
 import type { Watch } from './watches.js';
 
@@ -12,8 +12,16 @@ import type { Watch } from './watches.js';
  * const credential = await verifier.verify(token, { tool: 'crm', action: 'read' });
  */
 export class Verifier implements AsyncDisposable {
+  /** What the broker calls itself: `iss` of its credentials. */
+  readonly issuer: string;
+  /** What it stands before, by names in the catalogue. */
+  readonly tools: Readonly<Record<string, ProtectedTool>>;
+
   /** @throws MayflyError `ERR_USAGE` */
-  constructor(_options: VerifierOptions) {}
+  constructor(options: VerifierOptions) {
+    this.issuer = options.issuer ?? options.broker;
+    this.tools = options.tools;
+  }
 
   /** Resolves with the first proven snapshot. @throws MayflyError `ERR_TIMEOUT` */
   ready(_bounds?: { readonly timeoutMs?: number }): Promise<void> {
