@@ -41,8 +41,7 @@ export class ProtectedMcp implements McpFetch {
 
   constructor(server: McpFetch, protection: McpProtection) {
     const { verifier, tool, url, dpop, name, documentation } = protection;
-    const { broker, issuer = broker, tools } = verifier.options;
-    const known = Object.hasOwn(tools, tool) ? tools[tool] : undefined;
+    const known = Object.hasOwn(verifier.tools, tool) ? verifier.tools[tool] : undefined;
     if (!known) throw new TypeError(`the verifier has no tool ${JSON.stringify(tool)}`);
     this.#server = server;
     this.#protection = protection;
@@ -56,7 +55,7 @@ export class ProtectedMcp implements McpFetch {
     this.paths = [new URL(this.#url).pathname, ...this.#metadataPaths];
     this.#metadata = metadataOf({
       resource: known.audience,
-      broker: issuer,
+      broker: verifier.issuer,
       actions: this.#rules.actions,
       requiresDpop: dpop === 'required',
       ...(name !== undefined && { name }),
@@ -163,7 +162,9 @@ export class ProtectedMcp implements McpFetch {
       this.#discard(answer, null);
       return noRoom();
     }
-    return this.#sessions.begin(id, credential) ? answer : noSession();
+    if (this.#sessions.begin(id, credential)) return answer;
+    answer.body?.cancel().catch(() => undefined);
+    return noSession();
   }
 
   /** A session that nobody will ever use is not left behind. */
