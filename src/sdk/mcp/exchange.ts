@@ -2,6 +2,7 @@
 import type { Watch } from '../verifier/index.js';
 import type { Shows } from './listing.js';
 import { narrowedEvents, narrowedList } from './listing.js';
+import { requestIdIn } from './message.js';
 
 /** The form that `createMcpHandler` gives, and that transports have as `handleRequest`. */
 export interface McpFetch {
@@ -41,11 +42,11 @@ export interface Exchange {
  * answer, and the signal of the tool that is still at work.
  */
 export async function exchanged(exchange: Exchange): Promise<Response | undefined> {
-  const { watch, shows, unwanted } = exchange;
+  const { watch, unwanted } = exchange;
   const answer = answerOf(exchange);
   try {
     const first = await Promise.race([answer, aborted(watch.signal)]);
-    if (first !== undefined && !watch.signal.aborted) return await tied(first, shows, watch);
+    if (first !== undefined && !watch.signal.aborted) return await tied(first, exchange);
   } catch (error) {
     watch.stop();
     if (!watch.signal.aborted) throw error;
@@ -80,22 +81,38 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   });
 }
 
-async function tied(answer: Response, shows: Shows, watch: Watch): Promise<Response | undefined> {
+async function tied(
+  answer: Response,
+  { watch, shows, body: asked }: Exchange,
+): Promise<Response | undefined> {
   const { status, statusText, body } = answer;
   const headers = new Headers(answer.headers);
   if (body === null) {
     watch.stop();
     return answer;
   }
-  if ((headers.get('content-type') ?? '').startsWith('application/json')) {
+  const type = headers.get('content-type') ?? '';
+  if (type.startsWith('application/json')) {
     const text = narrowedList(await answer.text(), shows);
     if (watch.signal.aborted) return undefined;
     watch.stop();
     headers.delete('content-length');
     return new Response(text, { status, statusText, headers });
   }
-  return new Response(cut(body, watch).pipeThrough(narrowedEvents(shows)), { status, statusText, headers });
+  const lasting = cut(body, watch);
+  if (!type.startsWith('text/event-stream')) return new Response(lasting, { status, statusText, headers });
+  const id = asked && requestIdIn(asked);
+  // Without it, a client waits for an answer that nobody will give.
+  const lastWord = (): object | undefined =>
+    watch.signal.aborted && id !== undefined ? dead(id) : undefined;
+  return new Response(lasting.pipeThrough(narrowedEvents(shows, lastWord)), { status, statusText, headers });
 }
+
+const dead = (id: string | number): object => ({
+  jsonrpc: '2.0',
+  id,
+  error: { code: -32000, message: 'The credential that this was asked with is not valid any more.' },
+});
 
 /** Ends as a stream does that has said all: whoever listens comes again, and meets a 401. */
 function cut(body: ReadableStream<Uint8Array>, watch: Watch): ReadableStream<Uint8Array> {

@@ -28,8 +28,13 @@ export function narrowedList(text: string, shows: Shows): string {
 /**
  * The events of a stream (`text/event-stream`), each passed on when it is whole. All of them are looked at, whatever was
  * asked: of two requests with one id, a server may give the list to the stream of the other.
+ *
+ * @param lastWord what is said at the end, where there is something to say
  */
-export function narrowedEvents(shows: Shows): TransformStream<Uint8Array, Uint8Array> {
+export function narrowedEvents(
+  shows: Shows,
+  lastWord: () => object | undefined,
+): TransformStream<Uint8Array, Uint8Array> {
   const decoder = new TextDecoder();
   const encoder = new TextEncoder();
   let open = '';
@@ -42,9 +47,10 @@ export function narrowedEvents(shows: Shows): TransformStream<Uint8Array, Uint8A
       open = open.slice(end);
       controller.enqueue(encoder.encode(narrowedLines(whole, shows)));
     },
+    // What is left open is an event that was never ended, so none.
     flush(controller) {
-      // An event that was never ended is none.
-      if (open !== '' && !open.includes(TRACE)) controller.enqueue(encoder.encode(open));
+      const said = lastWord();
+      if (said) controller.enqueue(encoder.encode(`event: message\ndata: ${JSON.stringify(said)}\n\n`));
     },
   });
 }

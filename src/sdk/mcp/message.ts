@@ -74,6 +74,12 @@ async function bytesOf(request: Request, most: number): Promise<Uint8Array | und
   return Buffer.concat(pieces);
 }
 
+/** Absent of a notification, which nobody answers. */
+export function requestIdIn(body: object): string | number | undefined {
+  const id = 'method' in body ? ownMember(body, 'id') : undefined;
+  return typeof id === 'string' || typeof id === 'number' ? id : undefined;
+}
+
 /** `constructor` and its like are members of every object, and none that a client sent. */
 export const ownMember = (record: object, name: string): unknown =>
   Object.hasOwn(record, name) ? (record as Record<string, unknown>)[name] : undefined;

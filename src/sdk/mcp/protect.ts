@@ -5,7 +5,7 @@ import { flawed, noRoom, noSession, refused } from './answers.js';
 import type { AuthInfo, McpFetch, McpGiven } from './exchange.js';
 import { exchanged } from './exchange.js';
 import type { Message } from './message.js';
-import { messageOf } from './message.js';
+import { messageOf, requestIdIn } from './message.js';
 import { metadataAnswer, metadataOf, metadataUrl } from './metadata.js';
 import type { McpProtection } from './options.js';
 import type { Want } from './rules.js';
@@ -105,12 +105,14 @@ export class ProtectedMcp implements McpFetch {
     }
     const session = request.headers.get(SESSION);
     if (session !== null && !this.#sessions.admits(session, credential)) return noSession();
+    const watch = this.#protection.verifier.watch(credential);
+    if (session !== null && message) this.#stopWith(watch.signal, request, message.body);
     const answer = await exchanged({
       server: this.#server,
       request,
       body: message?.body,
       authInfo: this.#authInfo(credential),
-      watch: this.#protection.verifier.watch(credential),
+      watch,
       shows: (tool) => this.#rules.shows(tool, credential.actions),
       unwanted: (late) => this.#discard(late, session),
     });
@@ -165,6 +167,22 @@ export class ProtectedMcp implements McpFetch {
     if (this.#sessions.begin(id, credential)) return answer;
     answer.body?.cancel().catch(() => undefined);
     return noSession();
+  }
+
+  /** In a session that another credential keeps open, the tool would go on: it is told to stop as a client tells it. */
+  #stopWith(death: AbortSignal, { url, headers }: Request, body: object): void {
+    const requestId = requestIdIn(body);
+    if (requestId === undefined) return;
+    const cancelled = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } };
+    const stop = (): void => {
+      const kept = ['accept', 'content-type', 'mcp-protocol-version', SESSION].flatMap((name) => {
+        const value = headers.get(name);
+        return value === null ? [] : [[name, value] as [string, string]];
+      });
+      const request = new Request(url, { method: 'POST', headers: kept, body: JSON.stringify(cancelled) });
+      this.#server.fetch(request, { parsedBody: cancelled }).catch(() => undefined);
+    };
+    death.addEventListener('abort', stop, { once: true });
   }
 
   /** A session that nobody will ever use is not left behind. */

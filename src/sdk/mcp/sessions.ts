@@ -57,7 +57,7 @@ export class Sessions {
   }
 
   close(): void {
-    for (const id of [...this.#byId.keys()]) this.#end(id);
+    for (const id of this.#byId.keys()) this.#end(id);
   }
 
   #watched(id: string, credential: VerifiedCredential): Watch {
