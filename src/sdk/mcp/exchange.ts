@@ -1,5 +1,4 @@
 // One exchange with the server behind us: it lives no longer than the credential that it was made with.
-import type { Watch } from '../verifier/index.js';
 import type { Shows } from './listing.js';
 import { narrowedEvents, narrowedList } from './listing.js';
 import { requestIdIn } from './message.js';
@@ -30,8 +29,10 @@ export interface Exchange {
   readonly request: Request;
   readonly body: object | undefined;
   readonly authInfo: AuthInfo;
-  /** Of the credential that it is made with; ended here. */
-  readonly watch: Watch;
+  /** Aborts when the credential dies that it is made with. */
+  readonly death: AbortSignal;
+  /** Nothing is left that could be cut off. */
+  readonly settled: () => void;
   readonly shows: Shows;
   /** An answer that came when nobody was waiting for it any more. */
   readonly unwanted: (answer: Response) => void;
@@ -42,22 +43,22 @@ export interface Exchange {
  * answer, and the signal of the tool that is still at work.
  */
 export async function exchanged(exchange: Exchange): Promise<Response | undefined> {
-  const { watch, unwanted } = exchange;
+  const { death, settled, unwanted } = exchange;
   const answer = answerOf(exchange);
   try {
-    const first = await Promise.race([answer, aborted(watch.signal)]);
-    if (first !== undefined && !watch.signal.aborted) return await tied(first, exchange);
+    const first = await Promise.race([answer, aborted(death)]);
+    if (first !== undefined && !death.aborted) return await tied(first, exchange);
   } catch (error) {
-    watch.stop();
-    if (!watch.signal.aborted) throw error;
+    settled();
+    if (!death.aborted) throw error;
   }
-  watch.stop();
+  settled();
   answer.then(unwanted, () => undefined);
   return undefined;
 }
 
-function answerOf({ server, request, body, authInfo, watch }: Exchange): Promise<Response> {
-  const signal = AbortSignal.any([request.signal, watch.signal]);
+function answerOf({ server, request, body, authInfo, death }: Exchange): Promise<Response> {
+  const signal = AbortSignal.any([request.signal, death]);
   const headers = new Headers(request.headers);
   // RFC 9700 §2.3, and MCP forbids passing it on: what never arrives cannot be sent further by a tool.
   headers.delete('authorization');
@@ -83,28 +84,27 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 
 async function tied(
   answer: Response,
-  { watch, shows, body: asked }: Exchange,
+  { death, settled, shows, body: asked }: Exchange,
 ): Promise<Response | undefined> {
   const { status, statusText, body } = answer;
   const headers = new Headers(answer.headers);
   if (body === null) {
-    watch.stop();
+    settled();
     return answer;
   }
   const type = headers.get('content-type') ?? '';
   if (type.startsWith('application/json')) {
     const text = narrowedList(await answer.text(), shows);
-    if (watch.signal.aborted) return undefined;
-    watch.stop();
+    if (death.aborted) return undefined;
+    settled();
     headers.delete('content-length');
     return new Response(text, { status, statusText, headers });
   }
-  const lasting = cut(body, watch);
+  const lasting = cut(body, death, settled);
   if (!type.startsWith('text/event-stream')) return new Response(lasting, { status, statusText, headers });
   const id = asked && requestIdIn(asked);
   // Without it, a client waits for an answer that nobody will give.
-  const lastWord = (): object | undefined =>
-    watch.signal.aborted && id !== undefined ? dead(id) : undefined;
+  const lastWord = (): object | undefined => (death.aborted && id !== undefined ? dead(id) : undefined);
   return new Response(lasting.pipeThrough(narrowedEvents(shows, lastWord)), { status, statusText, headers });
 }
 
@@ -115,11 +115,15 @@ const dead = (id: string | number): object => ({
 });
 
 /** Ends as a stream does that has said all: whoever listens comes again, and meets a 401. */
-function cut(body: ReadableStream<Uint8Array>, watch: Watch): ReadableStream<Uint8Array> {
+function cut(
+  body: ReadableStream<Uint8Array>,
+  death: AbortSignal,
+  settled: () => void,
+): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   let isOver = false;
   const over = (): boolean => {
-    watch.stop();
+    settled();
     const first = !isOver;
     isOver = true;
     return first;
@@ -129,9 +133,9 @@ function cut(body: ReadableStream<Uint8Array>, watch: Watch): ReadableStream<Uin
       const end = (): void => {
         if (!over()) return;
         controller.close();
-        reader.cancel(watch.signal.reason).catch(() => undefined);
+        reader.cancel(death.reason).catch(() => undefined);
       };
-      watch.signal.addEventListener('abort', end, { once: true });
+      death.addEventListener('abort', end, { once: true });
     },
     async pull(controller) {
       try {

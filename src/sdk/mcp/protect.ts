@@ -104,15 +104,17 @@ export class ProtectedMcp implements McpFetch {
       return refused(this.#refusal(error.code, shown, want));
     }
     const session = request.headers.get(SESSION);
-    if (session !== null && !this.#sessions.admits(session, credential)) return noSession();
+    const over = session === null ? undefined : this.#sessions.admitted(session, credential);
+    if (session !== null && !over) return noSession();
     const watch = this.#protection.verifier.watch(credential);
-    if (session !== null && message) this.#stopWith(watch.signal, request, message.body);
+    if (over && message) this.#stopWith(watch.signal, request, message.body);
     const answer = await exchanged({
       server: this.#server,
       request,
       body: message?.body,
       authInfo: this.#authInfo(credential),
-      watch,
+      death: over ? AbortSignal.any([watch.signal, over]) : watch.signal,
+      settled: () => watch.stop(),
       shows: (tool) => this.#rules.shows(tool, credential.actions),
       unwanted: (late) => this.#discard(late, session),
     });

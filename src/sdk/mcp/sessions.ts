@@ -3,10 +3,14 @@ import type { VerifiedCredential, Watch } from '../verifier/index.js';
 
 interface Session {
   readonly owner: string;
-  /** Of the credential that is watched: of those it was used with, the one that lives longest. */
-  expiresAt: number;
-  watch: Watch;
+  /** Of the credentials that it was used with, by their leases; it ends with the last of them. */
+  readonly watches: Map<string, Watch>;
+  /** So that what runs in it ends as what is dead, before the server closes it as what is done. */
+  readonly over: AbortController;
 }
+
+/** An agent that goes on for long has one after the other, and seldom two at once. */
+const MOST_WATCHED = 8;
 
 export interface SessionsOptions {
   readonly most: number;
@@ -28,31 +32,32 @@ export class Sessions {
   }
 
   /**
-   * Whether the credential may go on in this session: it is one that we saw the server begin, for the same agent and
-   * the same task. A name that somebody planted, guessed or overheard is none.
+   * Aborts when the session dies; undefined where the credential may not go on in it. It has to be one that we saw the server
+   * begin, for the same agent and the same task: a name that somebody planted, guessed or overheard is none.
    */
-  admits(id: string, credential: VerifiedCredential): boolean {
+  admitted(id: string, credential: VerifiedCredential): AbortSignal | undefined {
     const session = this.#byId.get(id);
-    if (session?.owner !== ownerOf(credential)) return false;
-    if (credential.expiresAt > session.expiresAt) {
-      session.watch.stop();
-      session.expiresAt = credential.expiresAt;
-      session.watch = this.#watched(id, credential);
-    }
-    return true;
+    if (session?.owner !== ownerOf(credential)) return undefined;
+    this.#watch(id, session, credential);
+    return session.over.signal;
   }
 
   /** Of an answer to `initialize`. False for a name that is another's: two would share what the server keeps under it. */
   begin(id: string, credential: VerifiedCredential): boolean {
-    if (this.#byId.has(id)) return this.admits(id, credential);
-    const watch = this.#watched(id, credential);
-    this.#byId.set(id, { owner: ownerOf(credential), expiresAt: credential.expiresAt, watch });
+    if (this.#byId.has(id)) return this.admitted(id, credential) !== undefined;
+    const session: Session = {
+      owner: ownerOf(credential),
+      watches: new Map(),
+      over: new AbortController(),
+    };
+    this.#byId.set(id, session);
+    this.#watch(id, session, credential);
     return true;
   }
 
   /** The server has ended it. */
   forget(id: string): void {
-    this.#byId.get(id)?.watch.stop();
+    for (const watch of this.#byId.get(id)?.watches.values() ?? []) watch.stop();
     this.#byId.delete(id);
   }
 
@@ -60,16 +65,28 @@ export class Sessions {
     for (const id of this.#byId.keys()) this.#end(id);
   }
 
-  #watched(id: string, credential: VerifiedCredential): Watch {
+  #watch(id: string, { watches }: Session, credential: VerifiedCredential): void {
+    const { leaseId } = credential;
+    if (watches.has(leaseId)) return;
     const watch = this.#options.watch(credential);
-    watch.signal.addEventListener('abort', () => this.#end(id), { once: true });
-    // Dead by now: the event is over, and nothing else would end the session.
-    if (watch.signal.aborted) queueMicrotask(() => this.#end(id));
-    return watch;
+    watches.set(leaseId, watch);
+    const died = (): void => {
+      watch.stop();
+      if (watches.get(leaseId) === watch) watches.delete(leaseId);
+      if (watches.size === 0) this.#end(id);
+    };
+    if (watch.signal.aborted) return died();
+    watch.signal.addEventListener('abort', died, { once: true });
+    if (watches.size <= MOST_WATCHED) return;
+    const [oldest = leaseId] = watches.keys();
+    watches.get(oldest)?.stop();
+    watches.delete(oldest);
   }
 
   #end(id: string): void {
+    const over = this.#byId.get(id)?.over;
     this.forget(id);
+    over?.abort();
     this.#options.end(id);
   }
 }

@@ -94,7 +94,7 @@ describe.each(['auto', 'legacy'] as const)('an agent with a live credential, in 
   test('calls the tools that it carries the action of, as itself', async () => {
     expect((await client.callTool(search)).content).toEqual([{ type: 'text', text: 'search is done' }]);
     const { context } = scene.calls.at(-1)!;
-    const { taskId, sub, actions } = credentialOf(context as Parameters<typeof credentialOf>[0]);
+    const { taskId, sub, actions } = credentialOf(context);
     expect([taskId, sub, actions]).toEqual([`live-${mode}`, 'cluster/agent-1', ['read']]);
   });
 
@@ -164,7 +164,12 @@ test('tools never get the token, nor the header that it came in', async () => {
 test('a credential that is bound to resources reaches those, and no others', async () => {
   await scene.token('bound', 'write');
   const details = [{ type: 'mayfly_tool', actions: ['write'], resources: ['notes/7'] }];
-  const asked = { task_id: 'bound', audience: 'notes', authorization_details: JSON.stringify(details) };
+  const asked = {
+    task_id: 'bound',
+    audience: 'notes',
+    scope: 'write',
+    authorization_details: JSON.stringify(details),
+  };
   const client = await scene.client((await scene.broker.credential('agent-1', asked)).access_token);
   await client.callTool({ name: 'add', arguments: { id: '7' } });
   await expect(client.callTool({ name: 'add', arguments: { id: '8' } })).rejects.toThrow(

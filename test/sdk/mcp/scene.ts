@@ -127,7 +127,7 @@ export class Scene {
     tool('wait', async ({ mcpReq: { id, signal, notify, _meta } }) => {
       const progressToken = _meta?.progressToken;
       const progress = { method: 'notifications/progress' as const, params: { progressToken, progress: 1 } };
-      if (progressToken !== undefined) await notify(progress as Parameters<typeof notify>[0]);
+      if (progressToken !== undefined) await notify(progress);
       await new Promise((stop) => signal.addEventListener('abort', stop, { once: true }));
       this.stopped.push(id);
     });

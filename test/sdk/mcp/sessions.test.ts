@@ -12,9 +12,12 @@ const MOST = 4;
 const kept = new Map<string, WebStandardStreamableHTTPServerTransport>();
 /** The name of the next session, where the test has one. */
 let nextName: string | undefined;
+/** How often the server was asked for anything. */
+let asked = 0;
 
 const keeping = (scene: Scene): McpFetch => ({
   async fetch(request, given) {
+    asked++;
     const known = kept.get(request.headers.get(SESSION) ?? '');
     if (known) return known.handleRequest(request, given);
     const transport = new WebStandardStreamableHTTPServerTransport({
@@ -124,13 +127,16 @@ describe('a session', () => {
 test('with its task end the session, its streams and the tool at work', async () => {
   const token = await scene.token('doomed');
   const session = await begin(token);
-  const stream = await listening(token, session);
-  const answer = await scene.send(token, wait(7), session);
-  const asked = performance.now();
+  const before = asked;
+  // Nothing is sent before there is something to say, not even the head.
+  const stream = listening(token, session).then((response) => response.text());
+  const answer = scene.send(token, wait(7), session).then((response) => response.text());
+  await until('both have begun', () => asked === before + 2);
+  const began = performance.now();
   await scene.broker.complete('doomed');
-  expect(await stream.text()).toBe('');
-  expect(await answer.text()).toContain('not valid any more');
-  expect(performance.now() - asked).toBeLessThan(1000);
+  expect(await stream).toBe('');
+  expect(await answer).toContain('not valid any more');
+  expect(performance.now() - began).toBeLessThan(1000);
   await until('the tool has stopped', () => scene.stopped.includes(7));
   await until('the server has let go of it', () => !kept.has(session[SESSION]));
 });
@@ -139,11 +145,14 @@ test('a call ends with the credential that made it, though another keeps the ses
   const [first, second] = [await scene.token('shared'), await scene.token('shared', 'write')];
   const session = await begin(first);
   expect((await scene.send(second, ping, session)).status).toBe(200);
-  const answer = await scene.send(first, wait(8), session);
+  const before = scene.calls.length;
+  const answer = scene.send(first, wait(8), session).then((response) => response.text());
+  await until('the tool is at work', () => scene.calls.length > before);
   const dead = (await scene.broker.introspect(first))['jti'];
   await scene.broker.kill({ lease: dead });
-  expect(await answer.text()).toContain('not valid any more');
+  expect(await answer).toContain('not valid any more');
   await until('the tool has stopped', () => scene.stopped.includes(8));
+  expect((await scene.send(second, ping, session)).status).toBe(200);
 });
 
 test('there are no more sessions than there is room for, and none is left over', async () => {
