@@ -1,4 +1,5 @@
 // One exchange with the server behind us: it lives no longer than the credential that it was made with.
+import { CredentialRefused } from '../verifier/index.js';
 import type { Shows } from './listing.js';
 import { narrowedEvents, narrowedList } from './listing.js';
 import { requestIdIn } from './message.js';
@@ -47,7 +48,8 @@ export async function exchanged(exchange: Exchange): Promise<Response | undefine
   const answer = answerOf(exchange);
   try {
     const first = await Promise.race([answer, aborted(death)]);
-    if (first !== undefined && !death.aborted) return await tied(first, exchange);
+    const whole = first && !death.aborted ? await tied(first, exchange) : undefined;
+    if (whole) return whole;
   } catch (error) {
     settled();
     if (!death.aborted) throw error;
@@ -104,15 +106,18 @@ async function tied(
   if (!type.startsWith('text/event-stream')) return new Response(lasting, { status, statusText, headers });
   const id = asked && requestIdIn(asked);
   // Without it, a client waits for an answer that nobody will give.
-  const lastWord = (): object | undefined => (death.aborted && id !== undefined ? dead(id) : undefined);
+  const lastWord = (): object | undefined =>
+    death.aborted && id !== undefined ? cutOff(id, death.reason) : undefined;
   return new Response(lasting.pipeThrough(narrowedEvents(shows, lastWord)), { status, statusText, headers });
 }
 
-const dead = (id: string | number): object => ({
-  jsonrpc: '2.0',
-  id,
-  error: { code: -32000, message: 'The credential that this was asked with is not valid any more.' },
-});
+function cutOff(id: string | number, reason: unknown): object {
+  const isUnknown = reason instanceof CredentialRefused && reason.status === 503;
+  const message = isUnknown
+    ? 'Whether the credential that this was asked with is still valid cannot be checked at this moment.'
+    : 'The credential that this was asked with is not valid any more.';
+  return { jsonrpc: '2.0', id, error: { code: -32000, message } };
+}
 
 /** Ends as a stream does that has said all: whoever listens comes again, and meets a 401. */
 function cut(

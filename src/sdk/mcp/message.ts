@@ -23,6 +23,7 @@ export interface Flaw {
   readonly message: string;
 }
 
+const METHOD = /^[\x21-\x7e]{1,128}$/;
 const INVALID_REQUEST = -32600;
 export const INVALID_PARAMS = -32602;
 const PARSE_ERROR = -32700;
@@ -54,7 +55,7 @@ function messageIn(body: unknown): Message | Reply | Flaw {
   const method = ownMember(body, 'method');
   if (method === undefined && ('result' in body || 'error' in body)) return { kind: 'replies', body };
   const params = ownMember(body, 'params') ?? {};
-  if (typeof method !== 'string' || !isRecord(params)) {
+  if (typeof method !== 'string' || !METHOD.test(method) || !isRecord(params)) {
     return flaw(400, INVALID_REQUEST, 'The message must name a method, and its params must be an object.');
   }
   return { kind: 'asks', method, params, body };

@@ -1,7 +1,7 @@
 // An MCP server behind its verifier: who may call which of its tools, in which session, and until when.
-import type { VerifiedCredential } from '../verifier/index.js';
-import { CredentialRefused } from '../verifier/index.js';
-import { flawed, noRoom, noSession, refused } from './answers.js';
+import type { VerifiedCredential, Watch } from '../verifier/index.js';
+import { CredentialRefused, refusalResponse } from '../verifier/index.js';
+import { flawed, noRoom, noSession } from './answers.js';
 import type { AuthInfo, McpFetch, McpGiven } from './exchange.js';
 import { exchanged } from './exchange.js';
 import type { Message } from './message.js';
@@ -16,8 +16,6 @@ import { shownIn } from './shown.js';
 
 const MOST_BYTES = 4 * 1024 * 1024;
 const MOST_SESSIONS = 10_000;
-/** What a report says of a name that a client chose. */
-const MOST_OF_A_NAME = 128;
 const SESSION = 'mcp-session-id';
 const LIVE: Want = { kind: 'live' };
 
@@ -41,8 +39,7 @@ export class ProtectedMcp implements McpFetch {
 
   constructor(server: McpFetch, protection: McpProtection) {
     const { verifier, tool, url, dpop, name, documentation } = protection;
-    const known = Object.hasOwn(verifier.tools, tool) ? verifier.tools[tool] : undefined;
-    if (!known) throw new TypeError(`the verifier has no tool ${JSON.stringify(tool)}`);
+    const known = verifier.tool(tool);
     this.#server = server;
     this.#protection = protection;
     this.#audience = httpUrl(known.audience);
@@ -75,7 +72,7 @@ export class ProtectedMcp implements McpFetch {
     }
     const shown = shownIn(request, this.#url);
     // Before the body is read: whoever shows nothing costs nothing.
-    if (shown.token === undefined) return refused(this.#refusal('ERR_TOKEN_MISSING', shown));
+    if (shown.token === undefined) return refusalResponse(this.#refusal('ERR_TOKEN_MISSING', shown));
     if (request.method !== 'POST') return this.#admitted(request, shown, LIVE, undefined);
     const message = await messageOf(request, given.parsedBody, this.#protection.mostBytes ?? MOST_BYTES);
     if (message.kind === 'flawed') return flawed(message);
@@ -101,12 +98,12 @@ export class ProtectedMcp implements McpFetch {
       credential = await this.#verified(shown, want);
     } catch (error) {
       if (!(error instanceof CredentialRefused)) throw error;
-      return refused(this.#refusal(error.code, shown, want));
+      return refusalResponse(this.#refusal(error.code, shown, want));
     }
     const session = request.headers.get(SESSION);
     const over = session === null ? undefined : this.#sessions.admitted(session, credential);
     if (session !== null && !over) return noSession();
-    const watch = this.#protection.verifier.watch(credential);
+    const watch = this.#protection.verifier.watch(credential, { endsWhenStale: true });
     if (over && message) this.#stopWith(watch.signal, request, message.body);
     const answer = await exchanged({
       server: this.#server,
@@ -118,7 +115,7 @@ export class ProtectedMcp implements McpFetch {
       shows: (tool) => this.#rules.shows(tool, credential.actions),
       unwanted: (late) => this.#discard(late, session),
     });
-    if (answer === undefined) return refused(this.#refusal('ERR_REVOKED', shown));
+    if (answer === undefined) return refusalResponse(this.#refusal(endOf(watch), shown));
     if (message?.method === 'initialize') return this.#begun(answer, session, credential);
     if (session !== null && request.method === 'DELETE' && answer.ok) this.#sessions.forget(session);
     return answer;
@@ -126,14 +123,19 @@ export class ProtectedMcp implements McpFetch {
 
   async #verified({ token, request }: Shown, want: Want): Promise<VerifiedCredential> {
     const { verifier, tool, dpop } = this.#protection;
-    if (dpop === 'required' && request.scheme !== 'DPoP') throw new CredentialRefused('ERR_PROOF_MISSING');
     const credential = await verifier.verify(token, {
       tool,
       request,
-      action: actionOf(want),
+      action: want.kind === 'action' ? want.action : null,
       ...(want.kind === 'action' && want.resource !== undefined && { resource: want.resource }),
-      ...('called' in want && { detail: { mcp: want.called.slice(0, MOST_OF_A_NAME) } }),
+      ...('called' in want && { detail: { mcp: want.called } }),
     });
+    if (want.kind === 'nothing') {
+      const refusal = new CredentialRefused('ERR_ACTION');
+      // On record like any other: by its own name, as there is no action that it would be.
+      verifier.reportCall(credential, { tool, action: want.called, detail: { mcp: want.called } }, refusal);
+      throw refusal;
+    }
     if (dpop === 'required' && credential.jkt === undefined) throw new CredentialRefused('ERR_PROOF_MISSING');
     return credential;
   }
@@ -204,8 +206,8 @@ export class ProtectedMcp implements McpFetch {
 /**
  * Protects an MCP server: only calls with a live credential for it get through, and only such as the credential permits.
  *
- * @throws TypeError for a tool that the verifier does not have, an audience that is no http address, or an action that no
- * scope can name
+ * @throws MayflyError `ERR_USAGE` for a tool that the verifier was not told of
+ * @throws TypeError for an audience that is no http address, or an action that no scope can name
  *
  * @example
  * const notes = protectMcp(createMcpHandler(makeServer), { verifier, tool: 'notes', tools: { search: 'read' } });
@@ -214,11 +216,9 @@ export class ProtectedMcp implements McpFetch {
 export const protectMcp = (server: McpFetch, protection: McpProtection): ProtectedMcp =>
   new ProtectedMcp(server, protection);
 
-/** What no rule names is asked for by words that stand in no scope, so that it is refused, and on record, whoever asks. */
-function actionOf(want: Want): string | null {
-  if (want.kind === 'action') return want.action;
-  return want.kind === 'nothing' ? `no action: ${want.called.slice(0, MOST_OF_A_NAME)}` : null;
-}
+/** Dead, or not known to be alive: the client is told which, as it can wait for the end of one of them. */
+const endOf = ({ signal }: Watch): CredentialRefused['code'] =>
+  signal.reason instanceof CredentialRefused ? signal.reason.code : 'ERR_REVOKED';
 
 function httpUrl(written: string): URL {
   if (URL.canParse(written) && /^https?:$/.test(new URL(written).protocol)) return new URL(written);

@@ -45,6 +45,10 @@ const FREE: ReadonlySet<string> = new Set([
 ]);
 /** RFC 6749 §3.3, and no longer than an action of the catalogue may be. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]{1,64}$/;
+/** Longer ones no tool has; they would only be carried into reports. */
+const NAME = /^[^]{1,256}$/;
+/** No credential is bound to a longer one. */
+const RESOURCE = /^[^]{1,512}$/;
 
 export class RuleBook {
   /** Maps, not objects: `__proto__` and `constructor` are names like any other, and stand in neither. */
@@ -74,7 +78,7 @@ export class RuleBook {
     if (method === 'tools/call') {
       const name = ownMember(params, 'name');
       const given = ownMember(params, 'arguments') ?? {};
-      if (typeof name !== 'string' || !isRecord(given)) {
+      if (typeof name !== 'string' || !NAME.test(name) || !isRecord(given)) {
         return flaw(400, INVALID_PARAMS, 'A call names a tool, and its arguments are an object.');
       }
       return wanted(name, this.#tools.get(name), given);
@@ -106,7 +110,9 @@ function wanted(
     return unnamed;
   }
   if (resource === undefined) return { kind: 'action', called, action };
-  return typeof resource === 'string' ? { kind: 'action', called, action, resource } : unnamed;
+  return typeof resource === 'string' && RESOURCE.test(resource)
+    ? { kind: 'action', called, action, resource }
+    : unnamed;
 }
 
 const unnamed = flaw(400, INVALID_PARAMS, 'The arguments do not say which resource the call is about.');
