@@ -73,12 +73,11 @@ export class ProtectedMcp implements McpFetch {
     const shown = shownIn(request, this.#url);
     // Before the body is read: whoever shows nothing costs nothing.
     if (shown.token === undefined) return refusalResponse(this.#refusal('ERR_TOKEN_MISSING', shown));
-    if (request.method !== 'POST') return this.#admitted(request, shown, LIVE, undefined);
+    if (request.method !== 'POST') return this.#admitted(request, shown, LIVE);
     const message = await messageOf(request, given.parsedBody, this.#protection.mostBytes ?? MOST_BYTES);
-    if (message.kind === 'flawed') return flawed(message);
-    return message.kind === 'replies'
-      ? this.#admitted(request, shown, LIVE, message)
-      : this.#admitted(request, shown, this.#rules.wantOf(message), message);
+    if (message.kind === 'flawed') return this.#admitted(request, shown, message);
+    const want = message.kind === 'replies' ? LIVE : this.#rules.wantOf(message);
+    return this.#admitted(request, shown, want, message);
   };
 
   /** Ends every session. The verifier stays open: it is the caller's. */
@@ -90,9 +89,8 @@ export class ProtectedMcp implements McpFetch {
     request: Request,
     shown: Shown,
     want: Want,
-    message: { readonly body: object; readonly method?: Message['method'] } | undefined,
+    message?: { readonly body: object; readonly method?: Message['method'] },
   ): Promise<Response> {
-    if (want.kind === 'flawed') return flawed(want);
     let credential: VerifiedCredential;
     try {
       credential = await this.#verified(shown, want);
@@ -100,6 +98,8 @@ export class ProtectedMcp implements McpFetch {
       if (!(error instanceof CredentialRefused)) throw error;
       return refusalResponse(this.#refusal(error.code, shown, want));
     }
+    // Not before: what is wrong with a message is for those alone who may send one.
+    if (want.kind === 'flawed') return flawed(want);
     const session = request.headers.get(SESSION);
     const over = session === null ? undefined : this.#sessions.admitted(session, credential);
     if (session !== null && !over) return noSession();
