@@ -124,7 +124,7 @@ function read(rules: Rules): Map<string, Exclude<Rule, string>> {
   return new Map(
     entries.map(([name, rule]) => {
       const full = typeof rule === 'string' ? { action: rule } : rule;
-      if (SCOPE_TOKEN.test(full.action)) return [name, full];
+      if (typeof full.action === 'string' && SCOPE_TOKEN.test(full.action)) return [name, full];
       throw new TypeError(
         `${JSON.stringify(name)} needs an action of 1 to 64 visible ASCII characters without space, " and \\`,
       );

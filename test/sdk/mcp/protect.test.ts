@@ -177,6 +177,26 @@ test('a credential that is bound to resources reaches those, and no others', asy
   );
 });
 
+test('every call is reported, let through or not, and what is no call is not', async () => {
+  const token = await scene.token('reported', 'write');
+  await scene.send(token, { jsonrpc: '2.0', id: 1, method: 'tools/list' });
+  for (const message of [call('add', { id: '7' }), call('search'), call('not a tool')]) {
+    await scene.send(token, message);
+  }
+  const mine = await until('all of it is told', () => {
+    const calls = scene.reported.filter(({ task }) => task === 'reported');
+    return calls.length >= 3 && calls;
+  });
+  const common = { tool: 'notes', agent: 'cluster/agent-1', lease: expect.stringMatching(/^lease_/) };
+  expect(mine).toEqual(
+    [
+      { action: 'write', resource: 'notes/7', outcome: 'accepted', detail: { mcp: 'add' } },
+      { action: 'read', outcome: 'refused', reason: 'action', detail: { mcp: 'search' } },
+      { action: 'not a tool', outcome: 'refused', reason: 'action', detail: { mcp: 'not a tool' } },
+    ].map((facts) => expect.objectContaining({ ...common, ...facts })),
+  );
+});
+
 describe('a message that is not what it seems', () => {
   let token: string;
   beforeAll(async () => {
@@ -227,6 +247,10 @@ describe('a message that is not what it seems', () => {
 
   test('a body of another type is not read', async () => {
     expect((await scene.send(token, call('search'), { 'content-type': 'text/plain' })).status).toBe(415);
+  });
+
+  test('what is wrong with it is not for those to know who may send none', async () => {
+    expect((await scene.send('nonsense', [call('search')])).status).toBe(401);
   });
 
   test.each(['GET', 'DELETE', 'PUT'])('%s needs a credential like any other', async (method) => {

@@ -1,6 +1,7 @@
 // An MCP server behind `protectMcp`, at a real broker, and the official client of an agent.
 import type { Server } from 'node:http';
 import { createServer } from 'node:http';
+import type { StreamableHTTPClientTransportOptions } from '@modelcontextprotocol/client';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { toNodeHandler } from '@modelcontextprotocol/node';
 import { McpServer, createMcpHandler } from '@modelcontextprotocol/server';
@@ -26,6 +27,8 @@ export class Scene {
   readonly calls: { readonly name: string; readonly given: unknown; readonly context: Context }[] = [];
   /** Ids of calls of `wait` whose signal came. */
   readonly stopped: unknown[] = [];
+  /** What the verifier told the audit log. */
+  readonly reported: readonly Readonly<Record<string, unknown>>[];
   readonly #listening: Server;
   readonly #clients: Client[] = [];
 
@@ -35,10 +38,12 @@ export class Scene {
     url: string,
     mcp: (scene: Scene) => McpFetch,
     more: Partial<McpProtection>,
+    reported: Scene['reported'],
   ) {
     this.broker = broker;
     this.verifier = verifier;
     this.url = url;
+    this.reported = reported;
     this.guarded = protectMcp(mcp(this), {
       verifier,
       tool: 'notes',
@@ -57,6 +62,7 @@ export class Scene {
   static async start(
     mcp: (scene: Scene) => McpFetch = (scene) => createMcpHandler(() => scene.makeServer()),
     more: Partial<McpProtection> = {},
+    { heartbeat = '1s', maxStalenessMs = 5000 } = {},
   ): Promise<Scene> {
     const port = await freePort();
     const url = `http://127.0.0.1:${port}/mcp`;
@@ -67,14 +73,22 @@ export class Scene {
       crm: CRM,
       search: SEARCH,
     };
-    const broker = await TestBroker.start({ terms: { tools } });
+    const broker = await TestBroker.start({ terms: { tools, feed: { heartbeat } } });
+    const reported: Record<string, unknown>[] = [];
     const verifier = new Verifier({
       broker: broker.url,
       token: () => broker.workloads.token('gateway'),
       tools: { notes: { audience: url, plane: 'data' } },
+      maxStalenessMs,
+      fetch: (where, init) => {
+        const isReport = new Request(where).url.endsWith('/v1/audit/tool-calls');
+        if (isReport)
+          reported.push(...(JSON.parse(init?.body as string) as { calls: typeof reported }).calls);
+        return fetch(where, init);
+      },
     });
     await verifier.ready({ timeoutMs: 10_000 });
-    const scene = new Scene(broker, verifier, url, mcp, more);
+    const scene = new Scene(broker, verifier, url, mcp, more, reported);
     await new Promise<void>((ready) => scene.#listening.listen(port, '127.0.0.1', ready));
     return scene;
   }
@@ -87,10 +101,16 @@ export class Scene {
     return access_token;
   }
 
-  async client(token: string | undefined, mode: 'auto' | 'legacy' = 'auto'): Promise<Client> {
+  client(token: string | undefined, mode: 'auto' | 'legacy' = 'auto'): Promise<Client> {
+    return this.connected({ authProvider: { token: () => Promise.resolve(token) } }, mode);
+  }
+
+  async connected(
+    options: StreamableHTTPClientTransportOptions,
+    mode: 'auto' | 'legacy' = 'auto',
+  ): Promise<Client> {
     const client = new Client({ name: 'test', version: '1.0.0' }, { versionNegotiation: { mode } });
-    const authProvider = { token: () => Promise.resolve(token) };
-    await client.connect(new StreamableHTTPClientTransport(new URL(this.url), { authProvider }));
+    await client.connect(new StreamableHTTPClientTransport(new URL(this.url), options));
     this.#clients.push(client);
     return client;
   }
