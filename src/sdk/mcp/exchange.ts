@@ -59,10 +59,10 @@ export async function exchanged(exchange: Exchange): Promise<Response | undefine
   return undefined;
 }
 
-function answerOf({ server, request, body, authInfo, death }: Exchange): Promise<Response> {
+async function answerOf({ server, request, body, authInfo, death }: Exchange): Promise<Response> {
   const signal = AbortSignal.any([request.signal, death]);
   const headers = new Headers(request.headers);
-  // RFC 9700 §2.3, and MCP forbids passing it on: what never arrives cannot be sent further by a tool.
+  // MCP forbids passing it on (Authorization, Token Passthrough): what never arrives cannot be sent further by a tool.
   headers.delete('authorization');
   headers.delete('dpop');
   if (body === undefined) {
@@ -86,7 +86,7 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 
 async function tied(
   answer: Response,
-  { death, settled, shows, body: asked }: Exchange,
+  { death, settled, shows, request, body: asked }: Exchange,
 ): Promise<Response | undefined> {
   const { status, statusText, body } = answer;
   const headers = new Headers(answer.headers);
@@ -102,7 +102,7 @@ async function tied(
     headers.delete('content-length');
     return new Response(text, { status, statusText, headers });
   }
-  const lasting = cut(body, death, settled);
+  const lasting = cut(body, [death, request.signal], settled);
   if (!type.startsWith('text/event-stream')) return new Response(lasting, { status, statusText, headers });
   const id = asked && requestIdIn(asked);
   // Without it, a client waits for an answer that nobody will give.
@@ -119,10 +119,13 @@ function cutOff(id: string | number, reason: unknown): object {
   return { jsonrpc: '2.0', id, error: { code: -32000, message } };
 }
 
-/** Ends as a stream does that has said all: whoever listens comes again, and meets a 401. */
+/**
+ * Ends as a stream does that has said all: whoever listens comes again, and meets a 401. And when nobody listens any more,
+ * at once, as some servers find that out only when they next have something to say.
+ */
 function cut(
   body: ReadableStream<Uint8Array>,
-  death: AbortSignal,
+  ends: readonly AbortSignal[],
   settled: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
@@ -135,12 +138,14 @@ function cut(
   };
   return new ReadableStream({
     start(controller) {
-      const end = (): void => {
-        if (!over()) return;
-        controller.close();
-        reader.cancel(death.reason).catch(() => undefined);
-      };
-      death.addEventListener('abort', end, { once: true });
+      for (const signal of ends) {
+        const end = (): void => {
+          if (!over()) return;
+          controller.close();
+          reader.cancel(signal.reason).catch(() => undefined);
+        };
+        signal.addEventListener('abort', end, { once: true });
+      }
     },
     async pull(controller) {
       try {

@@ -184,7 +184,7 @@ export class ProtectedMcp implements McpFetch {
         return value === null ? [] : [[name, value] as [string, string]];
       });
       const request = new Request(url, { method: 'POST', headers: kept, body: JSON.stringify(cancelled) });
-      this.#server.fetch(request, { parsedBody: cancelled }).catch(() => undefined);
+      void this.#tell(request, { parsedBody: cancelled });
     };
     death.addEventListener('abort', stop, { once: true });
   }
@@ -199,7 +199,17 @@ export class ProtectedMcp implements McpFetch {
   /** As a client would: the server closes its streams, and tells its tools to stop. */
   #end(id: string): void {
     const request = new Request(this.#url, { method: 'DELETE', headers: { [SESSION]: id } });
-    this.#server.fetch(request).catch(() => undefined);
+    void this.#tell(request);
+  }
+
+  /** What the server makes of it is its own affair: on our side it is over. */
+  async #tell(request: Request, given?: McpGiven): Promise<void> {
+    try {
+      const answer = await this.#server.fetch(request, given);
+      await answer.body?.cancel();
+    } catch {
+      // It may be gone by now.
+    }
   }
 }
 

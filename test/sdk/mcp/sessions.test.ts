@@ -141,6 +141,28 @@ test('with its task end the session, its streams and the tool at work', async ()
   await until('the server has let go of it', () => !kept.has(session[SESSION]));
 });
 
+test('a listener that has gone away leaves room for the next one', async () => {
+  const token = await scene.token('gone');
+  const session = await begin(token);
+  const before = asked;
+  const gone = new AbortController();
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream', ...session };
+  const first = fetch(scene.url, { headers, signal: gone.signal }).catch((error: unknown) => String(error));
+  await until('it listens', () => asked > before);
+  gone.abort();
+  expect(await first).toMatch('aborted');
+  // Two listeners at once are a conflict, which is told at once; where there is none, nothing is.
+  await until('there is room', async () => {
+    const patience = AbortSignal.timeout(200);
+    const next = fetch(scene.url, { headers, signal: patience });
+    return next.then(
+      ({ status }) => status !== 409,
+      (error: unknown) => String(error).includes('timeout'),
+    );
+  });
+  expect((await ending(token, session)).status).toBe(200);
+});
+
 test('a call ends with the credential that made it, though another keeps the session open', async () => {
   const [first, second] = [await scene.token('shared'), await scene.token('shared', 'write')];
   const session = await begin(first);
