@@ -27,6 +27,7 @@ import { cataloguePolicy } from './policy/catalogue-policy.js';
 import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
 import { meteredPolicy } from './policy/metered-policy.js';
+import { Feed } from './revocation/feed/index.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { meteredStore } from './store/metered-store.js';
 import type { Store } from './store/store.js';
@@ -116,6 +117,7 @@ export async function startBroker(
     const seal = new Seal(givenSealKeys() ?? ownSealKeys(settings, log));
     const { keys: keySettings } = settings;
     const keys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'credential' });
+    const feedKeys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'feed' });
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(settings.issuer, keys)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
@@ -150,9 +152,14 @@ export async function startBroker(
     let force = inForce(live.current);
     const alone = settings.store.kind === 'embedded';
     const limits = new Limits({ settings: live.current.limits, store, clock, log, alone });
+    const { heartbeatMs } = settings.feed;
+    const feed = await Feed.open({ issuer: settings.issuer, store, keys: feedKeys, heartbeatMs, log });
     live.onSwap((swappable) => {
+      const { trust } = force;
       force = inForce(swappable, force);
       limits.apply(swappable.limits);
+      // Whoever may read no more finds it out by coming back.
+      if (force.trust !== trust) feed.release('trust_changed');
     });
 
     const broker: Broker = {
@@ -181,6 +188,8 @@ export async function startBroker(
     let draining = false;
     const edge = {
       broker,
+      feed,
+      feedKeys,
       authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
         force.authenticator.authenticate(token, trace, forKill),
       remembers: (token: string) => force.authenticator.remembers(token),
@@ -204,9 +213,9 @@ export async function startBroker(
     const listeners = await openListeners(edge, settings);
     sweeper.wake();
     const turnKeys = (): void =>
-      void keys
-        .turn()
-        .catch((error: unknown) => log.error({ err: error }, 'the signing keys could not be looked after'));
+      void Promise.all([keys.turn(), feedKeys.turn()]).catch((error: unknown) =>
+        log.error({ err: error }, 'the signing keys could not be looked after'),
+      );
     // What another broker rotated or killed is used, or dropped, here too.
     store.watch((news) => {
       if (news.kind !== 'revocation' || news.revocation.kind === 'key') turnKeys();
@@ -231,6 +240,7 @@ export async function startBroker(
       draining = true;
       await net.destroy();
       clearInterval(reviews);
+      feed.stop();
       await listeners.drain();
       await sweeper.stop();
       await limits.stop();

@@ -49,6 +49,7 @@ export function assemble(
       publishAheadMs: keys.publish_ahead,
       clockSkewMs: keys.clock_skew,
     },
+    feed: { heartbeatMs: configuration.feed.heartbeat },
     dpop: {
       nonces: configuration.dpop.nonces,
       maxAgeMs: configuration.dpop.proof_max_age,

@@ -45,6 +45,10 @@ export const limitsSchema = z.strictObject({
   open_tasks_per_orchestrator: count(10_000).describe('tasks of one orchestrator that are open at a time'),
   open_tasks_per_tree: count(1000).describe('open tasks in one tree, its root included'),
   waiting_per_principal: count(100).describe('requests of one principal that are held open at a time'),
+  streams: count(4096).describe('streams of the revocation feed at a time'),
+  streams_per_principal: count(2048).describe(
+    'streams of one principal: as many as its replicas at a broker',
+  ),
   recorded_refusals: rateOf(2, 1000)
     .prefault({})
     .describe('refusals before anybody is known that are recorded one by one; what is more, in summary'),
@@ -65,6 +69,8 @@ export function limitSettings(limits: Limits): LimitSettings {
     openTasksPerOrchestrator: countIn(limits.open_tasks_per_orchestrator),
     openTasksPerTree: countIn(limits.open_tasks_per_tree),
     waitingPerPrincipal: countIn(limits.waiting_per_principal),
+    streams: countIn(limits.streams),
+    streamsPerPrincipal: countIn(limits.streams_per_principal),
     recordedRefusals: rateIn(limits.recorded_refusals),
     summaryEveryMs: limits.summary_every,
   };
@@ -89,6 +95,8 @@ const UNPROTECTED: readonly [keyof LimitSettings, name: string, risk: string][] 
   ],
   ['openTasksPerTree', 'open_tasks_per_tree', 'closing a large tree holds up everybody while it lasts'],
   ['waitingPerPrincipal', 'waiting_per_principal', 'one principal can hold any number of requests open'],
+  ['streams', 'streams', 'verifiers can take every connection there is'],
+  ['streamsPerPrincipal', 'streams_per_principal', 'one verifier can take the streams of all others'],
 ];
 
 /** One sentence for each limit that is off. */

@@ -29,6 +29,7 @@ const FIXED: Readonly<Record<Fixed, (settings: FixedSettings) => unknown>> = {
   metrics: ({ metrics }) => metrics,
   store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,
+  feed: ({ feed }) => feed,
   dpop: ({ dpop }) => dpop,
   tasks: ({ tasks }) => tasks,
   task_retention: ({ retention }) => retention.taskMs,

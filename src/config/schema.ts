@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { httpSchema, metricsSchema, operationsSchema, trustedProxiesSchema } from './http-schema.js';
 import { dpopSchema } from './dpop-schema.js';
+import { feedSchema } from './feed-schema.js';
 import { limitsSchema } from './limits-schema.js';
 import { storeSchema } from './store-schema.js';
 import { tlsSchema } from './tls-schema.js';
@@ -58,6 +59,7 @@ export const configurationShape = {
     .optional()
     .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
+  feed: feedSchema.prefault({}).describe('how verifiers are told of kills'),
   dpop: dpopSchema.prefault({}).describe('how proofs of keys are taken (RFC 9449)'),
   limits: limitsSchema.prefault({}).describe('how much anybody may ask for'),
   http: httpSchema.prefault({}).describe('limits of the HTTP server'),

@@ -21,6 +21,7 @@ export interface FixedSettings {
   readonly metrics?: { readonly host: string; readonly port: number };
   readonly store: StoreSettings;
   readonly keys: KeySettings;
+  readonly feed: FeedSettings;
   readonly dpop: DpopSettings;
   readonly tasks: {
     /** The longest that a task may last, extensions included. */
@@ -48,6 +49,11 @@ export interface KeySettings {
   readonly publishAheadMs: number;
   /** Verifiers' clocks may be off by this much: how long a dead credential's record outlives its exp. */
   readonly clockSkewMs: number;
+}
+
+export interface FeedSettings {
+  /** How often it is said, signed, until when nothing is missing. */
+  readonly heartbeatMs: number;
 }
 
 export interface HttpSettings {

@@ -77,6 +77,7 @@ export const REFUSAL_REASONS = [
   'too_many_leases',
   'too_many_tasks',
   'too_many_children',
+  'too_many_streams',
   // the request itself
   'body_too_large',
   'body_not_readable',

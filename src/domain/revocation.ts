@@ -63,7 +63,11 @@ export class RevocationSet {
   }
 
   has(selector: Selector): boolean {
-    return this.#entries.has(selectorText(selector));
+    return this.hasText(selectorText(selector));
+  }
+
+  hasText(selector: string): boolean {
+    return this.#entries.has(selector);
   }
 
   /** Forgets what is moot: from then on nothing it names can be alive. */

@@ -8,6 +8,10 @@ export interface Answer {
   /** Sent as JSON, unless the headers say another type; a string as it stands. Absent: no body. */
   readonly body?: object | string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Writes the body, for as long as it likes, once the head is out: it ends with the connection. */
+  readonly hold?: (response: ServerResponse) => void;
+  /** Called once the caller of such an answer is gone, or never got it. */
+  readonly gone?: () => void;
 }
 
 export const ok = (body: object, status = 200): Answer => ({
@@ -19,11 +23,16 @@ export const ok = (body: object, status = 200): Answer => ({
 /** Writes the whole answer; nothing of it may be kept unless it says so. Does nothing where the caller is gone. */
 export function send(
   response: ServerResponse,
-  { status, body, headers }: Answer,
+  answer: Answer,
   requestId: string,
   security: HeaderLines,
 ): void {
-  if (response.headersSent || response.destroyed) return;
+  if (response.headersSent || response.destroyed) {
+    answer.gone?.();
+    return;
+  }
+  if (answer.hold) return stream(response, answer, requestId, security);
+  const { status, body, headers } = answer;
   const text = typeof body === 'string' ? body : body === undefined ? '' : JSON.stringify(body);
   const request = response.req;
   const unread = !request.complete && hasBody(request);
@@ -45,6 +54,21 @@ export function send(
   response.flushHeaders();
   if (text !== '') response.write(text);
   readOn(request, () => response.end());
+}
+
+function stream(
+  response: ServerResponse,
+  { status, headers, hold, gone }: Answer,
+  requestId: string,
+  security: HeaderLines,
+): void {
+  response.once('close', () => gone?.());
+  // Its end is that of the connection: nothing has to be written around each piece.
+  response.removeHeader('transfer-encoding');
+  const lines = [...security, ...Object.entries(headers ?? {}).flat()];
+  response.writeHead(status, [...lines, 'connection', 'close', 'x-request-id', requestId]);
+  response.flushHeaders();
+  hold?.(response);
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>

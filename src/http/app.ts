@@ -10,10 +10,11 @@ import type { Access, PublicPath, RouteName } from './access.js';
 import { ACCESS } from './access.js';
 import type { Answer } from './answer.js';
 import { send } from './answer.js';
-import type { Call, Edge, Respond } from './call.js';
+import type { Asked, Edge, Respond } from './call.js';
 import { answerCall } from './call.js';
 import { refuseElsewhere, refuseRequest } from './elsewhere.js';
 import { faultAnswer } from './errors.js';
+import { feedRoutes } from './feed.js';
 import { readBody, readForm } from './form.js';
 import { healthAnswer, metricsAnswer, readinessAnswer } from './health.js';
 import { leaseRoutes } from './leases.js';
@@ -40,6 +41,7 @@ export function createApp(edge: Edge): RequestListener {
     ...taskRoutes(broker),
     ...leaseRoutes(broker),
     ...operationRoutes(broker),
+    ...feedRoutes(edge),
     readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {
@@ -54,7 +56,8 @@ export function createApp(edge: Edge): RequestListener {
   const published: Record<PublicPath, () => Answer | Promise<Answer>> = {
     '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
     '/.well-known/openid-configuration': () => metadataAnswer(broker),
-    '/jwks': () => jwksAnswer(broker),
+    '/jwks': () => jwksAnswer(broker.keys),
+    '/jwks/feed': () => jwksAnswer(edge.feedKeys),
     '/healthz': healthAnswer,
     '/readyz': () => readinessAnswer(edge),
     '/openapi.json': openApiAnswer(broker.issuer),
@@ -92,11 +95,7 @@ function readQuery(text: string | null): Record<string, unknown> {
   return query;
 }
 
-async function readCall(
-  access: Access,
-  request: Request,
-  limitBytes: number,
-): Promise<Pick<Call, 'params' | 'query' | 'body'> | Refusal> {
+async function readCall(access: Access, request: Request, limitBytes: number): Promise<Asked | Refusal> {
   const query = { ...request.query };
   // OAuth endpoints ignore what they do not know (RFC 6749 §3.2).
   const unknown = access.query || access.body === 'form' ? {} : parse(noQuery, query);
@@ -109,7 +108,8 @@ async function readCall(
       Array.isArray(value) ? value.join('/') : value,
     ]),
   );
-  return { params, query, body };
+  const lastEventId = request.headers['last-event-id'];
+  return { params, query, body, ...(typeof lastEventId === 'string' && { lastEventId }) };
 }
 
 const readers = { json: readJson, form: readForm };

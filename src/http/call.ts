@@ -7,6 +7,8 @@ import { requestId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
 import { StoreUnavailable } from '../store/store.js';
 import type { Log } from '../telemetry/log.js';
+import type { KeyRing } from '../keys/key-ring.js';
+import type { Feed } from '../revocation/feed/index.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Access } from './access.js';
 import type { Answer } from './answer.js';
@@ -24,6 +26,9 @@ import { routeName, tell } from './told.js';
 
 export interface Edge extends Door {
   readonly broker: Broker;
+  readonly feed: Feed;
+  /** What the feed is signed with: published apart, as nothing that it signs is a credential. */
+  readonly feedKeys: KeyRing;
   /** What that trust is: another object once the configuration was swapped. */
   trust(): unknown;
   readonly log: Log;
@@ -43,7 +48,12 @@ export interface Call extends Caller {
   readonly query: Readonly<Record<string, unknown>>;
   /** JSON, or a form as a Map; checked by the route. */
   readonly body: unknown;
+  /** Where a stream that broke off is to go on, as its reader says. */
+  readonly lastEventId?: string;
 }
+
+/** What a request says, beside who makes it. */
+export type Asked = Pick<Call, 'params' | 'query' | 'body' | 'lastEventId'>;
 
 export type Respond = (call: Call) => Promise<Answer | Refusal>;
 
@@ -161,7 +171,7 @@ export async function answerCall(
   edge: Edge,
   access: Access,
   request: IncomingMessage,
-  read: () => Promise<Pick<Call, 'params' | 'query' | 'body'> | Refusal>,
+  read: () => Promise<Asked | Refusal>,
   respond: Respond,
 ): Promise<{ answer: Answer; requestId: string }> {
   const entry = newEntry(access.action, arrivalOf(request, edge.proxies));

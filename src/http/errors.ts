@@ -182,6 +182,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   too_many_leases: TOO_MANY,
   too_many_tasks: TOO_MANY,
   too_many_children: TOO_MANY,
+  too_many_streams: TOO_MANY,
   // None of them ever ends: to wait, as 429 would have one do, is no use.
   too_many_signals: error(409, 'too-many-signals', 'invalid_request', 'No more types of signals are taken.'),
 

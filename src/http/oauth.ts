@@ -1,6 +1,7 @@
 // OAuth endpoints beside /token: introspection, revocation, metadata and keys.
 import type { Broker } from '../broker.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
+import type { KeyRing } from '../keys/key-ring.js';
 import { Refusal } from '../domain/refusal.js';
 import { DPOP_ALGORITHMS } from '../jws/dpop/proof.js';
 import { introspect } from '../revocation/introspect.js';
@@ -46,7 +47,7 @@ function tokenIn(body: unknown): string | Refusal {
 
 const LONGEST_CACHED_SECONDS = 300;
 /** Kept by verifiers for half the time at most that a new key is published ahead of its first signature. */
-const published = ({ keys }: Broker, body: object, type = 'application/json'): Answer => {
+const published = (keys: KeyRing, body: object, type = 'application/json'): Answer => {
   const maxAge = Math.min(LONGEST_CACHED_SECONDS, Math.floor(keys.publishAheadMs / 2000));
   const cacheControl = `public, max-age=${maxAge}`;
   return {
@@ -57,18 +58,20 @@ const published = ({ keys }: Broker, body: object, type = 'application/json'): A
 };
 
 /** RFC 7517. */
-export const jwksAnswer = (broker: Broker): Answer =>
-  published(broker, broker.keys.jwks(), 'application/jwk-set+json');
+export const jwksAnswer = (keys: KeyRing): Answer => published(keys, keys.jwks(), 'application/jwk-set+json');
 
 /** RFC 8414 and OpenID Connect Discovery: what we are, for clients that ask. */
 export function metadataAnswer(broker: Broker): Answer {
   const { issuer, keys } = broker;
-  return published(broker, {
+  return published(keys, {
     issuer,
     token_endpoint: `${issuer}/token`,
     jwks_uri: `${issuer}/jwks`,
     introspection_endpoint: `${issuer}/introspect`,
     revocation_endpoint: `${issuer}/revoke`,
+    // Ours alone: docs/feed.md.
+    mayfly_feed_endpoint: `${issuer}/v1/revocations/stream`,
+    mayfly_feed_jwks_uri: `${issuer}/jwks/feed`,
     grant_types_supported: [TOKEN_EXCHANGE],
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['none'],

@@ -13,6 +13,7 @@ import { Buckets } from './rate.js';
 import type { Rate } from './rate.js';
 import { Released } from './released.js';
 import type { LimitName, LimitSettings } from './settings.js';
+import { Streams } from './streams.js';
 import type { SummaryLog } from './summary.js';
 import { Summary } from './summary.js';
 
@@ -34,7 +35,12 @@ const OURS: ReadonlySet<RefusalReason> = new Set<RefusalReason>([
   'proof_nonce_invalid',
 ]);
 /** Said by a limit, and therefore told in summary. */
-const LIMITS_SAY: ReadonlySet<RefusalReason> = new Set(['rate_limited', 'too_many_leases', 'too_many_tasks']);
+const LIMITS_SAY: ReadonlySet<RefusalReason> = new Set([
+  'rate_limited',
+  'too_many_leases',
+  'too_many_tasks',
+  'too_many_streams',
+]);
 
 /** A request that was refused, as far as it is known by then. */
 export interface RefusedRequest {
@@ -64,6 +70,7 @@ export class Limits {
   readonly #ofAgents: Occupancy;
   readonly #openTasks: Occupancy;
   readonly #waiting = new Map<PrincipalName, number>();
+  readonly #streams = new Streams();
   readonly #released = new Released();
   readonly #summary: Summary;
 
@@ -88,6 +95,8 @@ export class Limits {
     this.#ofTasks.most = settings.liveLeasesPerTask;
     this.#ofAgents.most = settings.liveLeasesPerAgent;
     this.#openTasks.most = settings.openTasksPerOrchestrator;
+    this.#streams.most = settings.streams;
+    this.#streams.mostOfOne = settings.streamsPerPrincipal;
     this.#summary.everyMs = settings.summaryEveryMs;
   }
 
@@ -212,6 +221,11 @@ export class Limits {
       if (left > 0) this.#waiting.set(principal, left);
       else this.#waiting.delete(principal);
     };
+  }
+
+  /** A place for one more stream of the principal: answers how to leave it. */
+  stream(principal: PrincipalName): (() => void) | Refusal {
+    return this.#streams.enter(principal);
   }
 
   /** Writes down what is not written down yet. */

@@ -14,6 +14,9 @@ export interface LimitSettings {
   readonly openTasksPerTree?: number;
   /** Requests that are held open. */
   readonly waitingPerPrincipal?: number;
+  /** Streams of the feed. */
+  readonly streams?: number;
+  readonly streamsPerPrincipal?: number;
   /** How often it is written down what was refused by limits. */
   readonly summaryEveryMs: number;
 }
@@ -26,4 +29,6 @@ export type LimitName =
   | 'live_leases_per_task'
   | 'live_leases_per_agent'
   | 'open_tasks_per_orchestrator'
-  | 'waiting_per_principal';
+  | 'waiting_per_principal'
+  | 'streams'
+  | 'streams_per_principal';

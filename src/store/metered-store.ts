@@ -8,7 +8,7 @@ import type { Store, Swept } from './store.js';
 import { StoreUnavailable } from './store.js';
 
 /** Calls that are none of the store's work, that are answered from memory wherever that matters, or that are many. */
-type Unmetered = 'watch' | 'close' | 'now' | 'recallTask' | 'recallContext' | 'liveLeases';
+type Unmetered = 'watch' | 'tellPeers' | 'close' | 'now' | 'recallTask' | 'recallContext' | 'liveLeases';
 type Operation = Exclude<keyof Store, Unmetered>;
 
 /** Every call that is timed; a new one of the port does not compile before it stands here. */
@@ -36,6 +36,7 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   revoke: true,
   countSelected: true,
   revocations: true,
+  asOf: true,
   restoreRevocations: true,
   quarantines: true,
   liftQuarantine: true,
@@ -88,6 +89,7 @@ const TOLD: Told = {
 export function meteredStore(store: Store, metrics: Metrics): Store {
   const unmetered = {
     watch: store.watch.bind(store),
+    tellPeers: store.tellPeers.bind(store),
     close: store.close.bind(store),
     now: store.now.bind(store),
     recallTask: store.recallTask.bind(store),

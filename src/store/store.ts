@@ -220,11 +220,21 @@ export type News =
   /** A signing key came, or went. */
   | { readonly kind: 'signing_keys' }
   /** Something of it may have been missed: whoever keeps a copy of what the store holds reads it anew. */
-  | { readonly kind: 'gap' };
+  | { readonly kind: 'gap' }
+  /** What another broker on this store said by `tellPeers`. */
+  | { readonly kind: 'peer'; readonly text: string };
 
 export interface NewsStore {
   /** Tells of every commit after this call, a moment after it at the latest. Answers how to stop listening. */
   watch(listener: (news: News) => void): () => void;
+  /**
+   * Until when, in store time, the listeners of `watch` have been told of every kill. By a write that is as durable as a
+   * kill, and a look at what was told: a server that was replaced, or cannot be written, gives no such time. `now`: the
+   * latest time of the store that anybody may have been told meanwhile.
+   */
+  asOf(): Promise<{ epoch: string; asOf: number; now: number }>;
+  /** Says something to the other brokers on this store. It is kept nowhere, and may get lost. */
+  tellPeers(text: string): Promise<void>;
 }
 
 export interface Store

@@ -29,6 +29,10 @@ const active = z
       .literal(true)
       .exactOptional()
       .describe('It was good once, and this answer to a verifier was that: asked again, it is not active.'),
+    trust: z
+      .string()
+      .exactOptional()
+      .describe('The trusted issuer by its name here, where `sub` (a SPIFFE ID) does not begin with it.'),
     cnf: z
       .object({ jkt: z.string().describe("The key's thumbprint (RFC 7638).") })
       .exactOptional()

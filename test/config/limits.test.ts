@@ -15,6 +15,8 @@ const COUNTS = [
   'open_tasks_per_orchestrator',
   'open_tasks_per_tree',
   'waiting_per_principal',
+  'streams',
+  'streams_per_principal',
 ];
 
 const limitsIn = (cautions: readonly string[]): string[] =>

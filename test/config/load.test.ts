@@ -39,6 +39,7 @@ describe('a good file', () => {
         publishAheadMs: 600_000,
         clockSkewMs: 60_000,
       },
+      feed: { heartbeatMs: 1000 },
       dpop: { nonces: 'optional', maxAgeMs: 60_000, clockToleranceMs: 30_000 },
       tasks: { maxTtlMs: 86_400_000 },
       limits: {
@@ -49,6 +50,8 @@ describe('a good file', () => {
         openTasksPerOrchestrator: 10_000,
         openTasksPerTree: 1000,
         waitingPerPrincipal: 100,
+        streams: 4096,
+        streamsPerPrincipal: 2048,
         recordedRefusals: { perSecond: 2, burst: 1000 },
         summaryEveryMs: 10_000,
       },

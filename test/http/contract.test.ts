@@ -83,6 +83,15 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
     path: '/v1/revocations',
     json: { select: { agent: 'cluster/agent-5' }, reason: 'a test' },
   }),
+  readRevocations: () => ({ as: 'gateway', wrongRole: 'agent-1', path: '/v1/revocations' }),
+  streamRevocations: () => ({ as: 'gateway', wrongRole: 'agent-1', path: '/v1/revocations/stream' }),
+  acknowledgeRevocations: () => ({
+    as: 'gateway',
+    wrongRole: 'agent-1',
+    path: '/v1/revocations/acknowledgements',
+    json: { stream: 'x'.repeat(16), epoch: 'e', as_of: 1 },
+  }),
+  listVerifiers: () => ({ as: 'auditor', wrongRole: 'planner', path: '/v1/verifiers' }),
   recover: () => ({ as: 'operator', wrongRole: 'planner', path: '/v1/recovery', json: { reason: 'a test' } }),
   listQuarantines: () => ({ as: 'operator', wrongRole: 'planner', path: '/v1/quarantines' }),
   liftQuarantine: () => ({

@@ -115,6 +115,24 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     foreign: foreignTask('/signals'),
     malformed: { json: { type: 'Un-trusted', reason: '', more: 1 }, flaws: ['type', 'reason', ''] },
   },
+  readRevocations: { as: 'crm-api', wrongRole: 'agent-1', path: () => '/v1/revocations' },
+  streamRevocations: { as: 'crm-api', wrongRole: 'agent-1', path: () => '/v1/revocations/stream' },
+  acknowledgeRevocations: {
+    as: 'crm-api',
+    wrongRole: 'agent-1',
+    path: () => '/v1/revocations/acknowledgements',
+    json: { stream: 'x'.repeat(16), epoch: 'e', as_of: 1 },
+    malformed: {
+      json: { stream: '?', epoch: 1, as_of: -1, more: 1 },
+      flaws: ['stream', 'epoch', 'as_of', ''],
+    },
+  },
+  listVerifiers: {
+    as: 'auditor',
+    wrongRole: 'agent-1',
+    path: () => '/v1/verifiers',
+    badQuery: { query: 'since=yesterday', flaws: ['since'] },
+  },
   readMetrics: { as: 'auditor', wrongRole: 'agent-1', path: () => '/metrics' },
   listTools: { as: 'agent-1', wrongRole: 'nobody', path: () => '/v1/tools' },
   listLeases: {

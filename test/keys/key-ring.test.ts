@@ -1,6 +1,7 @@
 // A ring of signing keys: always one that signs, none that was killed, and a new one in time.
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { randomBytes } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../src/domain/duration.js';
 import { Secret } from '../../src/domain/secret.js';
 import { MAX_TTL_MS } from '../../src/domain/tool.js';
@@ -156,14 +157,13 @@ describe('a killed key', () => {
     const ring = await open({ store });
     const killed = ring.current();
     await scene.revoke(select('key', killed.kid));
-    let make = (): void => {};
-    const made = new Promise<void>((resolve) => (make = resolve));
-    store.addSigningKey = (...args) => made.then(() => scene.store.addSigningKey(...args));
+    const made = new EventEmitter();
+    store.addSigningKey = (...args) => once(made, 'made').then(() => scene.store.addSigningKey(...args));
     const turned = ring.turn();
     await until('the killed one is gone', () => Promise.resolve(ring.isEmpty));
     // It threw: an exchange in this moment, or a look at the metrics, ended as a fault of ours.
     expect([ring.current(), ring.byId(killed.kid), kids(ring)]).toEqual([killed, undefined, []]);
-    make();
+    made.emit('made');
     await Promise.all([turned, ring.drop(killed.kid)]);
     expect(kids(ring)).toEqual([ring.current().kid]);
     expect(ring.current().kid).not.toBe(killed.kid);

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { MINUTE_MS } from '../../src/domain/duration.js';
 import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
 
-import { UNSETTLED } from '../../src/store/embedded/ledger.js';
+import { UNSETTLED } from '../../src/store/embedded/conditions.js';
 import { AGENT, entry, PLANNER, PLENTY, Scene, select, taskId } from '../contract/store/scene.js';
 import { embeddedHarness } from './embedded-harness.js';
 

@@ -156,6 +156,32 @@ const leaveBehind = async (cutoff?: number) => {
     await until('both kills are known', () => heard('crm') && heard('mail'));
   });
 
+  test('say until when they know everything: never past a kill of which the message was lost', async () => {
+    const told: string[] = [];
+    there.watch((news) => news.kind === 'revocation' && told.push(news.revocation.name));
+    for (let n = 0; n < 8; n++) granted(await here.openTask(newTask(`job-${n}`), entry()));
+    for (let n = 0; n < 8; n++) {
+      // Whatever is said while nobody listens is lost.
+      await redis.server.cli('CLIENT', 'KILL', 'TYPE', 'pubsub');
+      await here.closeTask(taskId(`job-${n}`), { outcome: 'completed', by: PLANNER }, entry());
+      const at = await here.now();
+      const { asOf } = await there.asOf();
+      expect(told).toContain(`job-${n}`);
+      expect(asOf).toBeGreaterThanOrEqual(at);
+    }
+  });
+
+  test('hear what the other says, and not themselves', async () => {
+    const heard: string[] = [];
+    for (const [name, store] of Object.entries({ here, there }))
+      store.watch((news) => news.kind === 'peer' && heard.push(`${name}: ${news.text}`));
+    await here.tellPeers('one and two');
+    await until('it is heard', () => heard.length > 0);
+    await there.tellPeers('{"three":3}');
+    await until('the answer is heard', () => heard.length > 1);
+    expect(heard).toEqual(['there: one and two', 'here: {"three":3}']);
+  });
+
   test('carry a kill out once, however often the same request says it', async () => {
     const written = entry('revocation.create');
     const kill = { select: select('agent', AGENT), by: OPERATOR };

@@ -252,6 +252,10 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'as many tasks as a tree may have were open in it',
     'Complete those that are over, begin another root, or raise the limit under limits.',
   ),
+  too_many_streams: advice(
+    'as many streams of the revocation feed as there may be were being read',
+    'Look at `mayfly verifier list`. If so many replicas are meant to be there, raise the limits under limits.',
+  ),
 
   too_many_signals: advice(
     'as many types of signals as a tree may have had been reported in it',

@@ -3,6 +3,7 @@ import type { AuditEventView } from '../../wire/audit.js';
 import type { LeaseView } from '../../wire/leases.js';
 import type { Jwks, Metadata } from '../../wire/published.js';
 import type { RecoveryView } from '../../wire/recovery.js';
+import type { Acknowledgement, FeedSnapshot, VerifierList } from '../../wire/feed.js';
 import type { QuarantineView, RevocationView } from '../../wire/revocations.js';
 import type { OpenTaskRequest, SignalView, TaskView } from '../../wire/tasks.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../../wire/token.js';
@@ -160,6 +161,26 @@ export const kill: RevocationView = {
 
 export const killPreview: RevocationView = { select: { agent: AGENT }, preview: true, dead: 1, settling: 0 };
 
+export const feedSnapshot: FeedSnapshot = {
+  feed: 'nJ3vQb0yH2Zp6s1a',
+  epoch: '0b6f6a52-7d0e-4e0f-9a53-4f6a3d8f2c11',
+  version: 42,
+  as_of: 1_764_385_200_000,
+  parts: ['eyJhbGciOiJFUzI1NiIsInR5cCI6Im1heWZseS1mZWVkK2p3dCJ9…'],
+};
+
+export const feedAcknowledgement: Acknowledgement = {
+  stream: 'Zm9vYmFyYmF6cXV4',
+  epoch: feedSnapshot.epoch,
+  as_of: feedSnapshot.as_of,
+};
+
+export const verifiers: VerifierList = {
+  connected: 3,
+  applied: 3,
+  verifiers: [{ principal: 'cluster/crm-api', connected: 3, applied: 3, oldest: '2026-11-29T03:00:00.000Z' }],
+};
+
 export const quarantine: QuarantineView = {
   agent: AGENT,
   since: '2026-11-22T06:11:53.833Z',
@@ -208,6 +229,8 @@ export const metadata: Metadata = {
   jwks_uri: `${ISSUER}/jwks`,
   introspection_endpoint: `${ISSUER}/introspect`,
   revocation_endpoint: `${ISSUER}/revoke`,
+  mayfly_feed_endpoint: `${ISSUER}/v1/revocations/stream`,
+  mayfly_feed_jwks_uri: `${ISSUER}/jwks/feed`,
   grant_types_supported: [TOKEN_EXCHANGE],
   response_types_supported: [],
   token_endpoint_auth_methods_supported: ['none'],

@@ -53,6 +53,20 @@ export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readon
       },
     },
   },
+  '/jwks/feed': {
+    operationId: 'feedJwks',
+    tag: 'Discovery',
+    summary: 'The keys that the revocation feed is signed with',
+    description: 'Apart from those of credentials: what these sign is no credential.',
+    answers: {
+      200: {
+        description: 'RFC 7517.',
+        schema: 'Jwks',
+        type: 'application/jwk-set+json',
+        example: example.keys,
+      },
+    },
+  },
   '/healthz': {
     operationId: 'health',
     tag: 'Discovery',

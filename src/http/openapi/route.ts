@@ -45,6 +45,7 @@ export const HEADERS = {
   'WWW-Authenticate': 'How to show who one is (RFC 6750 §3, RFC 9449 §7.1).',
   'DPoP-Nonce': 'To be put into the next proof (RFC 9449 §8).',
   Location: 'The path of what was made.',
+  'Mayfly-Stream': 'Names the stream in acknowledgements.',
   Allow: 'The methods that there are.',
 } as const;
 export type HeaderName = keyof typeof HEADERS;

@@ -8,6 +8,7 @@ import { revokeQuery } from '../../wire/revocations.js';
 import { completeTaskQuery, listTasksQuery } from '../../wire/tasks.js';
 import type { RouteName } from '../access.js';
 import * as example from './examples.js';
+import { FEED_ROUTES } from './feed-routes.js';
 import type { DocumentedRoute } from './route.js';
 
 const task = { id: { description: 'The task.', schema: taskId } };
@@ -212,6 +213,7 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
       202: { description: 'Tasks are left to be closed.', schema: 'Recovery', example: example.recovery },
     },
   },
+  ...FEED_ROUTES,
   listQuarantines: {
     tag: 'Operating',
     summary: 'List the agents that get nothing',

@@ -1,6 +1,7 @@
 // The schemas of the contract by name: the very ones that requests are checked by, and that answers are typed by.
 import { z } from 'zod';
 import { auditEventView, auditList } from '../../wire/audit.js';
+import { acknowledged, acknowledgement, feedSnapshot, feedStream, verifierList } from '../../wire/feed.js';
 import { oauthError, problem } from '../../wire/common.js';
 import { exchangeForm, introspectForm, revokeForm } from '../../wire/forms.js';
 import { introspection } from '../../wire/introspection.js';
@@ -55,6 +56,11 @@ export const SCHEMAS = {
   RecoveryAnswer: z.union([recoveryView, recoveryPreview]),
   Quarantine: quarantineView,
   QuarantineList: quarantineList,
+  FeedSnapshot: feedSnapshot,
+  FeedStream: feedStream,
+  FeedAcknowledgement: acknowledgement,
+  FeedAcknowledged: acknowledged,
+  VerifierList: verifierList,
   AuditEvent: auditEventView,
   AuditList: auditList,
   Metadata: metadata,

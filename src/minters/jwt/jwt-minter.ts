@@ -31,6 +31,8 @@ export interface CredentialClaims {
   readonly plane: string;
   readonly authorization_details?: readonly object[];
   readonly single_use?: true;
+  /** Where `sub` does not begin with it, as a SPIFFE ID does not: by it verifiers recognise a kill of all it vouches for. */
+  readonly trust?: string;
   /** The key without which it is worth nothing (RFC 9449 §6). */
   readonly cnf?: { readonly jkt: string };
 }
@@ -74,6 +76,7 @@ export class JwtMinter implements SigningMinter {
       plane: lease.plane,
       ...(grant.details && { authorization_details: grant.details }),
       ...(lease.singleUse && { single_use: true }),
+      ...(!lease.agent.startsWith(`${lease.trust}/`) && { trust: lease.trust }),
       ...(lease.jkt !== undefined && { cnf: { jkt: lease.jkt } }),
     };
     checkOutput(claims, lease, grant);

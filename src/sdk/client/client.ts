@@ -1,26 +1,13 @@
 // A broker as an object: one method for each route of the contract.
-import type { AuditEventView, AuditList } from '../../wire/audit.js';
-import type { LeaseList, LeaseView } from '../../wire/leases.js';
-import type { RecoverBody, RecoveryPreview, RecoveryView } from '../../wire/recovery.js';
-import type { QuarantineView, RevocationView, RevokeRequest, SelectorView } from '../../wire/revocations.js';
-import type {
-  CompleteTaskRequest,
-  ExtendTaskRequest,
-  OpenTaskRequest,
-  SignalRequest,
-  SignalView,
-  TaskList,
-  TaskView,
-} from '../../wire/tasks.js';
-import type { TokenResponse } from '../../wire/token.js';
-import type { ToolView } from '../../wire/tools.js';
 import type { Introspection, KeySet, Readiness, ServerMetadata } from './answers.js';
 import type { AuditFilter, ExchangeRequest, LeaseFilter, TaskFilter } from './asked.js';
 import { exchangeForm, formOf } from './asked.js';
-import { type Query, segment } from './broker-url.js';
+import { segment } from './broker-url.js';
 import { type CallOptions, Channel, type ClientOptions, type Outgoing } from './channel.js';
 import { MayflyError } from './errors.js';
+import { get, open, post } from './outgoing.js';
 import { eachOf } from './pages.js';
+import type * as view from './views.js';
 
 /** Recovery goes through all tasks: the broker works on it for seconds before it answers. */
 const RECOVERY_WAIT_MS = 45_000;
@@ -52,7 +39,7 @@ export class MayflyClient {
   // Credentials
 
   /** A credential for one task and one tool (RFC 8693), for the workload token's bearer. Never sent twice. */
-  async exchange(asked: ExchangeRequest, call: CallOptions = {}): Promise<TokenResponse> {
+  async exchange(asked: ExchangeRequest, call: CallOptions = {}): Promise<view.TokenResponse> {
     const form = async (): Promise<URLSearchParams> =>
       exchangeForm(asked, await this.#channel.caller.token());
     const path = '/token';
@@ -72,25 +59,25 @@ export class MayflyClient {
   // Tasks
 
   /** Opens a task. The same body with the same `id` again gives the task that exists. */
-  openTask(task: OpenTaskRequest, call: CallOptions = {}): Promise<TaskView> {
+  openTask(task: view.OpenTaskRequest, call: CallOptions = {}): Promise<view.TaskView> {
     // Without an id, twice would be two tasks.
     return this.#read({ ...post('/v1/tasks', task), repeatable: task.id !== undefined }, call);
   }
 
   /** One page, newest first. */
-  listTasks(filter: TaskFilter = {}, call: CallOptions = {}): Promise<TaskList> {
+  listTasks(filter: TaskFilter = {}, call: CallOptions = {}): Promise<view.TaskList> {
     return this.#read(get('/v1/tasks', { ...filter }), call);
   }
 
   /** Every task that the filter fits, newest first, page by page as they are consumed. */
-  eachTask(filter: TaskFilter = {}, call: CallOptions = {}): AsyncGenerator<TaskView, void, undefined> {
+  eachTask(filter: TaskFilter = {}, call: CallOptions = {}): AsyncGenerator<view.TaskView, void, undefined> {
     return eachOf(
       (after?: string) => this.listTasks({ ...filter, ...(after !== undefined && { after }) }, call),
       ({ tasks }) => tasks,
     );
   }
 
-  async readTask(id: string, call: CallOptions = {}): Promise<TaskView> {
+  async readTask(id: string, call: CallOptions = {}): Promise<view.TaskView> {
     return this.#read(get(`/v1/tasks/${segment(id)}`), call);
   }
 
@@ -101,52 +88,59 @@ export class MayflyClient {
    */
   async completeTask(
     id: string,
-    { waitMs, ...ending }: CompleteTaskRequest & { readonly waitMs?: number } = {},
+    { waitMs, ...ending }: view.CompleteTaskRequest & { readonly waitMs?: number } = {},
     call: CallOptions = {},
-  ): Promise<TaskView> {
+  ): Promise<view.TaskView> {
     const path = `/v1/tasks/${segment(id)}/complete`;
     const waiting = waitMs === undefined ? {} : { waitMs, query: { wait: `${Math.ceil(waitMs / 1000)}s` } };
     return this.#read({ ...post(path, ending), repeatable: true, ...waiting }, call);
   }
 
   /** A later deadline. */
-  async extendTask(id: string, later: ExtendTaskRequest, call: CallOptions = {}): Promise<TaskView> {
+  async extendTask(
+    id: string,
+    later: view.ExtendTaskRequest,
+    call: CallOptions = {},
+  ): Promise<view.TaskView> {
     const repeatable = later.deadline !== undefined;
     return this.#read({ ...post(`/v1/tasks/${segment(id)}/extend`, later), repeatable }, call);
   }
 
   /** Reports what happened in a task: when this resolves, whatever policy would now deny is dead. */
-  async signalTask(id: string, signal: SignalRequest, call: CallOptions = {}): Promise<SignalView> {
+  async signalTask(id: string, signal: view.SignalRequest, call: CallOptions = {}): Promise<view.SignalView> {
     return this.#read({ ...post(`/v1/tasks/${segment(id)}/signals`, signal), repeatable: true }, call);
   }
 
   // The catalogue
 
-  async listTools(call: CallOptions = {}): Promise<ToolView[]> {
-    return (await this.#read<{ tools: ToolView[] }>(get('/v1/tools'), call)).tools;
+  async listTools(call: CallOptions = {}): Promise<view.ToolView[]> {
+    return (await this.#read<{ tools: view.ToolView[] }>(get('/v1/tools'), call)).tools;
   }
 
   // Leases
 
   /** One page, newest first: an agent's own, or all for operators and auditors. */
-  listLeases(filter: LeaseFilter = {}, call: CallOptions = {}): Promise<LeaseList> {
+  listLeases(filter: LeaseFilter = {}, call: CallOptions = {}): Promise<view.LeaseList> {
     return this.#read(get('/v1/leases', { ...filter }), call);
   }
 
   /** Every lease that the filter fits, newest first, page by page as they are consumed. */
-  eachLease(filter: LeaseFilter = {}, call: CallOptions = {}): AsyncGenerator<LeaseView, void, undefined> {
+  eachLease(
+    filter: LeaseFilter = {},
+    call: CallOptions = {},
+  ): AsyncGenerator<view.LeaseView, void, undefined> {
     return eachOf(
       (after?: string) => this.listLeases({ ...filter, ...(after !== undefined && { after }) }, call),
       ({ leases }) => leases,
     );
   }
 
-  async readLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
+  async readLease(id: string, call: CallOptions = {}): Promise<view.LeaseView> {
     return this.#read(get(`/v1/leases/${segment(id)}`), call);
   }
 
   /** Ends a lease before its time. Of one that has ended, its end is given again. */
-  async releaseLease(id: string, call: CallOptions = {}): Promise<LeaseView> {
+  async releaseLease(id: string, call: CallOptions = {}): Promise<view.LeaseView> {
     const path = `/v1/leases/${segment(id)}`;
     return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: true }, call);
   }
@@ -156,7 +150,7 @@ export class MayflyClient {
     id: string,
     asked: { readonly requested_expiry?: number } = {},
     call: CallOptions = {},
-  ): Promise<TokenResponse> {
+  ): Promise<view.TokenResponse> {
     const path = `/v1/leases/${segment(id)}/renew`;
     return this.#read({ ...post(path, asked), binds: true, repeatable: false }, call);
   }
@@ -164,19 +158,19 @@ export class MayflyClient {
   // Operating
 
   /** Kills what the selector names: dead when this resolves. Sent again where the broker was too busy to answer for it. */
-  revoke(kill: RevokeRequest, call: CallOptions = {}): Promise<RevocationView> {
+  revoke(kill: view.RevokeRequest, call: CallOptions = {}): Promise<view.RevocationView> {
     return this.#read({ ...post('/v1/revocations', kill), repeatable: true }, call);
   }
 
   /** What a kill would end. */
-  previewRevocation(select: SelectorView, call: CallOptions = {}): Promise<RevocationView> {
+  previewRevocation(select: view.SelectorView, call: CallOptions = {}): Promise<view.RevocationView> {
     const query = { preview: 'true' };
     const asked = { select, reason: 'preview' };
     return this.#read({ ...post('/v1/revocations', asked), repeatable: true, query }, call);
   }
 
   /** After a restored backup: kills all that was issued, closes all that was open. Ask again until `done`. */
-  recover(recovery: RecoverBody, call: CallOptions = {}): Promise<RecoveryView> {
+  recover(recovery: view.RecoverBody, call: CallOptions = {}): Promise<view.RecoveryView> {
     // Without a cut-off, a second time ends what came since the first.
     const repeatable = recovery.cutoff !== undefined;
     return this.#read({ ...post('/v1/recovery', recovery), repeatable, waitMs: RECOVERY_WAIT_MS }, call);
@@ -184,27 +178,48 @@ export class MayflyClient {
 
   /** What a recovery would end. */
   previewRecovery(
-    recovery: Pick<RecoverBody, 'keep_tasks'> = {},
+    recovery: Pick<view.RecoverBody, 'keep_tasks'> = {},
     call: CallOptions = {},
-  ): Promise<RecoveryPreview> {
+  ): Promise<view.RecoveryPreview> {
     const asked = post('/v1/recovery', { reason: 'preview', ...recovery });
     const query = { preview: 'true' };
     return this.#read({ ...asked, repeatable: true, query, waitMs: RECOVERY_WAIT_MS }, call);
   }
 
-  async listQuarantines(call: CallOptions = {}): Promise<QuarantineView[]> {
-    const { quarantines } = await this.#read<{ quarantines: QuarantineView[] }>(get('/v1/quarantines'), call);
+  /** Every kill in force, as the feed tells it: signed, by digests. docs/feed.md says how it is read. */
+  readRevocations(call: CallOptions = {}): Promise<view.FeedSnapshot> {
+    return this.#read(get('/v1/revocations'), call);
+  }
+
+  /** Says that every kill until `as_of` is applied, on a stream of this principal. Answers the store's time at the most. */
+  acknowledgeRevocations(said: view.Acknowledgement, call: CallOptions = {}): Promise<view.Acknowledged> {
+    return this.#read({ ...post('/v1/revocations/acknowledgements', said), repeatable: true }, call);
+  }
+
+  /** Who reads the feed; with `since`, how many have applied every kill until then. */
+  listVerifiers(
+    filter: { readonly since?: string } = {},
+    call: CallOptions = {},
+  ): Promise<view.VerifierList> {
+    return this.#read(get('/v1/verifiers', filter), call);
+  }
+
+  async listQuarantines(call: CallOptions = {}): Promise<view.QuarantineView[]> {
+    const { quarantines } = await this.#read<{ quarantines: view.QuarantineView[] }>(
+      get('/v1/quarantines'),
+      call,
+    );
     return quarantines;
   }
 
   /** Lets an agent ask again. What was revoked stays revoked. */
-  async liftQuarantine(agent: string, call: CallOptions = {}): Promise<QuarantineView> {
+  async liftQuarantine(agent: string, call: CallOptions = {}): Promise<view.QuarantineView> {
     const path = `/v1/quarantines/${segment(agent)}`;
     return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: false }, call);
   }
 
   /** One page of the audit log, newest first. */
-  readAudit(filter: AuditFilter = {}, call: CallOptions = {}): Promise<AuditList> {
+  readAudit(filter: AuditFilter = {}, call: CallOptions = {}): Promise<view.AuditList> {
     return this.#read(get('/v1/audit', { ...filter }), call);
   }
 
@@ -212,7 +227,7 @@ export class MayflyClient {
   eachAuditEvent(
     filter: AuditFilter = {},
     call: CallOptions = {},
-  ): AsyncGenerator<AuditEventView, void, undefined> {
+  ): AsyncGenerator<view.AuditEventView, void, undefined> {
     return eachOf(
       (before?: number) => this.readAudit({ ...filter, ...(before !== undefined && { before }) }, call),
       ({ events }) => events,
@@ -239,6 +254,11 @@ export class MayflyClient {
   /** The keys that credentials are signed with (RFC 7517). */
   jwks(call: CallOptions = {}): Promise<KeySet> {
     return this.#read(open('/jwks'), call);
+  }
+
+  /** The keys that the revocation feed is signed with. */
+  feedJwks(call: CallOptions = {}): Promise<KeySet> {
+    return this.#read(open('/jwks/feed'), call);
   }
 
   /** The contract as an OpenAPI 3.1 document. */
@@ -268,22 +288,3 @@ export class MayflyClient {
     }
   }
 }
-
-type Target = Pick<Outgoing, 'method' | 'path' | 'as'>;
-
-const get = (path: string, query: Query = {}): Outgoing => ({
-  method: 'GET',
-  path,
-  query,
-  as: 'caller',
-  repeatable: true,
-});
-
-const open = (path: string): Outgoing => ({ ...get(path), as: 'nobody' });
-
-const post = (path: string, json?: object): Target & { readonly json?: object } => ({
-  method: 'POST',
-  path,
-  as: 'caller',
-  ...(json && { json }),
-});

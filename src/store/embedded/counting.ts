@@ -1,7 +1,8 @@
 // Counting what is alive and open, for limits: along indexes that pass over all that is over.
 import type { PrincipalName, TaskId } from '../../domain/ids.js';
 import type { Tally } from '../store.js';
-import { inTree, treeBounds, type Ledger } from './ledger.js';
+import { inTree, treeBounds } from './conditions.js';
+import { type Ledger } from './ledger.js';
 import { ALIVE_SQL } from './standing.js';
 
 const OPEN_IN_TREE = `SELECT count(*) AS n FROM task WHERE state = 'open' AND ${inTree('id')}`;

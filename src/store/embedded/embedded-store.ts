@@ -6,7 +6,8 @@ import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
 import { Contexts } from './contexts.js';
 import { EmbeddedDatabase, type Urgency, type Value } from './database.js';
 import { Leases } from './leases.js';
-import { inTree, Ledger, treeBounds } from './ledger.js';
+import { inTree, treeBounds } from './conditions.js';
+import { Ledger } from './ledger.js';
 import { Revocations } from './revocations.js';
 import { eventFromRow, insertSql, signingKeyFromRow } from './rows.js';
 import { Tasks } from './tasks.js';
@@ -80,6 +81,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     revoke: (kill, entry) => revocations.revoke(kill, entry),
     countSelected: (select, killed) => revocations.countSelected(select, killed),
     revocations: () => revocations.revocations(),
+    asOf: () => revocations.asOf(),
     restoreRevocations: (entries) => revocations.restoreRevocations(entries),
     quarantines: () => revocations.quarantines(),
     liftQuarantine: (agent, entry) => revocations.liftQuarantine(agent, entry),
@@ -141,12 +143,14 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
       }),
 
     watch: (listener) => ledger.watch(listener),
+    // It has the store to itself.
+    tellPeers: () => Promise.resolve(),
 
     now: () => db.read(() => ledger.now()),
     async ailment() {
       if (db.ailment !== undefined) return db.ailment;
       try {
-        await db.transact(() => void db.sql('UPDATE meta SET latest = max(latest, ?)').run(ledger.now()));
+        await db.transact(() => ledger.touch());
         return undefined;
       } catch (error) {
         return error instanceof Error ? error.message : String(error);

@@ -13,7 +13,8 @@ import type { Contexts } from './contexts.js';
 import { countLive } from './counting.js';
 import type { Row, Value } from './database.js';
 import { Issuance, mayHold } from './issuance.js';
-import { inTree, treeBounds, type Ledger } from './ledger.js';
+import { inTree, treeBounds } from './conditions.js';
+import { type Ledger } from './ledger.js';
 import { leaseFromRow, leaseTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
 

@@ -15,6 +15,7 @@ import type { Task } from '../../domain/task.js';
 import { ContextChanged } from '../../domain/tree-context.js';
 import type { News } from '../store.js';
 import { StoreUnavailable } from '../store.js';
+import { inTree, treeBounds, UNSETTLED } from './conditions.js';
 import { ContextRows } from './context-rows.js';
 import type { EmbeddedDatabase, Row, Urgency, Value } from './database.js';
 import { insertSql, revocationFromRow, taskFromRow } from './rows.js';
@@ -69,6 +70,11 @@ export class Ledger {
   /** The store's time: never back, and past every fence. */
   now(): number {
     return (this.#latest = Math.max(this.#clock.now(), this.#latest));
+  }
+
+  /** Writes, whether or not there is anything to be written. */
+  touch(): void {
+    this.db.sql('UPDATE meta SET latest = max(latest, ?)').run(this.now());
   }
 
   /** A millisecond later than all that was: what ended before can then be told from what ends now. */
@@ -280,13 +286,6 @@ const INSERT_REVOCATION = `${insertSql('revocation', [
 ])} ON CONFLICT (kind, name, at) DO UPDATE SET
   cutoff = iif(cutoff IS NULL OR excluded.cutoff IS NULL, NULL, max(cutoff, excluded.cutoff)),
   moot_at = max(moot_at, excluded.moot_at), walked = min(walked, excluded.walked)`;
-
-/** External leases that somebody has still to account for. Word for word the condition of an index. */
-export const UNSETTLED = "external = 1 AND state IN ('reserved', 'active', 'revoking')";
-
-/** A task and all below it, as a range of ids: `.` is followed by `/` in ASCII. Takes `treeBounds`. */
-export const inTree = (column: string): string => `(${column} = ? OR (${column} > ? AND ${column} < ?))`;
-export const treeBounds = (tree: string): Value[] => [tree, `${tree}.`, `${tree}/`];
 
 const detailOf = (refusal: Refusal): { detail?: Record<string, unknown> } =>
   refusal.detail === undefined && refusal.flaws.length === 0

@@ -125,6 +125,16 @@ export class Revocations implements RevocationStore {
     }));
   }
 
+  /** What was committed before is told in the order of the commits: by the end of this one all of it is. */
+  asOf(): Promise<{ epoch: string; asOf: number; now: number }> {
+    const { db } = this.#ledger;
+    return db.transact(() => {
+      this.#ledger.touch();
+      const now = this.#ledger.now();
+      return { epoch: String(db.sql('SELECT epoch FROM meta').get()!['epoch']), asOf: now, now };
+    });
+  }
+
   async restoreRevocations(entries: readonly Revocation[]): Promise<void> {
     await this.#ledger.db.transact(() => {
       for (const entry of entries) this.#restore(entry);

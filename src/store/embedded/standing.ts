@@ -1,7 +1,7 @@
 // How a lease stands, told in SQL: the same rule as `standing` in domain/lease.ts, for counting and filtering.
 import type { Selector } from '../../domain/selector.js';
 import type { Value } from './database.js';
-import { inTree, treeBounds } from './ledger.js';
+import { inTree, treeBounds } from './conditions.js';
 
 /** Whether a wide selector kills lease `l`; `bound` limits which. Each line is one look-up in the index. */
 const killedByWide = (bound: string): string => {

@@ -12,7 +12,8 @@ import { outcomeForChild } from '../../domain/task.js';
 import type { Closing, LeaseCounts, NewTask, Tally, TaskQuery, TaskStore } from '../store.js';
 import { countOpenTasks, openInTree } from './counting.js';
 import type { Value } from './database.js';
-import { inTree, treeBounds, UNSETTLED, type Ledger } from './ledger.js';
+import { inTree, treeBounds, UNSETTLED } from './conditions.js';
+import { type Ledger } from './ledger.js';
 import { insertSql, taskFromRow, taskTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
 

@@ -57,6 +57,8 @@ export const KEY_NAMES = {
   once: 'once:',
   /** In the first slot alone: wide kills under way, signing keys, the version of all this. */
   intents: 'intents',
+  /** A channel: what brokers say to each other. */
+  peers: 'peers',
   signing: 'signing',
   schema: 'schema',
   /** The channel on which a slot's news are told. */

@@ -17,6 +17,8 @@ import type { WideTerms } from './wide-kill.js';
 
 /** How often every slot is asked how much it has told: news of which the message was lost is two beats late at most. */
 const BEAT_MS = 500;
+/** A message may be a little later than an answer that counts it: after so long it is read and no longer waited for. */
+const MESSAGE_LATE_MS = 50;
 
 interface Message {
   readonly selector?: string;
@@ -44,6 +46,10 @@ export class News {
   readonly #heard: number[] = ALL_SLOTS.map(() => 0);
   /** How many each had told at the last beat: by the next one a message has long arrived, or never will. */
   #told: readonly number[] = [];
+  /** Whoever waits until every slot has been heard so far. */
+  readonly #waiting = new Set<() => void>();
+  /** Slots count anew, and what they held before that has not been read yet. */
+  #unread = false;
   #quarantinesStale = false;
   #readingQuarantines = false;
   #beat: NodeJS.Timeout | undefined;
@@ -78,7 +84,8 @@ export class News {
 
   async #subscribe(): Promise<void> {
     const { client, slots } = this.#parts;
-    await Promise.all(ALL_SLOTS.map((slot) => client.ssubscribe(slots.keys.in(slot, 'news'))));
+    const peers = client.ssubscribe(slots.keys.in(HOME_SLOT, 'peers'));
+    await Promise.all([peers, ...ALL_SLOTS.map((slot) => client.ssubscribe(slots.keys.in(slot, 'news')))]);
   }
 
   watch(listener: (news: Told) => void): () => void {
@@ -90,6 +97,7 @@ export class News {
   restart(counts: readonly number[]): void {
     for (const [slot, count] of counts.entries()) this.#heard[slot] = count;
     this.#told = [];
+    this.#unread = true;
   }
 
   /** What this broker did itself is known before its message comes back. */
@@ -108,9 +116,47 @@ export class News {
 
   /** Reads every kill and quarantine that the store holds. */
   async reread(): Promise<void> {
-    const { reader } = this.#parts;
+    const { reader, slots } = this.#parts;
+    const { epoch } = slots;
     for (const kill of await reader.kills()) this.#learn(kill);
     this.quarantined(await reader.quarantines());
+    if (epoch === slots.epoch) this.#unread = false;
+  }
+
+  async asOf(): Promise<{ epoch: string; asOf: number; now: number }> {
+    const { slots } = this.#parts;
+    for (;;) {
+      const { epoch } = slots;
+      if (this.#unread) await this.reread();
+      // (1) Where every slot stands. (2) All that was told until then. (3) Only now a write: the servers that were
+      // asked were those that write, and have their replicas still.
+      const looks = (await slots.askAll('look')) as [count: number, now: number][];
+      await this.#heardUntil(looks.map(([count]) => count));
+      await slots.affirm();
+      if (epoch === slots.epoch && !this.#unread)
+        return { epoch, asOf: Math.min(...looks.map(([, now]) => now)), now: slots.latest };
+    }
+  }
+
+  async tellPeers(text: string): Promise<void> {
+    await this.#parts.slots.ask('tell-peers', HOME_SLOT, [text]);
+  }
+
+  async #heardUntil(counts: readonly number[]): Promise<void> {
+    const missing = (): number[] => ALL_SLOTS.filter((slot) => this.#heard[slot]! < counts[slot]!);
+    if (missing().length > 0) {
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          clearTimeout(late);
+          this.#waiting.delete(look);
+          resolve();
+        };
+        const look = (): void => void (missing().length === 0 && done());
+        const late = setTimeout(done, MESSAGE_LATE_MS);
+        this.#waiting.add(look);
+      });
+    }
+    await this.#readMissed(missing(), counts);
   }
 
   tellAll(news: Told): void {
@@ -123,6 +169,7 @@ export class News {
   }
 
   #hear(channel: string, text: string): void {
+    if (channel === this.#parts.slots.keys.in(HOME_SLOT, 'peers')) return this.#hearPeer(text);
     const slot = this.#parts.slots.keys.slotOfChannel(channel);
     const parts = /^(\d+) (\d+) (\S+) (\S+) (.*)$/s.exec(text);
     if (slot === undefined || !parts) return;
@@ -130,17 +177,28 @@ export class News {
     this.#parts.slots.heard(slot, Number(stamp));
     const message = JSON.parse(body!) as Message;
     // Where one is missing the count stays behind, and the next beat reads the slot anew.
-    if (Number(count) === this.#heard[slot]! + 1) this.#heard[slot] = Number(count);
+    const isNext = Number(count) === this.#heard[slot]! + 1;
+    if (isNext) this.#heard[slot] = Number(count);
     if (message.signing_keys) this.tellAll({ kind: 'signing_keys' });
     if (message.lifted !== undefined) this.lifted(message.lifted);
-    if (message.selector === undefined || message.kill === undefined) return;
-    const kill = revocationFromRecord(message.selector, message.kill);
+    if (message.selector !== undefined && message.kill !== undefined)
+      this.#hearKill(revocationFromRecord(message.selector, message.kill), origin!, epoch!);
+    if (isNext) for (const look of this.#waiting) look();
+  }
+
+  #hearKill(kill: Revocation, origin: string, epoch: string): void {
     if (kill.kind === 'task' && origin !== this.#parts.slots.origin)
       this.#parts.tasks.forget(kill.name as TaskId);
     this.#learn(kill);
     // Told by a server that has been replaced, and heard after we had written back what we knew.
     if (epoch !== this.#parts.slots.epoch) void this.#giveBack(kill);
     if (kill.kind === 'agent') void this.#readQuarantines();
+  }
+
+  #hearPeer(message: string): void {
+    const { origin } = this.#parts.slots;
+    if (!message.startsWith(`${origin} `))
+      this.tellAll({ kind: 'peer', text: message.slice(message.indexOf(' ') + 1) });
   }
 
   async #giveBack(kill: Revocation): Promise<void> {
@@ -192,22 +250,27 @@ export class News {
 
   /** Asks each slot how much it has told. What it had told by the last beat and was not heard is read. */
   async #compare(): Promise<void> {
-    const { slots, reader, tasks } = this.#parts;
+    const { slots } = this.#parts;
     const missed = ALL_SLOTS.filter((slot) => (this.#told[slot] ?? 0) > this.#heard[slot]!);
     const counts = (await slots.askAll('look')).map(([count]) => count as number);
     this.#told = counts;
+    await this.#readMissed(missed, counts);
+    this.union.forgetMoot(slots.latest);
+  }
+
+  /** `counts`: how many each slot had told before it is read now. */
+  async #readMissed(missed: readonly number[], counts: readonly number[]): Promise<void> {
+    if (missed.length === 0) return;
+    const { reader, tasks } = this.#parts;
     for (const slot of missed) {
       for (const kill of await reader.killsIn(slot)) this.#learn(kill);
-      this.#heard[slot] = counts[slot]!;
-    }
-    if (missed.length > 0) {
-      tasks.forget();
-      if (missed.includes(HOME_SLOT)) {
+      if (slot === HOME_SLOT) {
         for (const kill of await reader.wideIn(HOME_SLOT)) this.#learn(kill);
         this.quarantined(await reader.quarantines());
       }
-      this.tellAll({ kind: 'gap' });
+      this.#heard[slot] = Math.max(this.#heard[slot]!, counts[slot]!);
     }
-    this.union.forgetMoot(slots.latest);
+    tasks.forget();
+    this.tellAll({ kind: 'gap' });
   }
 }

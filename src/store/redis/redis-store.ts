@@ -167,6 +167,7 @@ function assemble({
     revoke: (kill, entry) => revocations.revoke(kill, entry),
     countSelected: (select, killed, withinMs) => revocations.countSelected(select, killed, withinMs),
     revocations: () => revocations.revocations(),
+    asOf: () => news.asOf(),
     restoreRevocations: (entries) => revocations.restoreRevocations(entries),
     quarantines: () => revocations.quarantines(),
     liftQuarantine: (agent, entry) => revocations.liftQuarantine(agent, entry),
@@ -186,6 +187,7 @@ function assemble({
     revokedKeys: () => signing.revokedKeys(),
 
     watch: (listener) => news.watch(listener),
+    tellPeers: (text) => news.tellPeers(text),
     now: () => reader.now(),
     async ailment() {
       try {

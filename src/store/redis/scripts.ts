@@ -17,6 +17,8 @@ const SCRIPTS = {
   'open-slot': ['kill', []],
   look: ['read', ['clock']],
   touch: ['write', ['clock']],
+  affirm: ['kill', ['clock']],
+  'tell-peers': ['kill', ['clock']],
   'read-hash': ['read', ['clock']],
   'read-field': ['read', ['clock']],
 

@@ -6,7 +6,7 @@ import { Refusal } from '../../domain/refusal.js';
 import { StoreUnavailable } from '../store.js';
 import type { Connections, Lane } from './connections.js';
 import type { Keys } from './keys.js';
-import { ALL_SLOTS } from './keys.js';
+import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { ScriptName } from './scripts.js';
 import { scriptNamed } from './scripts.js';
 
@@ -127,6 +127,12 @@ export class Slots {
   /** The same in every slot at once. */
   askAll(name: ScriptName, args: readonly Argument[] = [], lane: Lane = 'calls'): Promise<Answer[]> {
     return Promise.all(ALL_SLOTS.map((slot) => this.ask(name, slot, args, lane)));
+  }
+
+  /** Resolves once every server that should has written something, as durably as a kill. */
+  async affirm(): Promise<void> {
+    const slots = this.#connections.masters().length > 1 ? ALL_SLOTS : [HOME_SLOT];
+    await Promise.all(slots.map((slot) => this.ask('affirm', slot, [], 'kills')));
   }
 
   /** Opens a slot: see open-slot.lua. Passes the gate, as it is what opens the gate. */

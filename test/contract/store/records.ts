@@ -145,7 +145,10 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
       await store.openTask(newTask('run-1'), entry());
       await store.close();
       const id = 'lease_0'.padEnd(34, '0') as never;
-      const calls: Record<Exclude<keyof Store, 'close' | 'ailment' | 'watch'>, () => Promise<unknown>> = {
+      const calls: Record<
+        Exclude<keyof Store, 'close' | 'ailment' | 'watch' | 'tellPeers'>,
+        () => Promise<unknown>
+      > = {
         openTask: () => store.openTask(newTask('run-1'), entry()),
         readTask: () => store.readTask(taskId('run-1')),
         recallTask: () => store.recallTask(taskId('run-1')),
@@ -175,6 +178,7 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         revoke: () => store.revoke({ select: select('all'), by: OPERATOR }, entry()),
         countSelected: () => store.countSelected(select('all')),
         revocations: () => store.revocations(),
+        asOf: () => store.asOf(),
         restoreRevocations: () => store.restoreRevocations([]),
         quarantines: () => store.quarantines(),
         liftQuarantine: () => store.liftQuarantine(OTHER_AGENT, entry()),

@@ -135,6 +135,30 @@ export function describeUnion(begin: (terms?: Partial<typeof TERMS>) => Promise<
       await scene.revoke(select('tool', 'crm'));
       expect(told).toHaveLength(5);
     });
+
+    it('knows until when everything was told: never a time that a kill precedes which was not', async () => {
+      const scene = await begin();
+      const told = new Set<string>();
+      const stop = scene.store.watch(
+        (news) => news.kind === 'revocation' && told.add(news.revocation.name || news.revocation.kind),
+      );
+      const { epoch } = await scene.store.revocations();
+      let before = 0;
+      for (let round = 0; round < 5; round++) {
+        const ids = Array.from({ length: 8 }, (_, at) => `run-${round}-${at}`);
+        await Promise.all(ids.map((id) => scene.task(id)));
+        const kills = ids.map((id) => scene.closeTask(id));
+        await Promise.all([...kills, scene.revoke(select('agent', `prod/agent-${round}`))]);
+        const at = await scene.store.now();
+        const known = await scene.store.asOf();
+        expect([...ids, `prod/agent-${round}`].filter((name) => !told.has(name))).toEqual([]);
+        expect(known.epoch).toBe(epoch);
+        expect(known.asOf).toBeGreaterThanOrEqual(Math.max(at, before));
+        before = known.asOf;
+        scene.clock.advance(1000);
+      }
+      stop();
+    });
   });
 
   describe('restoring revocations', () => {

@@ -1,3 +1,3 @@
 -- Tells where the slot stands.
--- Returns: 1, now, stamp, news.
-return { 1, now, stamp, news }
+-- Returns: 1, now, stamp, news, now.
+return { 1, now, stamp, news, now }

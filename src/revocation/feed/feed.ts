@@ -1,0 +1,312 @@
+// The revocation feed: kills, to everybody who reads, as they are committed; and at every heartbeat, signed, until when
+// nothing is missing.
+import { randomBytes } from 'node:crypto';
+import type { FeedEntry } from '../../domain/feed.js';
+import { chained } from '../../domain/feed.js';
+import { MINUTE_MS } from '../../domain/duration.js';
+import type { PrincipalName } from '../../domain/ids.js';
+import type { Revocation } from '../../domain/revocation.js';
+import type { KeyRing } from '../../keys/key-ring.js';
+import type { Store } from '../../store/store.js';
+import { Audience } from './audience.js';
+import type { EndReason, Position } from './message.js';
+import { changeEvent, eventId, placeIn, signed, signedEvent } from './message.js';
+import { Mirror } from './mirror.js';
+import { Snapshots } from './snapshots.js';
+
+/** Somebody who reads a stream. Neither may throw. */
+export interface FeedReader {
+  readonly principal: PrincipalName;
+  write(frame: Buffer): void;
+  end(reason: EndReason): void;
+}
+
+export interface Subscription {
+  /** Names the stream in acknowledgements. */
+  readonly id: string;
+  readonly leave: () => void;
+}
+
+export interface FeedOptions {
+  readonly issuer: string;
+  readonly store: Store;
+  /** Of the feed's own use: nothing that these keys sign is a credential. */
+  readonly keys: KeyRing;
+  readonly heartbeatMs: number;
+  readonly log: FeedLog;
+  readonly monotonic?: () => number;
+}
+
+export interface FeedLog {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+/** Whoever reads has this for each stream to acknowledge in: however many there are, a broker gets 500 a second. */
+const ACKNOWLEDGE_MS_PER_STREAM = 2;
+const ACKNOWLEDGE_WITHIN_MS = 250;
+
+/** What was found out by the latest look at the store. */
+interface Confirmed {
+  readonly epoch: string;
+  readonly asOf: number;
+  /** The store's time at the most, at `began` of our own monotonic clock. */
+  readonly now: number;
+  readonly began: number;
+}
+
+export class Feed {
+  readonly #options: FeedOptions;
+  readonly #monotonic: () => number;
+  readonly #mirror: Mirror;
+  readonly #snapshots: Snapshots;
+  readonly #readers = new Map<string, FeedReader>();
+  readonly #audience: Audience;
+  readonly #name = randomBytes(12).toString('base64url');
+  #version = 0;
+  #chain = randomBytes(32).toString('base64url');
+  /** Learned, and not sent yet: what comes in one turn of the loop goes out as one change. */
+  #pending: FeedEntry[] = [];
+  #due: NodeJS.Immediate | NodeJS.Timeout | undefined;
+  /** When the last change was out, and how long that took: others want their turn as well. */
+  #sentAt = 0;
+  #tookMs = 0;
+  #confirmed: Confirmed | undefined;
+  #confirming: Promise<Confirmed> | undefined;
+  #beat: NodeJS.Timeout | undefined;
+  #beating = false;
+  #pruning: NodeJS.Timeout | undefined;
+  #silent = false;
+  #stopped = false;
+  #stopWatching = (): void => {};
+
+  private constructor(options: FeedOptions) {
+    this.#options = options;
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#mirror = new Mirror(options.issuer);
+    this.#audience = new Audience(this.#monotonic);
+    this.#snapshots = new Snapshots(options, this.#mirror, this.#monotonic);
+  }
+
+  /** Knows every kill in force when this resolves. @throws StoreUnavailable */
+  static async open(options: FeedOptions): Promise<Feed> {
+    const feed = new Feed(options);
+    await feed.#open();
+    return feed;
+  }
+
+  async #open(): Promise<void> {
+    const { store, heartbeatMs } = this.#options;
+    // First listens, then reads: nothing falls between the two.
+    this.#stopWatching = store.watch((news) => {
+      if (news.kind === 'revocation') this.#learn(news.revocation);
+      if (news.kind === 'peer') this.#hearPeer(news.text);
+    });
+    for (const kill of (await store.revocations()).entries) this.#learn(kill);
+    this.#beat = setInterval(() => void this.#heartbeat(), heartbeatMs).unref();
+    const prune = (): void =>
+      void store.now().then(
+        (now) => this.#mirror.prune(now),
+        () => {},
+      );
+    this.#pruning = setInterval(prune, MINUTE_MS).unref();
+  }
+
+  get streams(): number {
+    return this.#readers.size;
+  }
+
+  /** How many kills it tells. */
+  get size(): number {
+    return this.#mirror.size;
+  }
+
+  /** For how long nothing has been promised, where somebody reads. Milliseconds. */
+  get silentForMs(): number {
+    const { began } = this.#confirmed ?? { began: this.#monotonic() };
+    return this.#readers.size === 0 ? 0 : this.#monotonic() - began;
+  }
+
+  /** @throws StoreUnavailable where the store cannot be looked at: nothing can be promised then. */
+  async snapshot(): Promise<Position & { readonly parts: readonly string[] }> {
+    await this.#fresh();
+    this.#flush();
+    const { position, tokens } = this.#snapshots.whole(this.#position());
+    return { ...position, parts: tokens };
+  }
+
+  /**
+   * Everything, or what came since `after` (an event's id, of any broker on this store), and from then on each change.
+   *
+   * @throws StoreUnavailable
+   */
+  async subscribe(reader: FeedReader, after?: string): Promise<Subscription> {
+    const { epoch } = await this.#fresh();
+    this.#flush();
+    const place = after === undefined ? undefined : placeIn(after);
+    const position = this.#position();
+    const canGoOn = place?.epoch === epoch && place.asOf <= position.as_of;
+    const { frame, later } = canGoOn
+      ? this.#snapshots.since(place.asOf, position)
+      : this.#snapshots.whole(position);
+    const id = randomBytes(12).toString('base64url');
+    this.#readers.set(id, reader);
+    this.#audience.join({ id, principal: reader.principal, applied: 0 });
+    reader.write(frame);
+    for (const change of later) reader.write(change);
+    return { id, leave: () => this.#leave(id) };
+  }
+
+  #leave(id: string): void {
+    this.#readers.delete(id);
+    this.#audience.leave(id);
+  }
+
+  /** Ends every stream: whoever reads comes back. */
+  release(reason: EndReason): void {
+    for (const [id, reader] of this.#readers) {
+      this.#leave(id);
+      reader.end(reason);
+    }
+  }
+
+  /** It has applied all until `asOf`, at whichever broker it reads. Answers the store's time at the most. */
+  async acknowledge(principal: PrincipalName, stream: string, asOf: number): Promise<number> {
+    const { now, began } = await this.#known();
+    const latest = now + Math.ceil(this.#monotonic() - began);
+    const applied = Math.min(asOf, latest);
+    if (!this.#audience.acknowledge(stream, principal, applied))
+      this.#tellPeers({ acknowledged: { stream, principal, as_of: applied } });
+    return latest;
+  }
+
+  /** Who reads, at all brokers. */
+  audience(since?: number): ReturnType<Audience['everybody']> {
+    return this.#audience.everybody(since);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#stopWatching();
+    clearInterval(this.#beat);
+    clearInterval(this.#pruning);
+    this.release('shutting_down');
+  }
+
+  #learn(kill: Revocation): void {
+    const entry = this.#mirror.add(kill);
+    if (!entry) return;
+    this.#pending.push(entry);
+    if (this.#due !== undefined) return;
+    // Half of the time at most goes to sending, however many kills come and however many read.
+    const pauseMs = this.#sentAt + this.#tookMs - this.#monotonic();
+    const send = (): void => this.#flush();
+    this.#due = pauseMs > 1 ? setTimeout(send, pauseMs) : setImmediate(send);
+  }
+
+  #flush(): void {
+    if (this.#due !== undefined) {
+      clearTimeout(this.#due as NodeJS.Timeout);
+      clearImmediate(this.#due as NodeJS.Immediate);
+      this.#due = undefined;
+    }
+    if (this.#pending.length === 0) return;
+    const began = this.#monotonic();
+    const entries = this.#pending;
+    this.#pending = [];
+    const data = JSON.stringify({ version: ++this.#version, entries });
+    this.#chain = chained(this.#chain, data);
+    const frame = Buffer.from(changeEvent(data));
+    this.#snapshots.follow(frame);
+    this.#spread(frame);
+    this.#sentAt = this.#monotonic();
+    this.#tookMs = this.#sentAt - began;
+  }
+
+  #spread(frame: Buffer): void {
+    for (const reader of this.#readers.values()) reader.write(frame);
+  }
+
+  async #heartbeat(): Promise<void> {
+    if (this.#readers.size === 0 || this.#beating) return;
+    this.#beating = true;
+    try {
+      await this.#confirm();
+      if (this.#silent) this.#options.log.info({}, 'the feed goes on');
+      this.#silent = false;
+      this.#promise();
+    } catch (error) {
+      if (!this.#silent && !this.#stopped)
+        this.#options.log.warn({ err: error }, 'the store cannot be looked at: the feed promises nothing');
+      this.#silent = true;
+    } finally {
+      this.#beating = false;
+    }
+  }
+
+  /** Says, signed, until when everything was told. Nothing that is known is held back behind it. */
+  #promise(): void {
+    const { keys, issuer, heartbeatMs } = this.#options;
+    this.#flush();
+    const position = this.#position();
+    const token = signed(keys, issuer, {
+      ...position,
+      kind: 'heartbeat',
+      heartbeat_ms: heartbeatMs,
+      acknowledge_within_ms: Math.max(ACKNOWLEDGE_WITHIN_MS, this.streams * ACKNOWLEDGE_MS_PER_STREAM),
+    });
+    this.#spread(Buffer.from(signedEvent('heartbeat', eventId(position), token)));
+    this.#tellPeers({ feed: this.#name, times: this.#audience.times() });
+  }
+
+  /** A look at the store that is no older than a heartbeat. */
+  #fresh(): Promise<Confirmed> {
+    const { heartbeatMs } = this.#options;
+    const known = this.#confirmed;
+    if (known && this.#monotonic() - known.began < heartbeatMs) return Promise.resolve(known);
+    return this.#confirm();
+  }
+
+  #known(): Promise<Confirmed> {
+    return this.#confirmed ? Promise.resolve(this.#confirmed) : this.#confirm();
+  }
+
+  #confirm(): Promise<Confirmed> {
+    const began = this.#monotonic();
+    this.#confirming ??= this.#options.store
+      .asOf()
+      .then((found) => (this.#confirmed = { ...found, began }))
+      .finally(() => (this.#confirming = undefined));
+    return this.#confirming;
+  }
+
+  #position(): Position {
+    const { epoch, asOf, now, began } = this.#confirmed!;
+    return {
+      feed: this.#name,
+      epoch,
+      version: this.#version,
+      chain: this.#chain,
+      as_of: asOf,
+      now: now + Math.ceil(this.#monotonic() - began),
+    };
+  }
+
+  #tellPeers(said: object): void {
+    this.#options.store.tellPeers(JSON.stringify(said)).catch(() => {}); // it is said again
+  }
+
+  #hearPeer(text: string): void {
+    const { acknowledged, feed, times } = JSON.parse(text) as PeerMessage;
+    if (acknowledged)
+      this.#audience.acknowledge(acknowledged.stream, acknowledged.principal, acknowledged.as_of);
+    if (feed !== undefined && times) this.#audience.hear(feed, times);
+  }
+}
+
+/** What a broker says to the others. */
+interface PeerMessage {
+  readonly acknowledged?: { readonly stream: string; readonly principal: string; readonly as_of: number };
+  readonly feed?: string;
+  readonly times?: Readonly<Record<string, readonly number[]>>;
+}

@@ -1,0 +1,17 @@
+// What goes to a broker and comes from it, by the contract's own types.
+export type { AuditEventView, AuditList } from '../../wire/audit.js';
+export type { Acknowledged, Acknowledgement, FeedSnapshot, VerifierList } from '../../wire/feed.js';
+export type { LeaseList, LeaseView } from '../../wire/leases.js';
+export type { RecoverBody, RecoveryPreview, RecoveryView } from '../../wire/recovery.js';
+export type { QuarantineView, RevocationView, RevokeRequest, SelectorView } from '../../wire/revocations.js';
+export type {
+  CompleteTaskRequest,
+  ExtendTaskRequest,
+  OpenTaskRequest,
+  SignalRequest,
+  SignalView,
+  TaskList,
+  TaskView,
+} from '../../wire/tasks.js';
+export type { TokenResponse } from '../../wire/token.js';
+export type { ToolView } from '../../wire/tools.js';
