@@ -57,6 +57,12 @@ export class VerifierScene {
     return scene;
   }
 
+  /** As if so much had passed, here and there. */
+  pass(ms: number): void {
+    this.clocks.pass(ms);
+    this.feed.skewMs += ms;
+  }
+
   async stop(): Promise<void> {
     await this.verifier.close();
     this.feed.stop();
@@ -74,7 +80,7 @@ export class VerifierScene {
   }
 
   becomes(token: string, outcome: string, withinMs = 5000): Promise<true> {
-    return until(`${outcome}`, async () => (await this.tried(token)) === outcome, {
+    return until(outcome, async () => (await this.tried(token)) === outcome, {
       withinMs,
       everyMs: 2,
     }) as Promise<true>;
