@@ -50,7 +50,7 @@ export class Gate {
     const { known: tokens, keys, firstSight } = this.#terms;
     const tokenDigest = sha256(token);
     const known = tokens.get(tokenDigest);
-    if (known && keys.holds(known.key)) return this.#admit(token, known, want, tool);
+    if (known?.keysAt === keys.generation) return this.#admit(token, known, want, tool);
     const looked = firstSight.look(token);
     const goOn = (seen: Known | CredentialRefusedCode): Verdict | Promise<Verdict> => {
       if (typeof seen === 'string') return { denied: seen, tokenDigest };
@@ -65,7 +65,7 @@ export class Gate {
   death(credential: VerifiedCredential): 'ERR_REVOKED' | 'ERR_EXPIRED' | undefined {
     const known = KNOWN_OF.get(credential);
     // Not one of ours: nobody knows whether it is alive.
-    if (!known || !this.#isAlive(known) || !this.#terms.keys.holds(known.key)) return 'ERR_REVOKED';
+    if (!known || !this.#isAlive(known)) return 'ERR_REVOKED';
     const { knowledge } = this.#terms;
     return knowledge.ready && knowledge.time.now() >= credential.expiresAt ? 'ERR_EXPIRED' : undefined;
   }
@@ -79,7 +79,7 @@ export class Gate {
       forAnother(known, want, tool) ??
       (this.#isAlive(known) ? undefined : 'ERR_REVOKED');
     if (flaw) return { denied: flaw, credential };
-    const isFresh = knowledge.stalenessMs <= maxStalenessMs;
+    const isFresh = knowledge.stalenessAt(now) <= maxStalenessMs;
     const asks = known.singleUse || (!isFresh && whenStale === 'introspect');
     if (!isFresh && !asks) return { denied: 'ERR_STALE', credential };
     const unproven = this.#unproven(token, known, want, now);

@@ -23,6 +23,7 @@ export class Keys {
   readonly #options: KeysOptions;
   #keys = new KeySet([]);
   #text = '';
+  #generation = 0;
   #freshUntil = -Infinity;
   #triedAt = -Infinity;
   #fetching: Promise<void> | undefined;
@@ -37,9 +38,9 @@ export class Keys {
     return this.#fetched;
   }
 
-  /** Whether this key, found here before, is still the broker's. */
-  holds(key: KeyObject): boolean {
-    return this.#keys.has(key);
+  /** Another number whenever the broker's keys have changed: what was verified by an earlier one is to be verified anew. */
+  get generation(): number {
+    return this.#generation;
   }
 
   /** Fetches them again where they have aged: asked from time to time, as credentials that are known ask for no key. */
@@ -87,13 +88,13 @@ export class Keys {
 
   /** Each for the one algorithm that it states: the others it would fit it was not made for (RFC 8725 §3.1). */
   #read(text: string): void {
-    // Each new set makes all its keys new ones, and with them all that was verified by them.
     if (text === this.#text) return;
     if (text.length > MOST_CHARACTERS) throw new Error('a key set without end');
     const { keys } = JSON.parse(text) as { keys?: unknown };
     if (!Array.isArray(keys)) throw new Error('no key set');
     this.#keys = new KeySet(keys.filter(isNamed));
     this.#text = text;
+    this.#generation++;
   }
 }
 

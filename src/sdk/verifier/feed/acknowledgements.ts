@@ -20,6 +20,8 @@ export class Acknowledgements {
   /** Something is to be told that was not yet. */
   #due = false;
   #timer: NodeJS.Timeout | undefined;
+  /** When it goes off. */
+  #at = 0;
   #sending: Promise<void> | undefined;
   #sentAt = -Infinity;
   #closed = false;
@@ -34,14 +36,19 @@ export class Acknowledgements {
   reached(position: Position, news: boolean, withinMs: number): void {
     this.#latest = position;
     this.#due ||= news || this.#elapsed() - this.#sentAt >= EVERY_MS;
-    if (!this.#due || this.#timer || this.#sending || this.#closed || position.stream === '') return;
+    if (!this.#due || this.#sending || this.#closed || position.stream === '') return;
     // All verifiers hear of a kill in the same millisecond: they shall not all answer in the next.
+    const ms = Math.random() * withinMs;
+    const at = this.#elapsed() + ms;
+    if (this.#timer && this.#at <= at) return;
+    clearTimeout(this.#timer);
+    this.#at = at;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#sending = this.#send().finally(() => {
         this.#sending = undefined;
       });
-    }, Math.random() * withinMs).unref();
+    }, ms).unref();
   }
 
   /** Lost ones are made up for by the next. */

@@ -1,5 +1,6 @@
 // One stream from the broker: asked for, read, and given up when it falls silent.
 import type { Channel } from '../../client/channel.js';
+import { MayflyError } from '../../client/errors.js';
 import type { Moment } from '../time/elapsed.js';
 import { EventStream, StreamFlaw } from './event-stream.js';
 import type { Knowledge } from './knowledge.js';
@@ -135,6 +136,8 @@ export class Connection {
 }
 
 function whyOf(error: unknown): string {
+  // Ours say it themselves: there is no workload token, say.
+  if (error instanceof MayflyError) return error.message;
   const { message, cause } = error as Error;
   const { code } = (cause ?? error) as { code?: unknown };
   return typeof code === 'string' ? code : message;

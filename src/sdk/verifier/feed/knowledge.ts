@@ -24,7 +24,12 @@ export class Knowledge {
 
   /** Infinity before the first snapshot. Never less than the truth, whatever happened to this machine's clocks. */
   get stalenessMs(): number {
-    return this.ready ? Math.max(0, this.time.now() - this.#asOf) : Infinity;
+    return this.stalenessAt(this.time.now());
+  }
+
+  /** @param now what `time` said a moment ago */
+  stalenessAt(now: number): number {
+    return this.ready ? Math.max(0, now - this.#asOf) : Infinity;
   }
 
   /** From where on a stream is to be resumed: the last point that was proven, not what the stream said since. */

@@ -6,7 +6,7 @@ import type { VerifiedCredential } from '../credential.js';
 import type { CredentialRefusedCode } from '../refused.js';
 
 export interface ReadClaims {
-  readonly credential: Omit<VerifiedCredential, 'confirmedBy'>;
+  readonly credential: VerifiedCredential;
   readonly audience: string;
   /** Milliseconds. */
   readonly notBefore: number;
@@ -31,18 +31,20 @@ export function readClaims(claims: Claims, issuer: string): ReadClaims | Credent
   const jkt = keyIn(claims['cnf']);
   if (trust === undefined || !actors || details === null || jkt === null) return 'ERR_TOKEN_MALFORMED';
   return {
-    credential: {
+    // It is handed to many calls: what one of them wrote into it would be believed by the next.
+    credential: Object.freeze({
       sub,
       leaseId: jti,
       taskId,
       tool,
       plane,
-      actions: scope.split(' ').filter((action) => action !== ''),
+      actions: Object.freeze(scope.split(' ').filter((action) => action !== '')),
       ...(details && { details }),
       expiresAt: exp * 1000,
       ...(jkt !== undefined && { jkt }),
-      claims,
-    },
+      confirmedBy: 'feed',
+      claims: frozen(claims),
+    }),
     audience: aud,
     notBefore: nbf * 1000,
     selectable: {
@@ -103,3 +105,11 @@ const isText = (value: unknown): value is string => typeof value === 'string' &&
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((one) => typeof one === 'string');
 const isSecond = (value: unknown): value is number => Number.isSafeInteger(value) && Number(value) >= 0;
+
+function frozen<T extends object>(value: T): T {
+  for (const name in value) {
+    const member = value[name];
+    if (typeof member === 'object' && member !== null) frozen(member);
+  }
+  return Object.freeze(value);
+}

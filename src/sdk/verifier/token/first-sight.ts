@@ -4,7 +4,7 @@ import { Refusal } from '../../../domain/refusal.js';
 import type { Selector } from '../../../domain/selector.js';
 import { selectorText } from '../../../domain/selector.js';
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../../jws/algorithms.js';
-import { type CompactToken, parseCompact } from '../../../jws/compact.js';
+import { type CompactToken, parseBehindHeader, parseCompact } from '../../../jws/compact.js';
 import { verifySync } from '../../../jws/signature.js';
 import type { KeyObject } from 'node:crypto';
 import type { Keys } from '../keys.js';
@@ -23,6 +23,9 @@ export interface FirstSightTerms {
   readonly keys: Keys;
 }
 
+/** Credentials by one key share one header; whoever has none of our keys gets nothing remembered. */
+const MOST_HEADERS = 64;
+
 interface Header {
   readonly algorithm: SignatureAlgorithm;
   readonly kid: string;
@@ -34,6 +37,7 @@ type Outcome = Known | CredentialRefusedCode;
 export class FirstSight {
   readonly #terms: FirstSightTerms;
   #digests = new Map<string, string>();
+  readonly #headers = new Map<string, Header>();
 
   constructor(terms: FirstSightTerms) {
     this.#terms = terms;
@@ -41,28 +45,33 @@ export class FirstSight {
 
   /** At once, unless its key has to be fetched. */
   look(text: string): Outcome | Promise<Outcome> {
-    const token = parseCompact(text);
+    const dot = text.indexOf('.');
+    const known = this.#headers.get(text.slice(0, dot));
+    const token = known ? parseBehindHeader(text, dot) : parseCompact(text);
     if (token instanceof Refusal) return 'ERR_TOKEN_MALFORMED';
-    const header = headerIn(token.header);
+    const header = known ?? headerIn((token as CompactToken).header);
     if (typeof header === 'string') return header;
     const key = this.#terms.keys.find(header.kid, header.algorithm);
-    return key instanceof Promise
-      ? key.then((fetched) => this.#checked(token, header, fetched))
-      : this.#checked(token, header, key);
+    if (key instanceof Promise) return key.then((fetched) => this.#checked(token, header, fetched));
+    const outcome = this.#checked(token, header, key);
+    if (!known && typeof outcome !== 'string' && this.#headers.size < MOST_HEADERS)
+      this.#headers.set(text.slice(0, dot), header);
+    return outcome;
   }
 
-  #checked(token: CompactToken, header: Header, key: KeyObject | undefined): Outcome {
+  #checked(token: Omit<CompactToken, 'header'>, header: Header, key: KeyObject | undefined): Outcome {
     if (!key) return 'ERR_KEY_UNKNOWN';
     if (!verifySync(header.algorithm, key, token.signingInput, token.signature)) return 'ERR_SIGNATURE';
     const read = readClaims(token.payload, this.#terms.issuer);
     if (typeof read === 'string') return read;
     // The type and the claim say the same (invariant of the minter): one of them alone is nobody's doing.
     if ((token.payload['single_use'] === true) !== header.singleUse) return 'ERR_TYPE';
-    const { credential, selectable, ...rest } = read;
+    const { credential, selectable, audience, notBefore } = read;
     return {
-      ...rest,
-      credential: frozen({ ...credential, confirmedBy: 'feed' }),
-      key,
+      credential,
+      audience,
+      notBefore,
+      keysAt: this.#terms.keys.generation,
       singleUse: header.singleUse,
       issuedAt: selectable.issuedAt,
       digests: selectorsOf({ ...selectable, keyId: header.kid }).map((selector) => this.#digest(selector)),
@@ -97,11 +106,4 @@ function headerIn({
   if (!algorithm) return 'ERR_ALGORITHM';
   if (typeof kid !== 'string') return 'ERR_KEY_UNKNOWN';
   return { algorithm, kid, singleUse: typ === SINGLE_USE_TYPE };
-}
-
-/** It is handed to many calls: what one of them wrote into it would be believed by the next. */
-function frozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const member of Object.values(value)) frozen(member);
-  return Object.freeze(value);
 }

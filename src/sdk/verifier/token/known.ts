@@ -1,12 +1,10 @@
 // Credentials whose signature was checked, by the SHA-256 of their text: bounded, and never the text itself.
-import type { KeyObject } from 'node:crypto';
-import type { VerifiedCredential } from '../credential.js';
 import type { ReadClaims } from './claims.js';
 
 /** What never changes about a credential that was checked, and what was found out about kills. */
-export interface Known extends Omit<ReadClaims, 'credential' | 'selectable'> {
-  readonly credential: VerifiedCredential;
-  readonly key: KeyObject;
+export interface Known extends Omit<ReadClaims, 'selectable'> {
+  /** Of the key set by which it was verified. */
+  readonly keysAt: number;
   readonly singleUse: boolean;
   /** Store time in milliseconds. */
   readonly issuedAt: number;
