@@ -74,6 +74,8 @@ const imported = (name: string): string =>
   ).said;
 
 const LIBRARIES = ['client', 'agent', 'orchestrator'];
+/** They judge credentials by the rules of the broker, which need Node. */
+const FOR_SERVERS = ['verifier', 'mcp'];
 
 const sourceOf = (built: string): string =>
   built.replace(/^dist\//, 'src/').replace(/(?:\.d\.ts|\.js)$/, '.ts');
@@ -162,7 +164,9 @@ describe('installed in an empty folder', () => {
   });
 
   test('nothing can be imported but the libraries', () => {
-    for (const name of LIBRARIES) expect([name, imported(`mayfly/${name}`)]).toEqual([name, 'there\n']);
+    for (const name of [...LIBRARIES, ...FOR_SERVERS]) {
+      expect([name, imported(`mayfly/${name}`)]).toEqual([name, 'there\n']);
+    }
     for (const name of ['mayfly', 'mayfly/dist/main.js', 'mayfly/dist/store/store.js']) {
       expect([name, imported(name)]).toEqual([name, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n']);
     }
@@ -193,6 +197,30 @@ describe('the libraries', () => {
        await withTask(at, () => {}).catch(({ code }) => console.log(code));`,
     );
     expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n'.repeat(3)]);
+  });
+
+  test('for servers need the pure rules besides, and no package either', () => {
+    const place = path.join(folder, 'serving', 'node_modules', 'mayfly');
+    mkdirSync(place, { recursive: true });
+    cpSync(path.join(installed, 'package.json'), path.join(place, 'package.json'));
+    for (const part of [
+      'domain',
+      'jws',
+      ...['client', ...FOR_SERVERS].map((name) => path.join('sdk', name)),
+    ]) {
+      cpSync(path.join(installed, 'dist', part), path.join(place, 'dist', part), { recursive: true });
+    }
+    const { status, said } = script(
+      path.join(folder, 'serving'),
+      `import { protectMcp } from 'mayfly/mcp';
+       import { Verifier } from 'mayfly/verifier';
+       const tools = { notes: { audience: 'https://notes.example/mcp', plane: 'data' } };
+       const verifier = new Verifier({ broker: 'http://127.0.0.1:1', token: 'a.b.c', tools });
+       const { fetch } = protectMcp({ fetch: () => { throw 'called'; } }, { verifier, tool: 'notes', tools: ['search'] });
+       console.log((await fetch(new Request('https://notes.example/mcp', { method: 'POST' }))).status);
+       await verifier.close();`,
+    );
+    expect([status, said]).toEqual([0, '401\n']);
   });
 
   test('go into a bundle for browsers as they are, and work where there is nothing of Node', () => {
