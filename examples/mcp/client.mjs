@@ -1,16 +1,15 @@
-// An agent that works with the notes: its workload token becomes a credential for one task, and the MCP client shows it.
+// An agent that works with the notes: a credential for one task, and the official MCP client, which shows it with each request.
 import { Client, InsufficientScopeError, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
-import { MayflyClient } from 'mayfly/client';
+import { Agent } from 'mayfly/agent';
 
 const { MAYFLY_URL = '', MAYFLY_TOKEN_FILE = '', MAYFLY_TASK = '', NOTES_URL = '' } = process.env;
 
-const mayfly = new MayflyClient({ url: MAYFLY_URL, token: { file: MAYFLY_TOKEN_FILE } });
-const credential = await mayfly.exchange({ task_id: MAYFLY_TASK, audience: 'notes', scope: 'read' });
-
+const agent = new Agent({ broker: MAYFLY_URL, token: { file: MAYFLY_TOKEN_FILE }, task: MAYFLY_TASK });
+const notes = agent.tool('notes', { actions: ['read'] });
 const client = new Client({ name: 'reader', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
-const authProvider = { token: () => Promise.resolve(credential.access_token) };
-await client.connect(new StreamableHTTPClientTransport(new URL(NOTES_URL), { authProvider }));
+
 try {
+  await client.connect(new StreamableHTTPClientTransport(new URL(NOTES_URL), { fetch: notes.fetch }));
   const { tools } = await client.listTools();
   console.log('I may call', tools.map(({ name }) => name).join(', '));
 
@@ -23,5 +22,6 @@ try {
   console.log('I may not', error.requiredScope);
 } finally {
   await client.close();
-  await mayfly.releaseLease(credential.lease_id);
+  // Whatever it took is given back.
+  await agent.close();
 }

@@ -16,7 +16,7 @@ import {
 import type { Express } from 'express';
 import { z } from 'zod';
 import { freePort } from '../../examples/demo/port.js';
-import { DpopKey, MayflyClient, dpopFetch } from '../../src/sdk/client/index.js';
+import { Agent } from '../../src/sdk/agent/index.js';
 import type { McpFetch, Rules } from '../../src/sdk/mcp/index.js';
 import { ProtectedMcp, credentialOf, protectMcp } from '../../src/sdk/mcp/index.js';
 import { Verifier } from '../../src/sdk/verifier/index.js';
@@ -32,6 +32,7 @@ interface Told {
   readonly server: Server;
   readonly verifier: Verifier;
   readonly client: Client;
+  readonly agents: readonly Agent[];
   readonly app: Express;
   readonly mine: readonly { readonly name: string }[];
   readonly found: { readonly content: unknown };
@@ -60,6 +61,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await told?.client.close();
+  for (const agent of told?.agents ?? []) await agent.close();
   for (const protection of told?.protections ?? []) protection.close();
   told?.server.closeAllConnections();
   told?.server.close();
@@ -94,9 +96,7 @@ test('the examples do what is said of them', async () => {
     protectMcp,
     credentialOf,
     Verifier,
-    MayflyClient,
-    DpopKey,
-    dpopFetch,
+    Agent,
     makeServer,
     port,
     storeUrl: store.url,
@@ -109,8 +109,8 @@ test('the examples do what is said of them', async () => {
     .join('\n')
     .replaceAll(/^import .*;$/gm, '')
     // As its reader would: the server is there before it is called.
-    .replace('const mayfly =', 'await verifier.ready();\nconst mayfly =');
-  const results = `{ server, verifier, client, app, mine, found, addNote, transport,
+    .replace('const agent =', 'await verifier.ready();\nconst agent =');
+  const results = `{ server, verifier, client, agents: [agent, bound], app, mine, found, addNote, transport,
     protections: [notes, withResources, withSessions, strict], rules: [byName, byAction, byResource] }`;
   // eslint-disable-next-line @typescript-eslint/no-implied-eval
   const run = new Function(
@@ -127,6 +127,11 @@ test('the examples do what is said of them', async () => {
   for (const tools of told.rules) {
     expect(() => protectMcp(none, { verifier, tool: 'notes', tools })).not.toThrow();
   }
+
+  const bound = new Client({ name: 'test', version: '1.0.0' });
+  await bound.connect(told.transport);
+  expect((await bound.listTools()).tools).toHaveLength(1);
+  await bound.close();
 
   const http = { authInfo: { extra: { credential: { taskId: 'run-42', sub: 'cluster/agent-7' } } } };
   const context = { http, mcpReq: { signal: new AbortController().signal } };

@@ -25,7 +25,7 @@ const LIVE: Want = { kind: 'live' };
  */
 export class ProtectedMcp implements McpFetch {
   /** What to mount it under: the server itself, and its metadata. */
-  readonly paths: readonly string[];
+  readonly paths: string[];
   /** Where its metadata is (RFC 9728 §3). */
   readonly metadataUrl: string;
   readonly #server: McpFetch;
