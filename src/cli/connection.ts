@@ -39,6 +39,8 @@ const EXITS: Readonly<Record<MayflyErrorCode, ExitCode>> = {
   ERR_UNAVAILABLE: EXIT.unavailable,
   ERR_FAULT: EXIT.unavailable,
   ERR_REFUSED: EXIT.refused,
+  ERR_TASK_OVER: EXIT.refused,
+  ERR_KILL_UNCONFIRMED: EXIT.unavailable,
 };
 
 /** @param called how the command is called, for what is proposed after a refusal */

@@ -15,6 +15,8 @@ import { addLease } from './lease.js';
 import { plain, plainJson } from './plain.js';
 import { addPolicy } from './policy.js';
 import { addKeys, addMetrics, addOpenapi, addStatus } from './published.js';
+import { addFeed } from './feed.js';
+import { addVerifier } from './verifier.js';
 import { addQuarantine } from './quarantine.js';
 import { addRecover } from './recover.js';
 import { addRevoke } from './revoke.js';
@@ -92,6 +94,8 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addDpopKey,
     addLease,
     addRevoke,
+    addFeed,
+    addVerifier,
     addQuarantine,
     addRecover,
     addWhy,

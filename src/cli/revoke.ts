@@ -7,6 +7,7 @@ import { type BrokerOptions, brokerCommand, connect, jsonText, show } from './br
 import type { Connection } from './connection.js';
 import { EXIT, Failure, usage } from './failure.js';
 import { plain } from './plain.js';
+import { sayReach } from './reach.js';
 import { unsettledFailure, untilSettled } from './settling.js';
 import type { Shell } from './shell.js';
 import { facts } from './table.js';
@@ -67,8 +68,10 @@ async function revoke(options: RevokeOptions, shell: Shell): Promise<void> {
   }
   const killed = await client.revoke({ select, reason, ...(quarantine && { quarantine }) });
   show(shell, options, killed, text);
-  if (killed.settling === 0 && !killed.at_least) return;
-  if (options.wait ?? !options.json) await settle(shell, options, connection, killed);
+  if (!(options.wait ?? !options.json)) return;
+  if (killed.settling > 0 || killed.at_least) await settle(shell, options, connection, killed);
+  const at = killed.cutoff ?? killed.at;
+  if (!options.json && at !== undefined) await sayReach(shell, client, at);
 }
 
 /** The kill stands, whatever comes of this. */

@@ -3,7 +3,10 @@ import type { CliEnvironment } from '../config/environment.js';
 import type { TokenSource } from '../sdk/client/index.js';
 import { EXIT, Failure } from './failure.js';
 
-export function tokenSource(option: string | undefined, { tokenFile, token }: CliEnvironment): TokenSource {
+/** Which variable it is in, is settled here. */
+export type WorkloadToken = Exclude<TokenSource, { readonly env: string }>;
+
+export function tokenSource(option: string | undefined, { tokenFile, token }: CliEnvironment): WorkloadToken {
   const file = option ?? tokenFile;
   // Read at each request: platforms replace the files of workload tokens while we run.
   if (file !== undefined) return { file };

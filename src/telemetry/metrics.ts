@@ -83,6 +83,12 @@ export const GAUGES = {
     help: 'When the next signing key takes over, in Unix time.',
     labels: [],
   },
+  feed_streams: { help: 'Streams of the revocation feed that are being read.', labels: [] },
+  feed_entries: { help: 'Kills in force that the feed tells of.', labels: [] },
+  feed_silent_seconds: {
+    help: 'For how long nothing has been promised to whoever reads the feed: above a few heartbeats, verifiers take no credential any more.',
+    labels: [],
+  },
   sweeper_overdue_seconds: {
     help: 'For how long the earliest of what is due has been waiting for the sweeper; 0 where nothing is.',
     labels: [],

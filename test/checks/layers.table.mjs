@@ -104,5 +104,8 @@ export const builtins = {
   wire: [],
 };
 
-/** The only places that read the environment: everything else gets its settings handed to it. */
-export const environment = ['config'];
+/**
+ * The only places that read the environment: everything else gets its settings handed to it. A program may tell the
+ * client which variable its token is in.
+ */
+export const environment = ['config', 'sdk/client/token-source.ts'];

@@ -89,7 +89,7 @@ describe('layers', () => {
       'the environment',
       'http/a.ts',
       `const port = process.env.PORT;`,
-      'the environment is read only in config',
+      'the environment is read only in config, sdk/client/token-source.ts',
     ],
     ['the environment, taken apart', 'http/a.ts', `const { env } = process;`, 'the environment is read only'],
     [

@@ -32,6 +32,7 @@ test('the examples do what is said of them', async () => {
   const program = blocks.join('\n').replaceAll(/^import .* from 'mayfly\/client';$/gm, '');
   const tokenFile = join(broker.folder, 'agent.token');
   writeFileSync(tokenFile, broker.workloads.token('agent-7'));
+  process.env['AGENT_TOKEN'] = broker.workloads.token('agent-7');
   const logged: unknown[][] = [];
   const given = {
     MayflyClient,
@@ -45,7 +46,7 @@ test('the examples do what is said of them', async () => {
     console: { log: (...args: unknown[]) => logged.push(args) },
   };
   const results =
-    '{ active, after, credential, dead, tools, held, dpop, customer, clients: [byFile, byFunction, byValue] }';
+    '{ active, after, credential, dead, tools, held, dpop, customer, clients: [byFile, byVariable, byFunction, byValue] }';
   // eslint-disable-next-line @typescript-eslint/no-implied-eval
   const run = new Function(
     ...Object.keys(given),
@@ -84,6 +85,8 @@ test('the page names every method and every code', () => {
     ERR_UNAVAILABLE: true,
     ERR_FAULT: true,
     ERR_REFUSED: true,
+    ERR_TASK_OVER: true,
+    ERR_KILL_UNCONFIRMED: true,
   };
   expect(Object.keys(codes).filter((code) => !page.includes(`\`${code}\``))).toEqual([]);
 });

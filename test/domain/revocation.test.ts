@@ -1,6 +1,7 @@
 // The set of revocations against the plainest model of it: a list, of which the first that names the lease killed it.
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { selectorDigest, selectorsOf } from '../../src/domain/feed.js';
 import type { LeaseId, PrincipalName, TaskId } from '../../src/domain/ids.js';
 import { lineageOf } from '../../src/domain/ids.js';
 import { standing } from '../../src/domain/lease.js';
@@ -71,6 +72,23 @@ const setOf = (revocations: readonly Revocation[]): RevocationSet => {
   return set;
 };
 const many = fc.array(revocation, { maxLength: 12 });
+
+test('in the feed, digests recognise what selectors kill, and nothing else', () => {
+  fc.assert(
+    fc.property(many, lease, (revocations, one) => {
+      const entries = revocations.map(
+        (kill) => [selectorDigest('https://a.example', kill), kill.cutoff] as const,
+      );
+      const own = new Set(selectorsOf(one).map((selector) => selectorDigest('https://a.example', selector)));
+      const dead = entries.some(([digest, cutoff]) => own.has(digest) && one.issuedAt <= cutoff);
+      expect(dead).toBe(revocations.some((kill) => kills(kill, one)));
+    }),
+  );
+  const [here, there] = ['https://a.example', 'https://b.example'].map((issuer) =>
+    selectorDigest(issuer, { kind: 'all', name: '' }),
+  );
+  expect(here).not.toBe(there);
+});
 
 describe('the set', () => {
   test('kills exactly what the list kills, and, told in the order of time, names the earliest kill', () => {

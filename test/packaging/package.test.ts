@@ -73,6 +73,8 @@ const imported = (name: string): string =>
     `await import('${name}').then(() => console.log('there'), ({ code }) => console.log(code))`,
   ).said;
 
+const LIBRARIES = ['client', 'agent', 'orchestrator'];
+
 const sourceOf = (built: string): string =>
   built.replace(/^dist\//, 'src/').replace(/(?:\.d\.ts|\.js)$/, '.ts');
 
@@ -159,37 +161,44 @@ describe('installed in an empty folder', () => {
     expect(JSON.parse(examined.stdout)).toMatchObject({ broken: 0 });
   });
 
-  test('nothing can be imported but the client', () => {
-    expect(imported('mayfly/client')).toBe('there\n');
+  test('nothing can be imported but the libraries', () => {
+    for (const name of LIBRARIES) expect([name, imported(`mayfly/${name}`)]).toEqual([name, 'there\n']);
     for (const name of ['mayfly', 'mayfly/dist/main.js', 'mayfly/dist/store/store.js']) {
       expect([name, imported(name)]).toEqual([name, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n']);
     }
   });
 });
 
-describe('the client', () => {
-  test('needs nothing of the server, and no package at all', () => {
+describe('the libraries', () => {
+  test('need nothing of the server, and no package at all', () => {
     const alone = path.join(folder, 'alone');
     const place = path.join(alone, 'node_modules', 'mayfly');
     mkdirSync(place, { recursive: true });
     cpSync(path.join(installed, 'package.json'), path.join(place, 'package.json'));
-    cpSync(path.join(installed, 'dist', 'sdk', 'client'), path.join(place, 'dist', 'sdk', 'client'), {
-      recursive: true,
-    });
+    for (const name of LIBRARIES) {
+      const library = path.join('dist', 'sdk', name);
+      cpSync(path.join(installed, library), path.join(place, library), { recursive: true });
+    }
     expect(readdirSync(path.join(alone, 'node_modules'))).toEqual(['mayfly']);
     const { status, said } = script(
       alone,
       `import { DpopKey, MayflyClient } from 'mayfly/client';
        const dpop = await DpopKey.generate();
        const client = new MayflyClient({ url: 'http://127.0.0.1:1', token: 'a.b.c', dpop });
-       await client.listTools().catch(({ code }) => console.log(code));`,
+       await client.listTools().catch(({ code }) => console.log(code));
+       const { Agent } = await import('mayfly/agent');
+       const { withTask } = await import('mayfly/orchestrator');
+       const at = { broker: client.url, token: 'a.b.c' };
+       await new Agent({ ...at, task: 'run-1' }).tool('crm').credential().catch(({ code }) => console.log(code));
+       await withTask(at, () => {}).catch(({ code }) => console.log(code));`,
     );
-    expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n']);
+    expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n'.repeat(3)]);
   });
 
-  test('goes into a bundle for browsers as it is, and works where there is nothing of Node', () => {
+  test('go into a bundle for browsers as they are, and work where there is nothing of Node', () => {
     const bundle = path.join(folder, 'bundle.js');
-    writeFileSync(path.join(consumer, 'page.js'), "export * from 'mayfly/client';");
+    const page = LIBRARIES.map((name) => `export * from 'mayfly/${name}';`).join('\n');
+    writeFileSync(path.join(consumer, 'page.js'), page);
     // For browsers, a module of Node's that is imported is an error.
     const options = ['--bundle', '--platform=browser', '--format=iife', '--global-name=mayfly'];
     const bundled = spawnSync(
@@ -206,13 +215,17 @@ describe('the client', () => {
        const page = createContext({ ...web, atob, btoa, performance, TextEncoder, URL, URLSearchParams, console });
        runInContext(readFileSync('bundle.js', 'utf8'), page);
        await runInContext(\`(async () => {
-         const { DpopKey, MayflyClient } = mayfly;
+         const { Agent, DpopKey, MayflyClient, withTask } = mayfly;
          const at = { url: 'http://127.0.0.1:1', dpop: await DpopKey.generate() };
          for (const token of ['a.b.c', { file: '/token' }])
            await new MayflyClient({ ...at, token }).listTools().catch(({ code }) => console.log(code));
+         const agent = new Agent({ broker: at.url, token: { env: 'TOKEN' }, task: 'run-1', dpop: true });
+         await agent.tool('crm').fetch('https://crm.example').catch(({ code }) => console.log(code));
+         await agent.close();
+         await withTask({ broker: at.url, token: 'a.b.c' }, () => {}).catch(({ code }) => console.log(code));
        })()\`, page);`,
     );
-    expect(said).toBe('ERR_UNREACHABLE\nERR_TOKEN_SOURCE\n');
+    expect(said).toBe('ERR_UNREACHABLE\nERR_TOKEN_SOURCE\nERR_TOKEN_SOURCE\nERR_UNREACHABLE\n');
   });
 
   test.each([
@@ -222,18 +235,27 @@ describe('the client', () => {
       'bundler, in a browser',
       ['preserve', '--moduleResolution', 'bundler', '--types', '', '--lib', 'es2023,dom'],
     ],
-  ])('brings its types, checked where nothing is skipped: %s', (_name, resolution) => {
+  ])('bring their types, checked where nothing is skipped: %s', (_name, resolution) => {
     for (const name of ['@types', 'undici-types']) {
       const there = path.join(consumer, 'node_modules', name);
       if (!existsSync(there)) symlinkSync(path.resolve('node_modules', name), there);
     }
-    const module = `import { DpopKey, dpopFetch, MayflyClient } from 'mayfly/client';
+    const module = `import { Agent } from 'mayfly/agent';
+      import { withTask } from 'mayfly/orchestrator';
+      import { DpopKey, dpopFetch, MayflyClient } from 'mayfly/client';
       import { type MayflyError, newDpopJwk, type TokenResponse } from 'mayfly/client';
       const dpop = await DpopKey.fromJwk(await newDpopJwk());
       const client = new MayflyClient({ url: 'https://mayfly.example', token: { file: '/token' }, dpop });
       export const asked: Promise<Response> = dpopFetch({ dpop, token: 'a.b.c' })('https://crm.example');
       export const issued: Promise<TokenResponse> = client.exchange({ task_id: 'run-1', audience: 'crm' });
       export const code = (error: MayflyError): string => error.code;
+      await using agent = new Agent({ broker: client.url, token: { env: 'TOKEN' }, task: 'run-1', dpop });
+      export const answer: Response = await agent.tool('crm', { actions: ['read'] }).fetch('https://crm.example');
+      const at = { broker: client.url, token: 'a.b.c', purpose: 'a test', agents: ['a'], ttl: '5m' };
+      export const one: number = await withTask({ ...at, tools: [] }, async (task) => {
+        await task.report('anomaly');
+        return task.child({ purpose: 'a part', tools: [] }, () => 1);
+      });
       // @ts-expect-error: an exchange is for a task
       void client.exchange({ audience: 'crm' });
     `;

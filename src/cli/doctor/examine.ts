@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { sealKeyFile } from '../../config/environment.js';
 import { secretFilesOf } from '../../config/secret-files.js';
 import type { Settings } from '../../config/settings.js';
-import type { ClientOptions, DpopKey, TokenSource } from '../../sdk/client/index.js';
+import type { ClientOptions, DpopKey } from '../../sdk/client/index.js';
+import type { WorkloadToken } from '../workload-token.js';
 import { brokerFindings } from './broker.js';
 import { readConfiguration } from './configuration.js';
 import { dpopKeyAt } from './dpop-key.js';
@@ -23,7 +24,7 @@ export interface Examination {
   /** A broker that runs. */
   readonly broker?: Omit<ClientOptions, 'onAnswer'>;
   /** A workload token. */
-  readonly token?: TokenSource;
+  readonly token?: WorkloadToken;
   /** Of the key that proofs are made with. */
   readonly keyFile?: string;
 }
@@ -61,7 +62,7 @@ async function settingsFindings(config: string, settings: Settings): Promise<Fin
 }
 
 async function tokenFrom(
-  token: TokenSource,
+  token: WorkloadToken,
   settings: Settings | undefined,
   broker: Examination['broker'],
   key: DpopKey | undefined,
@@ -78,7 +79,7 @@ async function tokenFrom(
   }
 }
 
-function textOf(source: TokenSource): string | Promise<string> {
+function textOf(source: WorkloadToken): string | Promise<string> {
   if (typeof source === 'string') return source;
   return typeof source === 'function' ? source() : readFileSync(source.file, 'utf8');
 }

@@ -20,7 +20,8 @@ export function brokerUrl(written: string, plainHttpAllowed = false): string {
   return url.href.replace(/\/+$/, '');
 }
 
-const isLoopback = (hostname: string): boolean =>
+/** Where no wire carries what is sent. */
+export const isLoopback = (hostname: string): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 
 export type Query = Readonly<Record<string, string | number | undefined>>;

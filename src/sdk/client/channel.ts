@@ -2,6 +2,7 @@
 import { Caller, type CallerOptions } from './caller.js';
 import { MayflyError, refusalOf } from './errors.js';
 import { brokerUrl, type Query, queryText } from './broker-url.js';
+import { pause } from './pause.js';
 
 export interface ClientOptions extends CallerOptions {
   /** The broker, with the path that it is under if there is one. https, unless it is on this machine. */
@@ -167,22 +168,6 @@ export class Channel {
  */
 const mayRepeat = ({ repeatable }: Outgoing, { status }: MayflyError): boolean =>
   status === 429 || (status === 503 && repeatable);
-
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(signal.reason as Error);
-    const timer = setTimeout(() => {
-      signal?.removeEventListener('abort', end);
-      resolve();
-    }, ms);
-    const end = (): void => {
-      clearTimeout(timer);
-      reject(signal!.reason as Error);
-    };
-    signal?.addEventListener('abort', end, { once: true });
-    return undefined;
-  });
-}
 
 function factsOf({ method, path }: Outgoing, response: Response, tookMs: number): AnswerFacts {
   const requestId = response.headers.get('x-request-id');

@@ -24,32 +24,47 @@ export interface BoundCredential {
 export function dpopFetch({
   dpop,
   token,
-  fetch: fetched = globalThis.fetch,
+  fetch: fetched,
 }: BoundCredential): (url: string | URL, init?: RequestInit) => Promise<Response> {
+  const calls = new ProvenCalls(dpop, fetched);
+  return (target, init = {}) => calls.send(new URL(target), init, token);
+}
+
+/** Requests with a proof each, by one key. */
+export class ProvenCalls {
+  readonly #dpop: DpopProver;
+  readonly #fetch: typeof fetch;
   /** The last one of each origin. A credential is for one tool: there are few of them. */
-  const nonces = new Map<string, string>();
-  const once = async (url: URL, init: RequestInit): Promise<Response> => {
+  readonly #nonces = new Map<string, string>();
+
+  constructor(dpop: DpopProver, fetched: typeof fetch = globalThis.fetch) {
+    this.#dpop = dpop;
+    this.#fetch = fetched;
+  }
+
+  async send(url: URL, init: RequestInit, token: TokenSource): Promise<Response> {
+    const response = await this.#once(url, init, token);
+    if (nonceIn(response) === undefined || !asksForNonce(response) || isStream(init.body)) return response;
+    await response.body?.cancel();
+    return this.#once(url, init, token);
+  }
+
+  async #once(url: URL, init: RequestInit, token: TokenSource): Promise<Response> {
     const accessToken = await tokenFrom(token);
     const method = methodOf(init);
-    const nonce = nonces.get(url.origin);
+    const nonce = this.#nonces.get(url.origin);
     const headers = new Headers(init.headers);
     headers.set('authorization', `DPoP ${accessToken}`);
     headers.set(
       'dpop',
-      await dpop.proof({ method, url, accessToken, ...(nonce !== undefined && { nonce }) }),
+      await this.#dpop.proof({ method, url, accessToken, ...(nonce !== undefined && { nonce }) }),
     );
+    const fetched = this.#fetch;
     const response = await fetched(url, { ...init, method, headers, redirect: 'manual' });
     const next = nonceIn(response);
-    if (next !== undefined) nonces.set(url.origin, next);
+    if (next !== undefined) this.#nonces.set(url.origin, next);
     return response;
-  };
-  return async (target, init = {}) => {
-    const url = new URL(target);
-    const response = await once(url, init);
-    if (nonceIn(response) === undefined || !asksForNonce(response) || isStream(init.body)) return response;
-    await response.body?.cancel();
-    return once(url, init);
-  };
+  }
 }
 
 /** As `fetch` spells it on the wire: a proof is for one spelling. */
@@ -58,6 +73,7 @@ function methodOf({ method = 'GET' }: RequestInit): string {
   return /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/.test(spelt) ? spelt : method;
 }
 
-const isStream = (body: RequestInit['body']): boolean =>
+/** Can be sent only once. */
+export const isStream = (body: RequestInit['body']): boolean =>
   body instanceof ReadableStream ||
   (typeof body === 'object' && body !== null && Symbol.asyncIterator in body);

@@ -27,7 +27,11 @@ export type MayflyErrorCode =
   /** Any other 5xx. */
   | 'ERR_FAULT'
   /** Any other refusal. Of an OAuth endpoint `oauthError` tells which. */
-  | 'ERR_REFUSED';
+  | 'ERR_REFUSED'
+  /** The task has ended, and all that was issued for it: nothing more is to be had. Said by `mayfly/agent` and `mayfly/orchestrator`. */
+  | 'ERR_TASK_OVER'
+  /** Nobody confirmed that the task was closed: it may live until its deadline. Said by `mayfly/orchestrator` alone. */
+  | 'ERR_KILL_UNCONFIRMED';
 
 export interface MayflyErrorFacts {
   /** Of the HTTP answer; absent where there was none. */
@@ -44,6 +48,8 @@ export interface MayflyErrorFacts {
   readonly detail?: string;
   /** Each thing that is wrong with a body. */
   readonly flaws?: readonly { readonly at: string; readonly message: string }[];
+  /** By when a task ends that nobody confirmed to be closed: RFC 3339, by the broker's clock. */
+  readonly deadline?: string;
 }
 
 /** Any failure of a call, except that the caller's own signal ended it: then the signal's reason is thrown. */
@@ -56,6 +62,7 @@ export class MayflyError extends Error implements MayflyErrorFacts {
   declare readonly retryAfterMs?: number;
   declare readonly detail?: string;
   declare readonly flaws?: readonly { readonly at: string; readonly message: string }[];
+  declare readonly deadline?: string;
 
   constructor(code: MayflyErrorCode, message: string, facts: MayflyErrorFacts = {}, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
@@ -64,6 +71,14 @@ export class MayflyError extends Error implements MayflyErrorFacts {
     Object.assign(this, facts);
   }
 }
+
+/** What is known of a failure, for an error that is made of it. */
+export const factsIn = ({
+  name: _name,
+  code: _code,
+  message: _message,
+  ...facts
+}: MayflyError): MayflyErrorFacts => facts;
 
 const CODES: Readonly<Record<number, MayflyErrorCode>> = {
   401: 'ERR_UNAUTHENTICATED',

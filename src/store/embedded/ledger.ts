@@ -17,7 +17,7 @@ import type { News } from '../store.js';
 import { StoreUnavailable } from '../store.js';
 import { inTree, treeBounds, UNSETTLED } from './conditions.js';
 import { ContextRows } from './context-rows.js';
-import type { EmbeddedDatabase, Row, Urgency, Value } from './database.js';
+import type { EmbeddedDatabase, Row, Urgency } from './database.js';
 import { insertSql, revocationFromRow, taskFromRow } from './rows.js';
 
 /** How far the store's time may be ahead of the machine's before we would rather not start. */

@@ -1,0 +1,122 @@
+// When the program ends, its open tasks end with it, as far as that can be had: the broker is told before the program goes.
+//
+// What a program has listeners of its own for is left to it: it may be about to finish its work in peace.
+
+/** What is to be ended. Never rejects. */
+export interface Ending {
+  end(outcome: 'cancelled' | 'failed', reason: string, withinMs: number): Promise<void>;
+}
+
+type Program = NonNullable<typeof globalThis.process>;
+type Signal = (typeof SIGNALS)[number];
+
+/** Nobody waits long for a program that was told to end. */
+const WITHIN_MS = 2000;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** A program may have this module twice. No copy takes another one for somebody who sees to the end of the program. */
+const COPIES = Symbol.for('mayfly/orchestrator program end');
+/**
+ * Nor signal-exit, which much is built on: it leaves a signal to whoever listens beside it, and so would nobody end the
+ * program.
+ */
+const SIGNAL_EXIT = Symbol.for('signal-exit emitter');
+
+const open = new Set<Ending>();
+let program: Program | undefined;
+let isEnding = false;
+
+/** From here on it ends with the program, until it is `dismiss`ed. */
+export function enlist(ending: Ending): void {
+  open.add(ending);
+  if (!program) listen();
+}
+
+export function dismiss(ending: Ending): void {
+  open.delete(ending);
+  if (open.size === 0) leave();
+}
+
+function listen(): void {
+  const { process } = globalThis as { process?: Program };
+  // Browsers have none; some bundlers put a bare one in its place.
+  if (typeof process?.once !== 'function' || typeof process.kill !== 'function') return;
+  program = process;
+  copies(process).count++;
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  process.on('beforeExit', onIdle);
+  process.on('uncaughtException', onCrash);
+}
+
+function leave(): void {
+  if (!program) return;
+  for (const signal of SIGNALS) program.off(signal, onSignal);
+  program.off('beforeExit', onIdle);
+  program.off('uncaughtException', onCrash);
+  copies(program).count--;
+  program = undefined;
+}
+
+function onSignal(signal: Signal): void {
+  if (othersListen(globalThis.process, signal)) return;
+  // Told twice, whoever waits is in a hurry.
+  if (isEnding) return sendAgain(signal);
+  isEnding = true;
+  void endAll('cancelled', `the program got ${signal}`).then(() => sendAgain(signal));
+}
+
+/** With nobody listening, it does what it would have done. */
+function sendAgain(signal: Signal): void {
+  const { process } = globalThis;
+  gone();
+  if (copies(process).count === 0) process.kill(process.pid, signal);
+}
+
+/** What the work waits for will never come. */
+function onIdle(): void {
+  void endAll('failed', 'the program ended before the work did').then(gone);
+}
+
+function onCrash(thrown: unknown): void {
+  if (isEnding || othersListen(globalThis.process, 'uncaughtException')) return;
+  isEnding = true;
+  void endAll('failed', 'the program crashed').then(() => throwAgain(thrown));
+}
+
+/** With nobody listening, it is reported, and ends the program. */
+function throwAgain(thrown: unknown): void {
+  gone();
+  if (copies(globalThis.process).count > 0) return;
+  setImmediate(() => {
+    throw thrown;
+  });
+}
+
+/** A program that was not ended after all can have tasks again. */
+function gone(): void {
+  leave();
+  isEnding = false;
+}
+
+async function endAll(outcome: 'cancelled' | 'failed', reason: string): Promise<void> {
+  await Promise.all([...open].map((one) => one.end(outcome, reason, WITHIN_MS)));
+}
+
+function othersListen(process: Program, event: Signal | 'uncaughtException'): boolean {
+  const known = event === 'uncaughtException' ? 0 : signalExits(process);
+  return process.listenerCount(event) > copies(process).count + known;
+}
+
+function copies(process: Program): { count: number } {
+  const shared = process as { [COPIES]?: { count: number } };
+  return (shared[COPIES] ??= { count: 0 });
+}
+
+/** Each copy of it has one listener for a signal, and counts itself here: by a symbol since its version 4. */
+function signalExits(process: Program): number {
+  const shared = process as {
+    [SIGNAL_EXIT]?: { count?: number };
+    __signal_exit_emitter__?: { count?: number };
+  };
+  return (shared[SIGNAL_EXIT]?.count ?? 0) + (shared.__signal_exit_emitter__?.count ?? 0);
+}
