@@ -1,6 +1,6 @@
 // docs/verifier.md: its examples protect what they say, with a broker behind them, and its tables are the code's.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -109,8 +109,9 @@ test('its programs check by hand, watch a session, and are each under ten lines'
     expect([part, blocks.get(part)!.trim().split('\n').length < 10]).toEqual([part, true]);
 });
 
+const source = (file: string): string => readFileSync(`src/sdk/verifier/${file}`, 'utf8');
+
 test('it names every code, every event and every option', () => {
-  const source = (file: string): string => readFileSync(`src/sdk/verifier/${file}`, 'utf8');
   const codes = [...source('refused.ts').matchAll(/^ {2}(ERR_\w+):/gm)].map(([, name]) => name!);
   const events = [...source('events.ts').matchAll(/^ {2}\| '(\w+)'/gm)].map(([, name]) => name!);
   const [, options = ''] = /interface VerifierOptions \{([^]*?)^\}/m.exec(source('options.ts')) ?? [];
