@@ -173,6 +173,18 @@ describe('installed in an empty folder', () => {
   });
 });
 
+/** What stands before a tool, in Node alone. */
+const TOOL = `import { createServer } from 'node:http';
+      import { guard, Verifier, type CredentialRefused, type VerifiedCredential } from 'mayfly/verifier';
+      const crm = { audience: 'https://crm.example', plane: 'data' } as const;
+      await using verifier = new Verifier({ broker: 'https://mayfly.example', token: { file: '/token' }, tools: { crm } });
+      export const checked: Promise<VerifiedCredential> = verifier.verify('a.b.c', { tool: 'crm', action: 'read' });
+      export const code = (error: CredentialRefused): string => error.code;
+      createServer(guard(verifier, { tool: 'crm', action: 'read' }, (_request, response) => response.end()));
+      // @ts-expect-error: a call is for an action, or for none in so many letters
+      void verifier.verify('a.b.c', { tool: 'crm' });
+    `;
+
 describe('the libraries', () => {
   test('need nothing of the server, and no package at all', () => {
     const alone = path.join(folder, 'alone');
@@ -257,8 +269,8 @@ describe('the libraries', () => {
   });
 
   test.each([
-    ['nodenext', ['nodenext', '--types', 'node']],
-    ['node16', ['node16', '--moduleResolution', 'node16', '--types', 'node']],
+    ['nodenext', ['nodenext', '--types', 'node', 'tool.ts']],
+    ['node16', ['node16', '--moduleResolution', 'node16', '--types', 'node', 'tool.ts']],
     [
       'bundler, in a browser',
       ['preserve', '--moduleResolution', 'bundler', '--types', '', '--lib', 'es2023,dom'],
@@ -288,6 +300,7 @@ describe('the libraries', () => {
       void client.exchange({ audience: 'crm' });
     `;
     writeFileSync(path.join(consumer, 'agent.ts'), module);
+    writeFileSync(path.join(consumer, 'tool.ts'), TOOL);
     const options = '--noEmit --strict --exactOptionalPropertyTypes --target es2023 --module';
     const checked = spawnSync(
       process.execPath,
@@ -295,5 +308,30 @@ describe('the libraries', () => {
       { cwd: consumer, encoding: 'utf8' },
     );
     expect([checked.status, checked.stdout]).toEqual([0, '']);
+  });
+});
+
+describe('the verifier', () => {
+  /** A module, and all that it imports. */
+  function graphOf(file: string, seen = new Set<string>()): Set<string> {
+    if (seen.has(file)) return seen;
+    seen.add(file);
+    const code = readFileSync(file, 'utf8');
+    for (const [, name = ''] of code.matchAll(/^(?:(?:import|export)\b[^'";]* from|import) '([^']+)';$/gm)) {
+      if (name.startsWith('.')) graphOf(path.join(path.dirname(file), name), seen);
+      else seen.add(name);
+    }
+    return seen;
+  }
+
+  test('needs Node, and no package', () => {
+    const dist = path.join(installed, 'dist');
+    const graph = [...graphOf(path.join(dist, 'sdk', 'verifier', 'index.js'))];
+    expect(graph.length).toBeGreaterThan(30);
+    const folders = graph
+      .filter((name) => name.startsWith(dist))
+      .map((name) => path.relative(dist, name).split(path.sep)[0]);
+    expect(new Set(folders)).toEqual(new Set(['sdk', 'domain', 'jws']));
+    expect(graph.filter((name) => !name.startsWith(dist) && !name.startsWith('node:'))).toEqual([]);
   });
 });

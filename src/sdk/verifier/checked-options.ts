@@ -4,7 +4,7 @@ import type { ProtectedTool, VerifierOptions } from './options.js';
 
 const MAX_STALENESS_MS = 5000;
 const MOST_REMEMBERED = 10_000;
-const PLANES: readonly unknown[] = ['tool', 'data', 'cloud'];
+const PLANES: ReadonlySet<unknown> = new Set(['tool', 'data', 'cloud']);
 
 /** @throws MayflyError `ERR_USAGE` */
 export function checked(options: VerifierOptions, url: string) {
@@ -38,7 +38,7 @@ export function checked(options: VerifierOptions, url: string) {
 
 function checkTool(name: string, { audience, plane, baseUrl }: ProtectedTool): void {
   if (typeof audience !== 'string' || audience === '') throw wrong(`tools.${name}.audience`);
-  if (!PLANES.includes(plane)) throw wrong(`tools.${name}.plane`);
+  if (!PLANES.has(plane)) throw wrong(`tools.${name}.plane`);
   if (baseUrl !== undefined && !/^https?:\/\//.test(baseUrl)) throw wrong(`tools.${name}.baseUrl`);
 }
 

@@ -269,7 +269,7 @@ export class Verifier implements AsyncDisposable {
   #look(): void {
     if (!this.#closed) void this.#keys.keepFresh()?.then(() => this.#look());
     this.#watches.look();
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
     if (!this.#knowledge.ready || this.#isFresh === this.#wasFresh) return;
     this.#wasFresh = this.#isFresh;
     this.#tell(this.#wasFresh ? 'fresh' : 'stale');

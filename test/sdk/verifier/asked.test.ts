@@ -10,18 +10,19 @@ afterEach(() => scene.stop());
 
 const URL_OF_CALL = 'https://crm.example/customers/7';
 
+const shown = (proofs: readonly string[], more: Partial<ShownRequest> = {}): ShownRequest => ({
+  method: 'GET',
+  url: URL_OF_CALL,
+  proofs,
+  scheme: 'DPoP',
+  ...more,
+});
+const tried = (token: string, request?: ShownRequest): Promise<string> =>
+  scene.tried(token, { tool: 'crm', action: 'read', ...(request && { request }) });
+
 describe('a credential that is bound to a key', () => {
   const prover = new Prover({ now: () => scene.feed.now() });
   const bound = (): string => scene.feed.credential({ cnf: { jkt: prover.jkt } });
-  const shown = (proofs: readonly string[], more: Partial<ShownRequest> = {}): ShownRequest => ({
-    method: 'GET',
-    url: URL_OF_CALL,
-    proofs,
-    scheme: 'DPoP',
-    ...more,
-  });
-  const tried = (token: string, request?: ShownRequest): Promise<string> =>
-    scene.tried(token, { tool: 'crm', action: 'read', ...(request && { request }) });
   const proofFor = (token: string, claims: Members = {}, url = URL_OF_CALL, by = prover): string =>
     by.proof('GET', url, { claims: { ath: digested(token), ...claims } });
 
@@ -79,9 +80,9 @@ describe('a credential that is bound to a key', () => {
   });
 });
 
-describe('one that is good once', () => {
-  const once = (): string => scene.feed.credential({ single_use: true }, { typ: 'mayfly-single-use+jwt' });
+const once = (): string => scene.feed.credential({ single_use: true }, { typ: 'mayfly-single-use+jwt' });
 
+describe('one that is good once', () => {
   test('is accepted by the broker’s word alone', async () => {
     scene = await VerifierScene.start();
     const token = once();

@@ -168,8 +168,6 @@ test('events that are cut anywhere, comments and other line ends are read as the
   scene = await VerifierScene.start();
   const { feed } = scene;
   const token = feed.credential();
-  const data = (): string =>
-    JSON.stringify({ version: feed.version + 1, entries: [feed.entry('task', 'run-42')] });
   feed.tamper = (event, wire) => {
     const text = `: waiting\r\n${wire.replaceAll('\n', '\r\n')}`;
     if (event !== 'change') return text;

@@ -10,7 +10,7 @@ import { AUDIENCE, FeedServer } from '../../fixtures/feed-server.js';
 import { until } from '../../fixtures/until.js';
 
 /** This machine's clocks, and what a test adds to them. */
-export class TurnedClocks {
+class TurnedClocks {
   monotonicMs = 0;
   wallMs = 0;
   readonly monotonic = (): number => performance.now() + this.monotonicMs;

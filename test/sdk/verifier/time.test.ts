@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { Elapsed } from '../../../src/sdk/verifier/time/elapsed.js';
 import { StoreTime } from '../../../src/sdk/verifier/time/store-time.js';
 import { until } from '../../fixtures/until.js';
-import { READ, TurnedClocks, VerifierScene } from './scene.js';
+import { READ, VerifierScene } from './scene.js';
 
 let scene: VerifierScene | undefined;
 afterEach(async () => {
@@ -11,15 +11,15 @@ afterEach(async () => {
   scene = undefined;
 });
 
-describe('the time that has passed', () => {
-  const still = (): {
-    clocks: { monotonic: () => number; wall: () => number };
-    at: { m: number; w: number };
-  } => {
-    const at = { m: 1000, w: 5000 };
-    return { at, clocks: { monotonic: () => at.m, wall: () => at.w } };
-  };
+const still = (): {
+  clocks: { monotonic: () => number; wall: () => number };
+  at: { m: number; w: number };
+} => {
+  const at = { m: 1000, w: 5000 };
+  return { at, clocks: { monotonic: () => at.m, wall: () => at.w } };
+};
 
+describe('the time that has passed', () => {
   test('is what either clock says, whichever is more', () => {
     const { clocks, at } = still();
     const elapsed = new Elapsed(clocks);

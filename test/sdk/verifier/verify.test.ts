@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { importJWK, jwtVerify } from 'jose';
 import { permits } from '../../../src/sdk/verifier/index.js';
-import { AUDIENCE, FeedServer, signed, signingKey } from '../../fixtures/feed-server.js';
+import { AUDIENCE, type FeedServer, signed, signingKey } from '../../fixtures/feed-server.js';
 import { randomFrom, upTo } from '../../fixtures/random.js';
 import { until } from '../../fixtures/until.js';
 import { READ, VerifierScene } from './scene.js';

@@ -36,12 +36,19 @@ export function protect<Request extends IncomingMessage>(
   verifier: Verifier,
   want: WantOf<Request>,
 ): NodeMiddleware<Request> {
-  return (request, response, next) => {
-    admit(verifier, want, request).then(
-      () => next(),
-      (error: unknown) => (error instanceof CredentialRefused ? refuse(response, error) : next(error)),
-    );
+  const answer = async (
+    request: Request,
+    response: ServerResponse,
+    next: (error?: unknown) => void,
+  ): Promise<void> => {
+    try {
+      await admit(verifier, want, request);
+    } catch (error) {
+      return error instanceof CredentialRefused ? refuse(response, error) : next(error);
+    }
+    return next();
   };
+  return (request, response, next) => void answer(request, response, next);
 }
 
 /**
