@@ -66,7 +66,7 @@ async function bytesOf(request: Request, most: number): Promise<Uint8Array | und
   if (Number(request.headers.get('content-length')) > most) return undefined;
   const pieces: Uint8Array[] = [];
   let length = 0;
-  // The parameter is Node's reading of the stream, which the standard library of types leaves open.
+  // In Node a stream can be read piece by piece; the types of fetch do not say so.
   for await (const piece of (request.body ?? []) as AsyncIterable<Uint8Array>) {
     length += piece.byteLength;
     if (length > most) return undefined;

@@ -2,16 +2,16 @@
 import type { Flaw, Message } from './message.js';
 import { INVALID_PARAMS, flaw, isRecord, ownMember } from './message.js';
 
-/**
- * The action that a credential must carry, and where credentials may be limited to resources, which one a call is about.
- * `resource` is given what the client sent, before the server has checked it against its schema.
- */
-export type Rule =
-  | string
-  | {
-      readonly action: string;
-      readonly resource?: (given: Readonly<Record<string, unknown>>) => string | undefined;
-    };
+/** The action that a credential must carry, and where credentials may be bound to resources, which one a call is about. */
+export type Rule = string | FullRule;
+
+interface FullRule {
+  readonly action: string;
+  readonly resource?: (given: Given) => string | undefined;
+}
+
+/** Of a tool its arguments, of another method its params: untrusted, and not checked yet. */
+type Given = Readonly<Record<string, unknown>>;
 
 /** Names of tools, where each is the action of the same name; or the rule for each. */
 export type Rules = readonly string[] | Readonly<Record<string, Rule>>;
@@ -52,8 +52,8 @@ const RESOURCE = /^[^]{1,512}$/;
 
 export class RuleBook {
   /** Maps, not objects: `__proto__` and `constructor` are names like any other, and stand in neither. */
-  readonly #tools: ReadonlyMap<string, Exclude<Rule, string>>;
-  readonly #methods: ReadonlyMap<string, Exclude<Rule, string>>;
+  readonly #tools: ReadonlyMap<string, FullRule>;
+  readonly #methods: ReadonlyMap<string, FullRule>;
 
   /** @throws TypeError for an action that no scope can name, and for `tools/call` among the methods */
   constructor(tools: Rules, methods: Readonly<Record<string, Rule>> = {}) {
@@ -90,16 +90,12 @@ export class RuleBook {
 }
 
 /** Who listens for changes of a resource learns of them what only its readers should. */
-function namesResources(params: Readonly<Record<string, unknown>>): boolean {
+function namesResources(params: Given): boolean {
   const filter = ownMember(params, 'notifications');
   return isRecord(filter) && ownMember(filter, 'resourceSubscriptions') !== undefined;
 }
 
-function wanted(
-  called: string,
-  rule: Exclude<Rule, string> | undefined,
-  given: Readonly<Record<string, unknown>>,
-): Want {
+function wanted(called: string, rule: FullRule | undefined, given: Given): Want {
   if (rule === undefined) return { kind: 'nothing', called };
   const { action } = rule;
   let resource: unknown;
@@ -117,7 +113,7 @@ function wanted(
 
 const unnamed = flaw(400, INVALID_PARAMS, 'The arguments do not say which resource the call is about.');
 
-function read(rules: Rules): Map<string, Exclude<Rule, string>> {
+function read(rules: Rules): Map<string, FullRule> {
   const entries: (readonly [string, Rule])[] = isList(rules)
     ? rules.map((name) => [name, name])
     : Object.entries(rules);

@@ -3,10 +3,15 @@ import type { VerifiedCredential, Watch } from '../verifier/index.js';
 
 interface Session {
   readonly owner: string;
-  /** Of the credentials that it was used with, by their leases; it ends with the last of them. */
-  readonly watches: Map<string, Watch>;
+  /** The credentials that it was used with, by their leases; it ends with the last of them. */
+  readonly watched: Map<string, Watched>;
   /** So that what runs in it ends as what is dead, before the server closes it as what is done. */
   readonly over: AbortController;
+}
+
+interface Watched {
+  readonly watch: Watch;
+  readonly expiresAt: number;
 }
 
 /** An agent that goes on for long has one after the other, and seldom two at once. */
@@ -47,7 +52,7 @@ export class Sessions {
     if (this.#byId.has(id)) return this.admitted(id, credential) !== undefined;
     const session: Session = {
       owner: ownerOf(credential),
-      watches: new Map(),
+      watched: new Map(),
       over: new AbortController(),
     };
     this.#byId.set(id, session);
@@ -57,7 +62,7 @@ export class Sessions {
 
   /** The server has ended it. */
   forget(id: string): void {
-    for (const watch of this.#byId.get(id)?.watches.values() ?? []) watch.stop();
+    for (const { watch } of this.#byId.get(id)?.watched.values() ?? []) watch.stop();
     this.#byId.delete(id);
   }
 
@@ -65,22 +70,26 @@ export class Sessions {
     for (const id of this.#byId.keys()) this.#end(id);
   }
 
-  #watch(id: string, { watches }: Session, credential: VerifiedCredential): void {
-    const { leaseId } = credential;
-    if (watches.has(leaseId)) return;
+  #watch(id: string, { watched }: Session, credential: VerifiedCredential): void {
+    const { leaseId, expiresAt } = credential;
+    const known = watched.get(leaseId);
+    // A lease that was renewed lives on in another credential.
+    if (known && known.expiresAt >= expiresAt) return;
+    known?.watch.stop();
+    watched.delete(leaseId);
     const watch = this.#options.watch(credential);
-    watches.set(leaseId, watch);
+    watched.set(leaseId, { watch, expiresAt });
     const died = (): void => {
       watch.stop();
-      if (watches.get(leaseId) === watch) watches.delete(leaseId);
-      if (watches.size === 0) this.#end(id);
+      if (watched.get(leaseId)?.watch === watch) watched.delete(leaseId);
+      if (watched.size === 0) this.#end(id);
     };
     if (watch.signal.aborted) return died();
     watch.signal.addEventListener('abort', died, { once: true });
-    if (watches.size <= MOST_WATCHED) return;
-    const [oldest = leaseId] = watches.keys();
-    watches.get(oldest)?.stop();
-    watches.delete(oldest);
+    if (watched.size <= MOST_WATCHED) return;
+    const [oldest = leaseId] = watched.keys();
+    watched.get(oldest)?.watch.stop();
+    watched.delete(oldest);
   }
 
   #end(id: string): void {

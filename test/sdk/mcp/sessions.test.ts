@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server';
 import type { McpFetch } from '../../../src/sdk/mcp/index.js';
+import { Sessions } from '../../../src/sdk/mcp/sessions.js';
+import type { VerifiedCredential } from '../../../src/sdk/verifier/index.js';
 import { until } from '../../fixtures/until.js';
 import { Scene } from './scene.js';
 
@@ -175,6 +177,61 @@ test('a call ends with the credential that made it, though another keeps the ses
   expect(await answer).toContain('not valid any more');
   await until('the tool has stopped', () => scene.stopped.includes(8));
   expect((await scene.send(second, ping, session)).status).toBe(200);
+});
+
+const credential = (leaseId: string, expiresAt = 1): VerifiedCredential =>
+  ({ leaseId, expiresAt, taskId: 'run-1', sub: 'cluster/agent-1', claims: {} }) as VerifiedCredential;
+
+describe('what a session lives by', () => {
+  const ended: string[] = [];
+  const watched = new Map<VerifiedCredential, AbortController>();
+  const dies = (one: VerifiedCredential): void => watched.get(one)?.abort();
+  const sessions = new Sessions({
+    most: 100,
+    watch: (one) => {
+      const abort = new AbortController();
+      watched.set(one, abort);
+      const stop = (): boolean => watched.delete(one);
+      return { signal: abort.signal, stop, [Symbol.dispose]: stop };
+    },
+    end: (id) => void ended.push(id),
+  });
+
+  test('is the last of its credentials, whichever it is', () => {
+    const [first, second] = [credential('a'), credential('b')];
+    sessions.begin('two', first);
+    sessions.admitted('two', second);
+    dies(first);
+    expect(ended).toEqual([]);
+    dies(second);
+    expect([ended, watched.size]).toEqual([['two'], 0]);
+  });
+
+  test('is the renewed one, after its lease was renewed', () => {
+    const [first, renewed] = [credential('a', 1), credential('a', 2)];
+    sessions.begin('renewed', first);
+    const over = sessions.admitted('renewed', renewed);
+    // An answer that was asked for earlier comes later.
+    sessions.admitted('renewed', first);
+    expect([...watched.keys()]).toEqual([renewed]);
+    dies(renewed);
+    expect([over?.aborted, ended.at(-1), watched.size]).toEqual([true, 'renewed', 0]);
+  });
+
+  test('is watched for a few of them only, the latest', () => {
+    sessions.begin('many', credential('0'));
+    for (let used = 1; used < 100; used++) sessions.admitted('many', credential(String(used)));
+    expect(watched.size).toBeLessThan(10);
+    for (const one of watched.keys()) dies(one);
+    expect([ended.at(-1), watched.size]).toEqual(['many', 0]);
+  });
+
+  test('is nothing, where its credential is dead when it begins', () => {
+    const dead = { signal: AbortSignal.abort(), stop: () => undefined, [Symbol.dispose]: () => undefined };
+    const stillborn = new Sessions({ most: 1, watch: () => dead, end: (id) => void ended.push(id) });
+    stillborn.begin('dead', credential('a'));
+    expect([ended.at(-1), stillborn.admitted('dead', credential('a'))]).toEqual(['dead', undefined]);
+  });
 });
 
 test('there are no more sessions than there is room for, and none is left over', async () => {
