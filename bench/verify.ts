@@ -14,7 +14,7 @@ import { median } from './parts/statistics.js';
 import { printTable } from './parts/table.js';
 
 const GOAL_KNOWN_PER_SECOND = 300_000;
-const GOAL_FIRST_SIGHT = 0.9;
+const GOAL_FIRST_SIGHT = 1.1;
 const TOKENS = 1000;
 /** Between two looks at the clock. */
 const AT_ONCE = 200;
@@ -85,19 +85,21 @@ for (let round = 0; round < rounds; round++) {
 
 console.log(`\nCredentials checked one after the other: ${machine()}\n`);
 printTable(
-  ['', 'per second', 'CPU of each, µs', 'to the signature alone', "to jose's"],
+  ['', 'per second', 'per second of CPU', 'CPU of each, µs', "CPU to the signature's", "CPU to jose's"],
   checkers.map((one) => [
     one.name,
     median(one.perSecond).toFixed(0),
+    (1e6 / median(one.cpuMicros)).toFixed(0),
     median(one.cpuMicros).toFixed(2),
-    ratio(one.perSecond, bare.perSecond).toFixed(2),
-    ratio(one.perSecond, jose.perSecond).toFixed(2),
+    ratio(one.cpuMicros, bare.cpuMicros).toFixed(2),
+    ratio(one.cpuMicros, jose.cpuMicros).toFixed(2),
   ]),
 );
-const knownPerSecond = median(known.perSecond);
-say('known: 300,000 a second', knownPerSecond >= GOAL_KNOWN_PER_SECOND, knownPerSecond.toFixed(0));
-const share = ratio(first.perSecond, bare.perSecond);
-say('first sight: within 10 % of the signature alone', share >= GOAL_FIRST_SIGHT, share.toFixed(2));
+// By CPU time: how many a core does is not how much of it others left.
+const knownPerCore = 1e6 / median(known.cpuMicros);
+say('known: 300,000 a second of one core', knownPerCore >= GOAL_KNOWN_PER_SECOND, knownPerCore.toFixed(0));
+const share = ratio(first.cpuMicros, bare.cpuMicros);
+say('first sight: within 10 % of the signature alone', share <= GOAL_FIRST_SIGHT, share.toFixed(2));
 await Promise.all([forgetful, knowing, reporting].map((verifier) => verifier.close()));
 feed.stop();
 

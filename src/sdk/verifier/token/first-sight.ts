@@ -2,7 +2,7 @@
 import { selectorDigest, selectorsOf } from '../../../domain/feed.js';
 import { Refusal } from '../../../domain/refusal.js';
 import type { Selector } from '../../../domain/selector.js';
-import { selectorText } from '../../../domain/selector.js';
+import type { Selectable } from '../../../domain/revocation.js';
 import { SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from '../../../jws/algorithms.js';
 import { type CompactToken, parseBehindHeader, parseCompact } from '../../../jws/compact.js';
 import { verifySync } from '../../../jws/signature.js';
@@ -15,8 +15,7 @@ import type { Known } from './known.js';
 const CREDENTIAL_TYPE = 'at+jwt';
 /** Good once, through introspection alone: a verifier that knew no better would refuse it for its type. */
 const SINGLE_USE_TYPE = 'mayfly-single-use+jwt';
-/** The names that many credentials share: tools, agents, tasks. */
-const MOST_DIGESTS = 20_000;
+const MOST_OTHERS = 5000;
 
 export interface FirstSightTerms {
   readonly issuer: string;
@@ -36,7 +35,8 @@ type Outcome = Known | CredentialRefusedCode;
 
 export class FirstSight {
   readonly #terms: FirstSightTerms;
-  #digests = new Map<string, string>();
+  /** The digests of all but the lease: a task's credentials for one tool have them in common. */
+  #others = new Map<string, readonly string[]>();
   readonly #headers = new Map<string, Header>();
 
   constructor(terms: FirstSightTerms) {
@@ -74,23 +74,26 @@ export class FirstSight {
       keysAt: this.#terms.keys.generation,
       singleUse: header.singleUse,
       issuedAt: selectable.issuedAt,
-      digests: selectorsOf({ ...selectable, keyId: header.kid }).map((selector) => this.#digest(selector)),
+      digests: this.#digestsOf({ ...selectable, keyId: header.kid }),
       aliveAt: -1,
     };
   }
 
-  #digest(selector: Selector): string {
+  #digestsOf(selectable: Omit<Selectable, 'issuedAt'>): readonly string[] {
     const { issuer } = this.#terms;
-    // No other credential has this one.
-    if (selector.kind === 'lease') return selectorDigest(issuer, selector);
-    const name = selectorText(selector);
-    let digest = this.#digests.get(name);
-    if (digest === undefined) {
-      digest = selectorDigest(issuer, selector);
-      if (this.#digests.size >= MOST_DIGESTS) this.#digests = new Map();
-      this.#digests.set(name, digest);
+    const { id, taskId, tool, trust, agent, actors, keyId } = selectable;
+    const digestsOf = (selectors: readonly Selector[]): string[] =>
+      selectors.map((selector) => selectorDigest(issuer, selector));
+    if (actors.length > 0) return digestsOf(selectorsOf(selectable));
+    // Only the agent's name may hold a line end, and it comes last: no two that differ have one key.
+    const key = `${taskId}\n${tool}\n${trust}\n${keyId}\n${agent}`;
+    let others = this.#others.get(key);
+    if (!others) {
+      others = digestsOf(selectorsOf(selectable).filter(({ kind }) => kind !== 'lease'));
+      if (this.#others.size >= MOST_OTHERS) this.#others = new Map();
+      this.#others.set(key, others);
     }
-    return digest;
+    return [selectorDigest(issuer, { kind: 'lease', name: id }), ...others];
   }
 }
 
