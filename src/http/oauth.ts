@@ -3,7 +3,7 @@ import type { Broker } from '../broker.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
 import type { KeyRing } from '../keys/key-ring.js';
 import { Refusal } from '../domain/refusal.js';
-import { DPOP_ALGORITHMS } from '../identity/dpop/proof.js';
+import { DPOP_ALGORITHMS } from '../jws/dpop/proof.js';
 import { introspect } from '../revocation/introspect.js';
 import { revokeToken } from '../revocation/revoke-token.js';
 import { TOKEN_EXCHANGE } from '../wire/token.js';

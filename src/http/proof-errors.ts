@@ -1,6 +1,6 @@
 // Refusals of proofs on the wire (RFC 9449 §5, §7.1, §8, §9): 400 at /token, 401 with a DPoP challenge everywhere else.
 import type { Refusal, RefusalReason } from '../domain/refusal.js';
-import { DPOP_ALGORITHMS } from '../identity/dpop/proof.js';
+import { DPOP_ALGORITHMS } from '../jws/dpop/proof.js';
 import type { WireError } from './wire-error.js';
 import { error } from './wire-error.js';
 

@@ -18,7 +18,7 @@ import type { KeySource, KeySources } from './key-source.js';
 import { looksLikeSpiffeId, workloadSpiffeId } from './kinds/spiffe.js';
 import type { Claims, Workload } from './kinds/workload.js';
 import { workloadOf } from './kinds/workload-of.js';
-import { quoted } from './quoted.js';
+import { quoted } from '../jws/quoted.js';
 import { rolesFrom } from './roles.js';
 import type { TrustedIssuer } from './trust.js';
 import { VerifiedCache } from './verified-cache.js';

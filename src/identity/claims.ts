@@ -1,6 +1,6 @@
 // What a workload token must say of itself to be good now, once its signature was found to be its issuer's.
 import { Refusal } from '../domain/refusal.js';
-import { quoted } from './quoted.js';
+import { quoted } from '../jws/quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
 /** OIDC Core §2 says 255; a Kubernetes service account may have 340 (its name alone 253). */

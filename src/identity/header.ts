@@ -2,7 +2,7 @@
 import { Refusal } from '../domain/refusal.js';
 import type { SignatureAlgorithm } from '../jws/algorithms.js';
 import { sameAlgorithm } from '../jws/algorithms.js';
-import { quoted } from './quoted.js';
+import { quoted } from '../jws/quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
 /** Names a key of the token's own choosing, or a way of reading that we do not know. */

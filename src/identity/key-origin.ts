@@ -3,7 +3,7 @@ import { SECOND_MS } from '../domain/duration.js';
 import { fetchKeys, type IssuerPlace } from './discovery.js';
 import type { Fetch } from './document.js';
 import { fetchDocument } from './document.js';
-import type { KeyUse } from './key-set.js';
+import type { KeyUse } from '../jws/key-set.js';
 import { documentIn, letterFrom } from './trust-files.js';
 import type { BundlePlace, TrustedIssuer } from './trust.js';
 

@@ -11,9 +11,9 @@ import type { SignatureAlgorithm } from '../jws/algorithms.js';
 import type { Fetch } from './document.js';
 import type { KeyOrigin } from './key-origin.js';
 import { originOf, readKeys, useOf } from './key-origin.js';
-import { KeySet } from './key-set.js';
+import { KeySet } from '../jws/key-set.js';
 import { fetchWithAuthorities } from './private-fetch.js';
-import { quoted } from './quoted.js';
+import { quoted } from '../jws/quoted.js';
 import type { TrustedIssuer } from './trust.js';
 
 /** After this the keys are fetched again, while the known ones still serve; sooner where their publisher says so. */

@@ -34,6 +34,24 @@ export function parseCompact(token: string, mostBytes = MOST_TOKEN_BYTES): Compa
   return { header: headerMembers, payload: payloadMembers, signingInput, signature };
 }
 
+/** The rest of a token whose header, up to the first dot, was read before: in another token that began with the same text. */
+export function parseBehindHeader(
+  token: string,
+  dot: number,
+  mostBytes = MOST_TOKEN_BYTES,
+): Omit<CompactToken, 'header'> | Refusal {
+  const large = tooLarge(token, mostBytes);
+  if (large) return large;
+  const last = token.lastIndexOf('.');
+  // A third dot stands in one of the two, where base64url has none.
+  const payload = fromBase64url(token.slice(dot + 1, last));
+  const signature = fromBase64url(token.slice(last + 1));
+  if (!payload || !signature) return new Refusal('token_malformed', 'not canonical base64url');
+  const members = parseStrictObject(payload);
+  if (!members) return new Refusal('token_malformed', 'the payload is no strict JSON object');
+  return { payload: members, signingInput: token.slice(0, last), signature };
+}
+
 /** Undefined where the text is empty, or not the one way to write its bytes: padding, white space, spare bits. */
 function fromBase64url(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');

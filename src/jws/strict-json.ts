@@ -38,9 +38,13 @@ function isStrict(text: string): boolean {
         break;
       case '"': {
         const end = endOfString(text, at);
-        const said = unescaped(text, at, end);
-        if (LONE_SURROGATE.test(said)) return false;
-        if (nameNext && !isNewName(said, open.at(-1)!)) return false;
+        // What is written as it stands was UTF-8, which has no halves of characters.
+        const escaped = text.slice(at, end).includes('\\');
+        if (escaped || nameNext) {
+          const said = unescaped(text, at, end);
+          if (escaped && LONE_SURROGATE.test(said)) return false;
+          if (nameNext && !isNewName(said, open.at(-1)!)) return false;
+        }
         nameNext = false;
         at = end;
         break;

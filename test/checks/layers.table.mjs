@@ -46,7 +46,7 @@ export const layers = {
   'sdk/verifier': ['sdk', 'sdk/client', 'domain', 'jws', 'types:wire'],
   'sdk/agent': ['sdk', 'sdk/client', 'types:wire'],
   'sdk/orchestrator': ['sdk', 'sdk/client', 'types:wire'],
-  'sdk/mcp': ['sdk', 'sdk/client', 'sdk/verifier', 'types:wire'],
+  'sdk/mcp': ['sdk', 'sdk/client', 'sdk/verifier', 'jws', 'types:wire'],
   cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts', 'cli/doctor.ts', 'cli/policy.ts'],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],

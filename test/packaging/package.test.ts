@@ -74,6 +74,8 @@ const imported = (name: string): string =>
   ).said;
 
 const LIBRARIES = ['client', 'agent', 'orchestrator'];
+/** They judge credentials by the rules of the broker, which need Node. */
+const FOR_SERVERS = ['verifier', 'mcp'];
 
 const sourceOf = (built: string): string =>
   built.replace(/^dist\//, 'src/').replace(/(?:\.d\.ts|\.js)$/, '.ts');
@@ -162,12 +164,26 @@ describe('installed in an empty folder', () => {
   });
 
   test('nothing can be imported but the libraries', () => {
-    for (const name of LIBRARIES) expect([name, imported(`mayfly/${name}`)]).toEqual([name, 'there\n']);
+    for (const name of [...LIBRARIES, ...FOR_SERVERS]) {
+      expect([name, imported(`mayfly/${name}`)]).toEqual([name, 'there\n']);
+    }
     for (const name of ['mayfly', 'mayfly/dist/main.js', 'mayfly/dist/store/store.js']) {
       expect([name, imported(name)]).toEqual([name, 'ERR_PACKAGE_PATH_NOT_EXPORTED\n']);
     }
   });
 });
+
+/** What stands before a tool, in Node alone. */
+const TOOL = `import { createServer } from 'node:http';
+      import { guard, Verifier, type CredentialRefused, type VerifiedCredential } from 'mayfly/verifier';
+      const crm = { audience: 'https://crm.example', plane: 'data' } as const;
+      await using verifier = new Verifier({ broker: 'https://mayfly.example', token: { file: '/token' }, tools: { crm } });
+      export const checked: Promise<VerifiedCredential> = verifier.verify('a.b.c', { tool: 'crm', action: 'read' });
+      export const code = (error: CredentialRefused): string => error.code;
+      createServer(guard(verifier, { tool: 'crm', action: 'read' }, (_request, response) => response.end()));
+      // @ts-expect-error: a call is for an action, or for none in so many letters
+      void verifier.verify('a.b.c', { tool: 'crm' });
+    `;
 
 describe('the libraries', () => {
   test('need nothing of the server, and no package at all', () => {
@@ -193,6 +209,30 @@ describe('the libraries', () => {
        await withTask(at, () => {}).catch(({ code }) => console.log(code));`,
     );
     expect([status, said]).toEqual([0, 'ERR_UNREACHABLE\n'.repeat(3)]);
+  });
+
+  test('for servers need the pure rules besides, and no package either', () => {
+    const place = path.join(folder, 'serving', 'node_modules', 'mayfly');
+    mkdirSync(place, { recursive: true });
+    cpSync(path.join(installed, 'package.json'), path.join(place, 'package.json'));
+    for (const part of [
+      'domain',
+      'jws',
+      ...['client', ...FOR_SERVERS].map((name) => path.join('sdk', name)),
+    ]) {
+      cpSync(path.join(installed, 'dist', part), path.join(place, 'dist', part), { recursive: true });
+    }
+    const { status, said } = script(
+      path.join(folder, 'serving'),
+      `import { protectMcp } from 'mayfly/mcp';
+       import { Verifier } from 'mayfly/verifier';
+       const tools = { notes: { audience: 'https://notes.example/mcp', plane: 'data' } };
+       const verifier = new Verifier({ broker: 'http://127.0.0.1:1', token: 'a.b.c', tools });
+       const { fetch } = protectMcp({ fetch: () => { throw 'called'; } }, { verifier, tool: 'notes', tools: ['search'] });
+       console.log((await fetch(new Request('https://notes.example/mcp', { method: 'POST' }))).status);
+       await verifier.close();`,
+    );
+    expect([status, said]).toEqual([0, '401\n']);
   });
 
   test('go into a bundle for browsers as they are, and work where there is nothing of Node', () => {
@@ -229,8 +269,8 @@ describe('the libraries', () => {
   });
 
   test.each([
-    ['nodenext', ['nodenext', '--types', 'node']],
-    ['node16', ['node16', '--moduleResolution', 'node16', '--types', 'node']],
+    ['nodenext', ['nodenext', '--types', 'node', 'tool.ts']],
+    ['node16', ['node16', '--moduleResolution', 'node16', '--types', 'node', 'tool.ts']],
     [
       'bundler, in a browser',
       ['preserve', '--moduleResolution', 'bundler', '--types', '', '--lib', 'es2023,dom'],
@@ -260,6 +300,7 @@ describe('the libraries', () => {
       void client.exchange({ audience: 'crm' });
     `;
     writeFileSync(path.join(consumer, 'agent.ts'), module);
+    writeFileSync(path.join(consumer, 'tool.ts'), TOOL);
     const options = '--noEmit --strict --exactOptionalPropertyTypes --target es2023 --module';
     const checked = spawnSync(
       process.execPath,
@@ -267,5 +308,30 @@ describe('the libraries', () => {
       { cwd: consumer, encoding: 'utf8' },
     );
     expect([checked.status, checked.stdout]).toEqual([0, '']);
+  });
+});
+
+describe('the verifier', () => {
+  /** A module, and all that it imports. */
+  function graphOf(file: string, seen = new Set<string>()): Set<string> {
+    if (seen.has(file)) return seen;
+    seen.add(file);
+    const code = readFileSync(file, 'utf8');
+    for (const [, name = ''] of code.matchAll(/^(?:(?:import|export)\b[^'";]* from|import) '([^']+)';$/gm)) {
+      if (name.startsWith('.')) graphOf(path.join(path.dirname(file), name), seen);
+      else seen.add(name);
+    }
+    return seen;
+  }
+
+  test('needs Node, and no package', () => {
+    const dist = path.join(installed, 'dist');
+    const graph = [...graphOf(path.join(dist, 'sdk', 'verifier', 'index.js'))];
+    expect(graph.length).toBeGreaterThan(30);
+    const folders = graph
+      .filter((name) => name.startsWith(dist))
+      .map((name) => path.relative(dist, name).split(path.sep)[0]);
+    expect(new Set(folders)).toEqual(new Set(['sdk', 'domain', 'jws']));
+    expect(graph.filter((name) => !name.startsWith(dist) && !name.startsWith('node:'))).toEqual([]);
   });
 });

@@ -1,7 +1,7 @@
 // Each trusted issuer: whether its keys are to be had, whether any of them verifies what it may sign with, and its clock.
 import { SECOND_MS } from '../../domain/duration.js';
 import type { Fetch } from '../../identity/document.js';
-import { KeySet, type KeyUse } from '../../identity/key-set.js';
+import { KeySet, type KeyUse } from '../../jws/key-set.js';
 import { originOf, readKeys, useOf } from '../../identity/key-origin.js';
 import { fetchWithAuthorities } from '../../identity/private-fetch.js';
 import type { TrustedIssuer } from '../../identity/trust.js';

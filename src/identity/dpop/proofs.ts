@@ -7,11 +7,11 @@ import type { ProvenKey } from '../../domain/principal.js';
 import { Refusal } from '../../domain/refusal.js';
 import { verifySync } from '../../jws/signature.js';
 import type { ReplayStore } from '../../store/store.js';
-import { KeyCache } from './key-cache.js';
+import { KeyCache } from '../../jws/dpop/key-cache.js';
 import type { Nonces } from './nonces.js';
-import type { ProofTerms, ReadProof, ShownProof } from './proof.js';
-import { readProof } from './proof.js';
-import { importKey } from './proof-key.js';
+import type { ProofTerms, ReadProof, ShownProof } from '../../jws/dpop/proof.js';
+import { readProof } from '../../jws/dpop/proof.js';
+import { importKey } from '../../jws/dpop/proof-key.js';
 
 const MOST_CACHED_KEYS = 4_096;
 /** The store's clock may be ahead of ours: a used proof stays on record for longer than we would take it. */

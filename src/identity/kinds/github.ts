@@ -3,7 +3,7 @@ import type { PrincipalName, TaskId } from '../../domain/ids.js';
 import { principalName } from '../../domain/ids.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { OwnRun, RunTemplate } from '../../domain/run.js';
-import { quoted } from '../quoted.js';
+import { quoted } from '../../jws/quoted.js';
 import type { GithubTrust } from '../trust.js';
 import { GITHUB_ID, isRepositorySubject, parseGithubSubject } from './github-subject.js';
 import type { Claims, Workload } from './workload.js';

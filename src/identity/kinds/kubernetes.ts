@@ -1,7 +1,7 @@
 // Service-account tokens of a Kubernetes cluster, as kubelets project them into pods.
 import { principalName } from '../../domain/ids.js';
 import { Refusal } from '../../domain/refusal.js';
-import { quoted } from '../quoted.js';
+import { quoted } from '../../jws/quoted.js';
 import type { KubernetesTrust } from '../trust.js';
 import type { Claims, Workload } from './workload.js';
 

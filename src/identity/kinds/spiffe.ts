@@ -3,7 +3,7 @@ import type { PrincipalName } from '../../domain/ids.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { SpiffeId } from '../../domain/spiffe-id.js';
 import { parseSpiffeId } from '../../domain/spiffe-id.js';
-import { quoted } from '../quoted.js';
+import { quoted } from '../../jws/quoted.js';
 import type { SpiffeTrust } from '../trust.js';
 import type { Claims, Workload } from './workload.js';
 

@@ -1,6 +1,6 @@
 // Two spellings of one address are one (RFC 3986 §6.2); what only looks like it is another, or none.
 import { describe, expect, test } from '@jest/globals';
-import { normalTarget } from '../../../src/identity/dpop/target.js';
+import { normalTarget } from '../../../src/jws/dpop/target.js';
 
 const TOKEN = 'https://broker.example/token';
 

@@ -1,7 +1,7 @@
 // Keys of proofs by their thumbprints, made ready to verify: making one ready costs as much as a signature.
 import type { KeyObject } from 'node:crypto';
 
-/** What was not used while half of the places were taken goes first: see `VerifiedCache`. */
+/** What was not used while half of the places were taken goes first: see `identity/verified-cache.ts`. */
 export class KeyCache {
   #recent = new Map<string, KeyObject>();
   #earlier = new Map<string, KeyObject>();

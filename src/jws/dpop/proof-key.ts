@@ -2,10 +2,10 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 import { createPublicKey } from 'node:crypto';
 import { Refusal } from '../../domain/refusal.js';
-import type { SignatureAlgorithm } from '../../jws/algorithms.js';
-import { ALGORITHM_FACTS, sameAlgorithm } from '../../jws/algorithms.js';
-import { keyFits } from '../../jws/signature.js';
-import { thumbprint } from '../../jws/thumbprint.js';
+import type { SignatureAlgorithm } from '../algorithms.js';
+import { ALGORITHM_FACTS, sameAlgorithm } from '../algorithms.js';
+import { keyFits } from '../signature.js';
+import { thumbprint } from '../thumbprint.js';
 import { quoted } from '../quoted.js';
 
 export interface ProofKey {

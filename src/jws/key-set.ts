@@ -1,9 +1,9 @@
 // A JWKS made ready: the public keys in it that can verify, and the one that a token's header means.
 import type { JsonWebKey, KeyObject } from 'node:crypto';
 import { createPublicKey } from 'node:crypto';
-import type { SignatureAlgorithm } from '../jws/algorithms.js';
-import { sameAlgorithm, SIGNATURE_ALGORITHMS } from '../jws/algorithms.js';
-import { keyFits } from '../jws/signature.js';
+import type { SignatureAlgorithm } from './algorithms.js';
+import { sameAlgorithm, SIGNATURE_ALGORITHMS } from './algorithms.js';
+import { keyFits } from './signature.js';
 
 interface VerifyingKey {
   readonly kid: string | undefined;

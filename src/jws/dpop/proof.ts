@@ -1,10 +1,10 @@
 // A DPoP proof (RFC 9449 §4.3), read and checked without its signature: pure, and cheap enough for whoever may come.
 import { sha256 } from '../../domain/digest.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { SignatureAlgorithm } from '../../jws/algorithms.js';
-import { SIGNATURE_ALGORITHMS } from '../../jws/algorithms.js';
-import type { CompactToken } from '../../jws/compact.js';
-import { parseCompact } from '../../jws/compact.js';
+import type { SignatureAlgorithm } from '../algorithms.js';
+import { SIGNATURE_ALGORITHMS } from '../algorithms.js';
+import type { CompactToken } from '../compact.js';
+import { parseCompact } from '../compact.js';
 import { quoted } from '../quoted.js';
 import type { ProofKey } from './proof-key.js';
 import { readKey } from './proof-key.js';
