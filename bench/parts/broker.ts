@@ -97,15 +97,17 @@ export interface StartTerms {
   readonly nodeOptions?: readonly string[];
   /** Beside the load generator, and not where servers are. */
   readonly onAskingCore?: boolean;
+  /** Wherever the system puts it. */
+  readonly anyCore?: boolean;
 }
 
 export const startBroker = (
   { name, folder, url }: BrokerPlace,
   dist: string,
-  { env, nodeOptions = [], onAskingCore = false }: StartTerms,
+  { env, nodeOptions = [], onAskingCore = false, anyCore = false }: StartTerms,
 ): Promise<Server> =>
   startServer(
-    { name, folder, url, ready: '/readyz', onAskingCore },
+    { name, folder, url, ready: '/readyz', onAskingCore: onAskingCore || anyCore },
     [
       ...nodeOptions,
       path.join(dist, 'cli', 'mayfly.js'),

@@ -122,7 +122,7 @@ export class Connection {
     }
     if (step.kind === 'nothing') return;
     if (step.kind === 'heartbeat') this.#silenceMs = step.heartbeat.heartbeatMs * HEARTBEATS_MISSED;
-    this.#listen();
+    if (step.kind !== 'change') this.#listen();
     const order = this.#told.step(step, stream);
     if (order) this.end(order);
   }

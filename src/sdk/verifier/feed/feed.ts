@@ -76,6 +76,7 @@ export class Feed {
 
   #step(step: Step, stream: string): Ending | undefined {
     const { knowledge, tell, stepped, maxStalenessMs, elapsed } = this.#terms;
+    if (step.kind === 'change') stepped();
     if (step.kind !== 'snapshot' && step.kind !== 'heartbeat') return undefined;
     if (!step.agrees && !this.#contradicted) tell('time_contradicted');
     this.#contradicted = !step.agrees;

@@ -19,6 +19,7 @@ export type Heard =
 
 export type Step =
   | { readonly kind: 'nothing' }
+  | { readonly kind: 'change' }
   | { readonly kind: 'part' }
   | { readonly kind: 'snapshot'; readonly resumed: boolean; readonly agrees: boolean }
   | {
@@ -100,7 +101,7 @@ export class Reading {
     if (change.version !== this.#standing.version + 1) return odd('a change is missing');
     this.#standing.version = change.version;
     this.#standing.chain = chained(this.#standing.chain, data);
-    return { kind: 'nothing' };
+    return { kind: 'change' };
   }
 
   #collect(part: SnapshotPart): Step {

@@ -1,0 +1,110 @@
+// Verifiers in a process of their own, as tools have them: told by their parent what to honour, they tell when they stopped.
+import { Verifier } from '../../src/sdk/verifier/index.js';
+import { TOOL } from './broker.js';
+import type { FromWatchers, ToWatchers, WatchersTerms } from './watching.js';
+
+/** Credentials of ended tasks are shown again and again, so that one that came to life again would be noticed. */
+const MOST_DEAD_KEPT = 256;
+const PROBE_EVERY_MS = 2;
+
+const want = { tool: TOOL.name, action: TOOL.actions[0], resource: 'accounts/eu/7' };
+/** Of the whole machine: the same for every process. */
+const now = (): number => Number(process.hrtime.bigint()) / 1e6;
+const say = (message: FromWatchers): void => void process.send!(message);
+
+const verifiers: Verifier[] = [];
+/** Of the task at hand, and by verifier: what is shown to it. */
+let shown: (readonly string[])[] = [];
+let refusing: boolean[] = [];
+const dead: string[] = [];
+let wrong = 0;
+let probes = 0;
+
+async function open({ count, urls, issuer, token }: WatchersTerms): Promise<void> {
+  for (let at = 0; at < count; at++)
+    verifiers.push(
+      new Verifier({
+        broker: urls[at % urls.length]!,
+        issuer,
+        token,
+        tools: { [TOOL.name]: { audience: TOOL.audience, plane: 'data' } },
+        reportCalls: false,
+      }),
+    );
+  await Promise.all(verifiers.map((verifier) => verifier.ready({ timeoutMs: 60_000 })));
+  setInterval(probe, PROBE_EVERY_MS).unref();
+  say({ kind: 'opened' });
+}
+
+/** Every verifier honours its share of a task's credentials, and one of them in any case. */
+async function honour(credentials: readonly string[]): Promise<void> {
+  shown = verifiers.map((_, at) => {
+    const share = credentials.filter((_credential, index) => index % verifiers.length === at);
+    return share.length > 0 ? share : [credentials[at % credentials.length]!];
+  });
+  refusing = verifiers.map(() => false);
+  let left = verifiers.length;
+  let last = 0;
+  await Promise.all(
+    verifiers.map(async (verifier, at) => {
+      const accepted = [];
+      for (const one of shown[at]!) accepted.push(await verifier.verify(one, want));
+      const { signal } = verifier.watch(accepted[0]!);
+      signal.addEventListener('abort', () => {
+        void refused(verifier, at).then(() => {
+          last = Math.max(last, now());
+          if (--left > 0) return;
+          // From here on nobody may accept them, whoever they are shown to.
+          for (const [one] of shown) dead.push(one!);
+          dead.splice(0, dead.length - MOST_DEAD_KEPT);
+          say({ kind: 'refusing', lastAt: last, wrong, probes });
+        });
+      });
+    }),
+  );
+  say({ kind: 'honouring' });
+}
+
+/** Every one of them, asked for once more. */
+async function refused(verifier: Verifier, at: number): Promise<void> {
+  for (const one of shown[at]!) if (await accepts(verifier, one)) wrong++;
+  refusing[at] = true;
+}
+
+const accepts = (verifier: Verifier, credential: string): Promise<boolean> =>
+  verifier.verify(credential, want).then(
+    () => true,
+    () => false,
+  );
+
+/** What a caller does meanwhile who has not heard of the end. */
+function probe(): void {
+  const at = Math.floor(Math.random() * verifiers.length);
+  const verifier = verifiers[at]!;
+  const wasRefusing = refusing[at] === true;
+  const [own] = shown[at] ?? [];
+  const old = dead[Math.floor(Math.random() * dead.length)];
+  for (const [credential, isDead] of [
+    [own, wasRefusing],
+    [old, true],
+  ] as const)
+    if (credential !== undefined) {
+      probes++;
+      void accepts(verifier, credential).then((accepted) => {
+        if (accepted && isDead) wrong++;
+      });
+    }
+}
+
+process.on('message', (message: ToWatchers) => {
+  const work =
+    message.kind === 'open'
+      ? open(message.terms)
+      : message.kind === 'honour'
+        ? honour(message.credentials)
+        : Promise.all(verifiers.map((verifier) => verifier.close())).then(() => process.exit(0));
+  work.catch((error: unknown) => {
+    console.error(error);
+    process.exit(1);
+  });
+});
