@@ -66,7 +66,7 @@ async function run(): Promise<void> {
   for (const line of table([
     ['identity provider', idp.issuer, 'oidc-provider, signs the workload tokens'],
     ['broker', broker.url, `mayfly serve, process ${broker.pid}, embedded store`],
-    ['crm', crm.url, 'a tool, which asks the broker about every credential'],
+    ['crm', crm.url, 'a tool, which checks credentials itself, and hears of kills from the broker'],
   ]))
     say(`  ${line}`);
 

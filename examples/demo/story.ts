@@ -155,7 +155,10 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
     const told = refused(read, 401, 'invalid_token', 'the CRM');
     return {
       ...told,
-      lines: [...told.lines, `${sinceMs.toFixed(1)} ms after the completion was acknowledged`],
+      lines: [
+        ...told.lines,
+        `${sinceMs.toFixed(1)} ms after the completion was acknowledged, without a call to the broker`,
+      ],
     };
   });
 
