@@ -1,5 +1,5 @@
 // The feed, as those outside of it use it.
 export { Feed } from './feed.js';
-export type { FeedReader, Subscription } from './feed.js';
+export type { FeedReader } from './feed.js';
 export { endEvent } from './message.js';
 export type { EndReason } from './message.js';

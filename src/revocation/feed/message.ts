@@ -5,7 +5,7 @@ import { composeCompact } from '../../jws/compact.js';
 import { signSync } from '../../jws/signature.js';
 
 /** RFC 8725 §3.11: nothing else that we sign passes as a word of the feed. */
-export const FEED_TYPE = 'mayfly-feed+jwt';
+const FEED_TYPE = 'mayfly-feed+jwt';
 
 /** What ties a message to those before it, at one broker. */
 export interface Position {
