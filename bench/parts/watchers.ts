@@ -45,21 +45,21 @@ async function honour(credentials: readonly string[]): Promise<void> {
   refusing = verifiers.map(() => false);
   let left = verifiers.length;
   let last = 0;
+  const ended = async (verifier: Verifier, at: number): Promise<void> => {
+    await refused(verifier, at);
+    last = Math.max(last, now());
+    if (--left > 0) return;
+    // From here on nobody may accept them, whoever they are shown to.
+    for (const [one] of shown) dead.push(one!);
+    dead.splice(0, dead.length - MOST_DEAD_KEPT);
+    say({ kind: 'refusing', lastAt: last, wrong, probes });
+  };
   await Promise.all(
     verifiers.map(async (verifier, at) => {
       const accepted = [];
       for (const one of shown[at]!) accepted.push(await verifier.verify(one, want));
       const { signal } = verifier.watch(accepted[0]!);
-      signal.addEventListener('abort', () => {
-        void refused(verifier, at).then(() => {
-          last = Math.max(last, now());
-          if (--left > 0) return;
-          // From here on nobody may accept them, whoever they are shown to.
-          for (const [one] of shown) dead.push(one!);
-          dead.splice(0, dead.length - MOST_DEAD_KEPT);
-          say({ kind: 'refusing', lastAt: last, wrong, probes });
-        });
-      });
+      signal.addEventListener('abort', () => void ended(verifier, at));
     }),
   );
   say({ kind: 'honouring' });
@@ -77,6 +77,10 @@ const accepts = (verifier: Verifier, credential: string): Promise<boolean> =>
     () => false,
   );
 
+async function count(verifier: Verifier, credential: string, isDead: boolean): Promise<void> {
+  if ((await accepts(verifier, credential)) && isDead) wrong++;
+}
+
 /** What a caller does meanwhile who has not heard of the end. */
 function probe(): void {
   const at = Math.floor(Math.random() * verifiers.length);
@@ -90,9 +94,7 @@ function probe(): void {
   ] as const)
     if (credential !== undefined) {
       probes++;
-      void accepts(verifier, credential).then((accepted) => {
-        if (accepted && isDead) wrong++;
-      });
+      void count(verifier, credential, isDead);
     }
 }
 
