@@ -77,7 +77,7 @@ const accepts = (verifier: Verifier, credential: string): Promise<boolean> =>
     () => false,
   );
 
-async function count(verifier: Verifier, credential: string, isDead: boolean): Promise<void> {
+async function tried(verifier: Verifier, credential: string, isDead: boolean): Promise<void> {
   if ((await accepts(verifier, credential)) && isDead) wrong++;
 }
 
@@ -94,7 +94,7 @@ function probe(): void {
   ] as const)
     if (credential !== undefined) {
       probes++;
-      void count(verifier, credential, isDead);
+      void tried(verifier, credential, isDead);
     }
 }
 
