@@ -284,19 +284,19 @@ describe('the libraries', () => {
   });
 });
 
-describe('the verifier', () => {
-  /** A module, and all that it imports. */
-  function graphOf(file: string, seen = new Set<string>()): Set<string> {
-    if (seen.has(file)) return seen;
-    seen.add(file);
-    const code = readFileSync(file, 'utf8');
-    for (const [, name = ''] of code.matchAll(/^(?:(?:import|export)\b[^'";]* from|import) '([^']+)';$/gm)) {
-      if (name.startsWith('.')) graphOf(path.join(path.dirname(file), name), seen);
-      else seen.add(name);
-    }
-    return seen;
+/** A module, and all that it imports. */
+function graphOf(file: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(file)) return seen;
+  seen.add(file);
+  const code = readFileSync(file, 'utf8');
+  for (const [, name = ''] of code.matchAll(/^(?:(?:import|export)\b[^'";]* from|import) '([^']+)';$/gm)) {
+    if (name.startsWith('.')) graphOf(path.join(path.dirname(file), name), seen);
+    else seen.add(name);
   }
+  return seen;
+}
 
+describe('the verifier', () => {
   test('needs Node, and no package', () => {
     const dist = path.join(installed, 'dist');
     const graph = [...graphOf(path.join(dist, 'sdk', 'verifier', 'index.js'))];

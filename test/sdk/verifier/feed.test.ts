@@ -236,3 +236,18 @@ test('a store that lost its state is followed, and never the one that it left', 
   await scene.told('resynchronised');
   expect(scene.events.at(-1)!.reason).toBe('of a store that was left behind');
 });
+
+test('what can concern nothing alive is forgotten, by the store’s time', async () => {
+  scene = await VerifierScene.start();
+  const { feed, verifier } = scene;
+  feed.change([[feed.entry('task', 'run-1')[0], null, feed.now() + 5000], feed.entry('task', 'run-2')]);
+  await until('both are known', () => verifier.status.kills === 2);
+  await borneOut();
+  // A clock that runs ahead here forgets nothing.
+  scene.clocks.pass(3_600_001);
+  await until('a heartbeat later', () => verifier.status.connected);
+  expect(verifier.status.kills).toBe(2);
+  feed.entries = [];
+  feed.skewMs += 60_000;
+  await until('one is forgotten', () => verifier.status.kills === 1);
+});

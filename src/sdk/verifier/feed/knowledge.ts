@@ -5,6 +5,8 @@ import type { Standing } from './message.js';
 import { Union } from './union.js';
 
 const MOST_PAST_EPOCHS = 64;
+/** It goes through all of them. */
+const PRUNE_EVERY_MS = 10_000;
 
 export class Knowledge {
   readonly union = new Union();
@@ -13,6 +15,7 @@ export class Knowledge {
   #epoch: string | undefined;
   /** Everything that was committed before this store time is in the union. */
   #asOf = -Infinity;
+  #prunedAt = 0;
 
   constructor(time: StoreTime) {
     this.time = time;
@@ -65,7 +68,10 @@ export class Knowledge {
     } else if (asOf > this.#asOf) this.#asOf = asOf;
     const agrees = this.time.learn(now, asked);
     this.time.reached(asOf);
-    this.union.prune(this.#asOf);
+    if (Math.abs(this.#asOf - this.#prunedAt) >= PRUNE_EVERY_MS) {
+      this.#prunedAt = this.#asOf;
+      this.union.prune(this.#asOf);
+    }
     return agrees;
   }
 

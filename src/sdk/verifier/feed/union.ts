@@ -59,9 +59,11 @@ export class Union {
 
   /** Whether something that these selectors name, issued at this store time, is dead. */
   kills(digests: readonly string[], issuedAt: number): boolean {
-    return digests.some(
-      (digest) => killsBy(this.#proven, digest, issuedAt) || killsBy(this.#claimed, digest, issuedAt),
-    );
+    for (const digest of digests) {
+      if (killsBy(this.#proven, digest, issuedAt)) return true;
+      if (this.#claimed.size > 0 && killsBy(this.#claimed, digest, issuedAt)) return true;
+    }
+    return false;
   }
 
   /** Whether what was proven, alone, kills it: who can write into the stream must not choose which signatures we believe. */
