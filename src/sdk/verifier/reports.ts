@@ -2,28 +2,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Channel } from '../client/channel.js';
 import { MayflyError } from '../client/errors.js';
-
-export interface ReportedCall {
-  /** Milliseconds since 1970, by this machine's clock. */
-  readonly at: number;
-  readonly tool: string;
-  readonly action?: string | undefined;
-  readonly resource?: string | undefined;
-  readonly outcome: 'accepted' | 'refused';
-  /** A code without `ERR_`, in small letters. */
-  readonly reason?: string;
-  readonly lease?: string;
-  readonly task?: string;
-  readonly agent?: string;
-  /** Of what was shown, where it is no credential. */
-  readonly token_digest?: string;
-  readonly detail?: Readonly<Record<string, string | number | boolean>> | undefined;
-}
+import { inForm, type ReportedCall } from './reported-call.js';
 
 const PATH = '/v1/audit/tool-calls';
 const FLUSH_AFTER_MS = 500;
 const FLUSH_FROM = 100;
 const MOST_IN_BATCH = 500;
+/** A broker takes half a megabyte, and a character may be three bytes. */
+const MOST_BATCH_CHARACTERS = 150_000;
 const MOST_WAITING = 10_000;
 /** Whoever sends garbage must not push out what was accepted. */
 const MOST_WAITING_WITHOUT_LEASE = MOST_WAITING / 2;
@@ -33,12 +19,21 @@ const TELL_AFTER_MS = 1000;
 const PATIENCE_MS = 5000;
 /** What a broker would say again, however often it is asked. */
 const POINTLESS: ReadonlySet<number> = new Set([400, 404, 405, 413, 422]);
+/** Something in it is wrong, or it is too much: half of it may be neither. */
+const DIVISIBLE: ReadonlySet<number> = new Set([400, 413, 422]);
+
+interface Batch {
+  readonly id: string;
+  readonly calls: readonly object[];
+  readonly dropped: number;
+}
 
 export class Reports {
   readonly #channel: Channel;
   readonly #lostSome: (count: number) => void;
   #waiting: ReportedCall[] = [];
-  #batch: { readonly id: string; readonly calls: readonly ReportedCall[]; dropped: number } | undefined;
+  /** Made, and not taken yet. */
+  readonly #batches: Batch[] = [];
   /** Lost, and not told to the broker yet. */
   #dropped = 0;
   #lost = 0;
@@ -55,7 +50,7 @@ export class Reports {
   }
 
   get waiting(): number {
-    return this.#waiting.length + (this.#batch?.calls.length ?? 0);
+    return this.#batches.reduce((sum, { calls }) => sum + calls.length, this.#waiting.length);
   }
 
   get lost(): number {
@@ -94,39 +89,50 @@ export class Reports {
 
   #next(): void {
     if (this.waiting === 0) return;
-    if (this.#failures === 0) return this.#after(this.#waiting.length >= FLUSH_FROM ? 0 : FLUSH_AFTER_MS);
+    if (this.#failures === 0) {
+      const atOnce = this.#batches.length > 0 || this.#waiting.length >= FLUSH_FROM;
+      return this.#after(atOnce ? 0 : FLUSH_AFTER_MS);
+    }
     const longest = Math.min(MOST_PAUSE_MS, LEAST_PAUSE_MS * 2 ** Math.min(this.#failures, 10));
     this.#after(longest * (0.5 + Math.random() / 2));
   }
 
   /** The same batch under the same name until it is taken: it is recorded once. */
   async #send(): Promise<void> {
-    this.#batch ??= {
-      id: randomUUID(),
-      calls: this.#waiting.splice(0, MOST_IN_BATCH),
-      dropped: this.#dropped,
-    };
-    const { id, calls, dropped } = this.#batch;
-    const json = {
-      batch: id,
-      ...(dropped > 0 && { dropped }),
-      calls: calls.map((call) => ({ ...call, at: new Date(call.at).toISOString() })),
-    };
+    if (this.#batches.length === 0) this.#batches.push(this.#made());
+    const { id, calls, dropped } = this.#batches[0]!;
+    const json = { batch: id, ...(dropped > 0 && { dropped }), calls };
     try {
       await this.#channel.send(
         { method: 'POST', path: PATH, json, as: 'caller', repeatable: true },
         { timeoutMs: PATIENCE_MS },
       );
       this.#dropped -= dropped;
+      this.#batches.shift();
     } catch (error) {
-      if (!(error instanceof MayflyError && POINTLESS.has(error.status ?? 0))) {
+      const status = error instanceof MayflyError ? (error.status ?? 0) : 0;
+      if (!POINTLESS.has(status)) {
         this.#failures++;
         return;
       }
-      this.#lose(calls.length);
+      this.#batches.shift();
+      if (calls.length > 1 && DIVISIBLE.has(status)) this.#batches.unshift(...halves(calls));
+      else this.#lose(calls.length);
     }
     this.#failures = 0;
-    this.#batch = undefined;
+  }
+
+  #made(): Batch {
+    const calls: object[] = [];
+    let characters = 0;
+    while (calls.length < MOST_IN_BATCH && calls.length < this.#waiting.length) {
+      const call = inForm(this.#waiting[calls.length]!);
+      characters += JSON.stringify(call).length;
+      if (characters > MOST_BATCH_CHARACTERS) break;
+      calls.push(call);
+    }
+    this.#waiting.splice(0, calls.length);
+    return { id: randomUUID(), calls, dropped: this.#dropped };
   }
 
   #lose(count: number): void {
@@ -143,4 +149,13 @@ export class Reports {
     if (this.#untold > 0) this.#lostSome(this.#untold);
     this.#untold = 0;
   }
+}
+
+function halves(calls: readonly object[]): Batch[] {
+  const half = Math.ceil(calls.length / 2);
+  return [calls.slice(0, half), calls.slice(half)].map((part) => ({
+    id: randomUUID(),
+    calls: part,
+    dropped: 0,
+  }));
 }

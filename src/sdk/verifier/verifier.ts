@@ -36,6 +36,8 @@ export class Verifier implements AsyncDisposable {
   readonly #knowledge: Knowledge;
   readonly #known: KnownTokens;
   readonly #keys: Keys;
+  /** Apart from the keys of credentials: nothing that either signed passes as the other's. */
+  readonly #feedKeys: Keys;
   readonly #feed: Feed;
   readonly #gate: Gate;
   readonly #reports: Reports;
@@ -69,6 +71,7 @@ export class Verifier implements AsyncDisposable {
     this.#knowledge = new Knowledge(new StoreTime(time));
     this.#known = new KnownTokens(terms.mostRemembered);
     this.#keys = keysAt('/jwks');
+    this.#feedKeys = keysAt('/jwks/feed');
     this.#reports = new Reports(channel, (count) => this.#tell('reports_lost', { count }));
     this.#gate = new Gate({
       knowledge: this.#knowledge,
@@ -84,8 +87,7 @@ export class Verifier implements AsyncDisposable {
     void this.#keys.refresh()?.then(() => this.#look());
     this.#feed = new Feed({
       issuer,
-      // Apart from the keys of credentials: nothing that either signed passes as the other's.
-      keys: keysAt('/jwks/feed'),
+      keys: this.#feedKeys,
       channel,
       fetch: fetched,
       knowledge: this.#knowledge,
@@ -267,7 +269,10 @@ export class Verifier implements AsyncDisposable {
 
   /** After whatever may have changed something, and from time to time, as time itself changes things. */
   #look(): void {
-    if (!this.#closed) void this.#keys.keepFresh()?.then(() => this.#look());
+    if (!this.#closed) {
+      void this.#keys.keepFresh()?.then(() => this.#look());
+      void this.#feedKeys.keepFresh();
+    }
     this.#watches.look();
     for (const look of this.#waiting) look();
     if (!this.#knowledge.ready || this.#isFresh === this.#wasFresh) return;

@@ -213,6 +213,37 @@ describe('calls are told to the broker', () => {
     expect(feed.batches.reduce((sum, { calls }) => sum + calls.length, 0)).toBe(10_600 - lost);
   });
 
+  test('whatever callers put into one of them', async () => {
+    scene = await VerifierScene.start();
+    const { feed, verifier } = scene;
+    const token = feed.credential();
+    const credential = await verifier.verify(token, { tool: 'crm', action: null });
+    const report = (resource: string, more: object = {}): void =>
+      verifier.reportCall(credential, { tool: 'crm', action: 'read', resource, ...more });
+    const refusedOnce: string[] = [];
+    feed.instead.set('/v1/audit/tool-calls', (request, response) => {
+      let body = '';
+      request.on('data', (text: Buffer) => (body += text.toString()));
+      request.on('end', () => {
+        const poisoned = body.includes('poison');
+        if (poisoned) refusedOnce.push(body);
+        else feed.batches.push(JSON.parse(body) as (typeof feed.batches)[number]);
+        response.writeHead(poisoned ? 400 : 202).end('{}');
+      });
+    });
+    report('\u0000'.repeat(100_000));
+    report('', { detail: { Bad: 1, long: 'x'.repeat(100), n: 1 } });
+    report('poison');
+    for (let n = 0; n < 40; n++) report(`customers/${n}`);
+    await until('all are told but one', () => verifier.status.reports.waiting === 0);
+    expect(verifier.status.reports.lost).toBe(1);
+    const calls = feed.batches.flatMap((batch) => batch.calls);
+    expect(calls).toHaveLength(42);
+    expect(calls[0]!['resource']).toHaveLength(512);
+    expect(calls[1]).toMatchObject({ detail: { long: 'x'.repeat(32), n: 1 } });
+    expect(calls[1]).not.toHaveProperty('resource');
+  });
+
   test('as far as they wait when it is closed', async () => {
     scene = await VerifierScene.start();
     await scene.tried(scene.feed.credential());

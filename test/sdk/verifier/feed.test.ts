@@ -118,6 +118,20 @@ test('a forged kill counts until the next whole snapshot, and no longer', async 
   expect(scene.kinds('resynchronised')).toHaveLength(1);
 });
 
+test('a forged kill that comes in one piece with a heartbeat is not borne out by it', async () => {
+  scene = await VerifierScene.start();
+  const { feed } = scene;
+  const token = feed.credential();
+  feed.beating = false;
+  const forged = JSON.stringify({ version: 0, entries: [feed.entry('task', 'run-42')] });
+  feed.tamper = (event, wire) => (event === 'heartbeat' ? `${wire}event: change\ndata: ${forged}\n\n` : wire);
+  feed.heartbeat();
+  feed.tamper = (_event, wire) => wire;
+  await scene.told('resynchronised');
+  feed.beating = true;
+  await scene.becomes(token, 'accepted');
+});
+
 test('a forged kill of the feed’s own key does not keep it from reading the truth', async () => {
   scene = await VerifierScene.start();
   const { feed } = scene;

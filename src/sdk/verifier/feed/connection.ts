@@ -56,8 +56,12 @@ export class Connection {
   /** @param resumeFrom absent: a whole snapshot. Never rejects */
   async follow(resumeFrom: string | undefined): Promise<Ending> {
     this.#listen();
+    const ended = new Promise<void>((resolve) => {
+      this.#abort.signal.addEventListener('abort', () => resolve(), { once: true });
+    });
     try {
-      await this.#read(resumeFrom);
+      // Also where it waits for something that nobody can abort: a source of tokens that never answers.
+      await Promise.race([this.#read(resumeFrom), ended]);
     } catch (error) {
       if (error instanceof StreamFlaw) this.end({ reason: error.message, anew: true, odd: true });
       this.end({ reason: `the connection failed: ${whyOf(error)}` });
@@ -99,12 +103,13 @@ export class Connection {
     }
     const stream = response.headers.get('mayfly-stream') ?? '';
     const events = new EventStream();
-    let taken = Promise.resolve();
+    let taken: Promise<unknown> = Promise.resolve();
     for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
       for (const event of events.take(chunk)) {
         const heard = this.#reading.hear(event);
         taken = taken
-          .then(async () => this.#step(await this.#reading.take(heard), stream))
+          // What follows something odd is not asked for any more.
+          .then(async () => this.#ending ?? this.#step(await this.#reading.take(heard), stream))
           .catch((error: unknown) => this.end({ reason: whyOf(error), anew: true, odd: true }));
       }
       if (this.#ending) break;

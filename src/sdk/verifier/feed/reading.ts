@@ -53,7 +53,9 @@ export class Reading {
   #parts: SnapshotPart[] = [];
   #standing: { feed: string; epoch: string; version: number; chain: string } | undefined;
   /** Heard, and not borne out yet. */
-  #unproven: Change[] = [];
+  readonly #unproven: Change[] = [];
+  /** How many of them, from the first on, had their turn: a heartbeat bears out those alone. */
+  #counted = 0;
   #unprovenEntries = 0;
 
   constructor(knowledge: Knowledge, terms: MessageTerms, asked: Moment) {
@@ -99,6 +101,7 @@ export class Reading {
     if (!change) return odd('a change that cannot be read');
     if (this.#unprovenEntries > MOST_UNPROVEN) return odd('changes without end');
     if (change.version !== this.#standing.version + 1) return odd('a change is missing');
+    this.#counted++;
     this.#standing.version = change.version;
     this.#standing.chain = chained(this.#standing.chain, data);
     return { kind: 'change' };
@@ -145,10 +148,10 @@ export class Reading {
       return odd('a change was lost or altered');
     const { union } = this.#knowledge;
     if (union.kills([heartbeat.keyDigest], 0)) return odd('signed by a key that was revoked');
-    const borneOut = this.#unproven.filter(({ version }) => version <= heartbeat.version);
+    const borneOut = this.#unproven.splice(0, this.#counted);
+    this.#counted = 0;
     if (borneOut.length > 0) {
       for (const { entries } of borneOut) union.prove(entries);
-      this.#unproven = this.#unproven.slice(borneOut.length);
       this.#unprovenEntries = this.#unproven.reduce((sum, { entries }) => sum + entries.length, 0);
       union.claimOnly(this.#unproven.flatMap(({ entries }) => entries));
     }
