@@ -90,6 +90,16 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
 
     record: (entry, conclusion) => record(entry, conclusion, 'soon'),
     recordInPassing: (entry, conclusion) => record(entry, conclusion, 'later'),
+    async recordBatch({ name, events, knownForMs }) {
+      const isFirst = await db.transact(() => {
+        const now = ledger.now();
+        if (db.sql(INSERT_ONCE).run(`batch:${name}`, now + knownForMs, now).changes === 0) return false;
+        for (const { entry, conclusion } of events) ledger.writeEvent(entry, conclusion);
+        return true;
+      });
+      for (const { entry } of events) entry.markConcluded();
+      return isFirst ? events.length : 0;
+    },
     async auditEvents(query) {
       db.flush();
       return db.read(() => auditEvents(db, query));

@@ -177,6 +177,7 @@ function assemble({
 
     record: (entry, conclusion) => events.record(entry, conclusion),
     recordInPassing: (entry, conclusion) => events.recordInPassing(entry, conclusion),
+    recordBatch: (batch) => events.recordBatch(batch),
     auditEvents: (query) => events.auditEvents(query),
 
     once: (key, expiresAt, forKill) => signing.once(key, expiresAt, forKill),

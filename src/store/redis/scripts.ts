@@ -60,6 +60,7 @@ const SCRIPTS = {
 
   'read-events': ['read', ['clock']],
   'record-event': ['write', ['clock', 'audit', 'context']],
+  'record-batch': ['write', ['clock', 'audit']],
   // Who brings a kill may have to be found out by a one-time token or a proof.
   once: ['kill', ['clock']],
   'add-signing-key': ['write', ['clock', 'audit', 'kills']],
