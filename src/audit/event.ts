@@ -24,6 +24,8 @@ export const AUDIT_ACTIONS = [
   'quarantine.list',
   'quarantine.lift',
   'tool.list',
+  'tool.call',
+  'tool.report',
   'audit.read',
   'metrics.read',
   'key.rotate',

@@ -24,6 +24,7 @@ import { parse } from './parse.js';
 import { taskRoutes } from './tasks.js';
 import { routeName } from './told.js';
 import { answerExchange } from './token-endpoint.js';
+import { toolCallRoutes } from './tool-calls.js';
 
 export function createApp(edge: Edge): RequestListener {
   const { broker, securityHeaders } = edge;
@@ -40,11 +41,13 @@ export function createApp(edge: Edge): RequestListener {
     ...taskRoutes(broker),
     ...leaseRoutes(broker),
     ...operationRoutes(broker),
+    ...toolCallRoutes(broker),
     readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {
     app[access.method](access.path, async (request, response) => {
-      const read = () => readCall(access, request, edge.bodyLimitBytes);
+      const limitBytes = edge.bodyLimitBytes * (access.bodyTimes ?? 1);
+      const read = () => readCall(access, request, limitBytes);
       const { answer, requestId: id } = await answerCall(edge, access, request, read, responders[name]);
       send(response, answer, id, securityHeaders);
     });

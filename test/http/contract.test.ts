@@ -7,6 +7,7 @@ import { leaseId } from '../../src/domain/ids.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { Asked, Reply } from '../fixtures/broker-client.js';
 import { TASK } from '../fixtures/broker-client.js';
+import { toolCalls } from '../fixtures/tool-calls.js';
 import { until } from '../fixtures/until.js';
 import type { Operation } from './contract-document.js';
 import { Contract } from './contract-document.js';
@@ -90,6 +91,12 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
     wrongRole: 'planner',
     path: '/v1/quarantines/cluster/agent-5',
   }),
+  reportToolCalls: () => ({
+    as: 'crm-api',
+    wrongRole: 'agent-1',
+    path: '/v1/audit/tool-calls',
+    json: toolCalls('crm'),
+  }),
   readAudit: () => ({ as: 'auditor', wrongRole: 'planner', path: '/v1/audit' }),
   readMetrics: () => ({ as: 'auditor', wrongRole: 'planner', path: '/metrics' }),
 };
@@ -160,6 +167,10 @@ const OWN: Readonly<Record<string, Provocations>> = {
     200: () => broker.post('/v1/recovery', 'operator', { reason: 'a test', keep_tasks: true }),
     202: () => withTimeFlying(() => broker.post('/v1/recovery', 'operator', { reason: 'a test' })),
   },
+  reportToolCalls: {
+    202: () => broker.post('/v1/audit/tool-calls', 'crm-api', toolCalls('crm')),
+    404: () => broker.post('/v1/audit/tool-calls', 'crm-api', toolCalls('search')),
+  },
   liftQuarantine: {
     200: async () => {
       await broker.kill({ agent: 'cluster/agent-5' }, { quarantine: true });
@@ -201,7 +212,7 @@ function alike(operation: Operation, sample: Sample): Provocations {
         : call(operation, { ...sample, path: `${path}?no-such=1` }),
     401: () => call(operation, { path, ...(form && { form }), ...(json !== undefined && { json }) }),
     403: () => call(operation, { ...sample, as: wrongRole! }),
-    413: () => raw('x'.repeat(5000), type),
+    413: () => raw('x'.repeat(operation.operationId === 'reportToolCalls' ? 40_000 : 5000), type),
     415: () => raw('hello', 'text/plain'),
     429: async () => {
       await call(operation, sampleAt(limited, sample), limited);

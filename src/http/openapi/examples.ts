@@ -7,6 +7,7 @@ import type { QuarantineView, RevocationView } from '../../wire/revocations.js';
 import type { OpenTaskRequest, SignalView, TaskView } from '../../wire/tasks.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../../wire/token.js';
 import type { TokenResponse } from '../../wire/token-response.js';
+import type { ToolCallsRequest } from '../../wire/tool-calls.js';
 import type { ToolView } from '../../wire/tools.js';
 
 const TASK_ID = 'run-42';
@@ -198,6 +199,33 @@ export const refusedEvent: AuditEventView = {
   task_id: TASK_ID,
   tool: 'crm',
   detail: { actions: ['read'], policy: POLICY_DIGEST, why: 'the task is settled' },
+};
+
+export const newToolCalls: ToolCallsRequest = {
+  batch: 'crm-1-00041',
+  calls: [
+    {
+      at: '2026-11-22T06:11:34.006Z',
+      tool: 'crm',
+      action: 'read',
+      resource: 'customers/42',
+      outcome: 'accepted',
+      lease: LEASE_ID,
+      task: TASK_ID,
+      agent: AGENT,
+    },
+    {
+      at: '2026-11-22T06:11:59.121Z',
+      tool: 'crm',
+      action: 'read',
+      resource: 'customers/42',
+      outcome: 'refused',
+      reason: 'revoked',
+      lease: LEASE_ID,
+      task: TASK_ID,
+      agent: AGENT,
+    },
+  ],
 };
 
 const ISSUER = 'https://mayfly.example';

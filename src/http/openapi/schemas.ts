@@ -24,6 +24,7 @@ import {
   taskView,
 } from '../../wire/tasks.js';
 import { tokenResponse } from '../../wire/token-response.js';
+import { toolCallsBody, toolCallsView } from '../../wire/tool-calls.js';
 import { toolList, toolView } from '../../wire/tools.js';
 
 export const SCHEMAS = {
@@ -55,6 +56,8 @@ export const SCHEMAS = {
   RecoveryAnswer: z.union([recoveryView, recoveryPreview]),
   Quarantine: quarantineView,
   QuarantineList: quarantineList,
+  NewToolCalls: toolCallsBody,
+  ToolCalls: toolCallsView,
   AuditEvent: auditEventView,
   AuditList: auditList,
   Metadata: metadata,

@@ -13,6 +13,7 @@ import type {
   TaskView,
 } from '../../wire/tasks.js';
 import type { TokenResponse } from '../../wire/token.js';
+import type { ToolCallsRequest, ToolCallsView } from '../../wire/tool-calls.js';
 import type { ToolView } from '../../wire/tools.js';
 import type { Introspection, KeySet, Readiness, ServerMetadata } from './answers.js';
 import type { AuditFilter, ExchangeRequest, LeaseFilter, TaskFilter } from './asked.js';
@@ -201,6 +202,11 @@ export class MayflyClient {
   async liftQuarantine(agent: string, call: CallOptions = {}): Promise<QuarantineView> {
     const path = `/v1/quarantines/${segment(agent)}`;
     return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: false }, call);
+  }
+
+  /** Puts tool calls on record, as a verifier. The same `batch` again is recorded once: send one that failed as it was. */
+  reportToolCalls(report: ToolCallsRequest, call: CallOptions = {}): Promise<ToolCallsView> {
+    return this.#read({ ...post('/v1/audit/tool-calls', report), repeatable: true }, call);
   }
 
   /** One page of the audit log, newest first. */
