@@ -47,6 +47,8 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   recordBatch: true,
   auditEvents: true,
   once: true,
+  statusLists: true,
+  statusList: true,
   signingKeys: true,
   addSigningKey: true,
   removeSigningKey: true,

@@ -9,6 +9,7 @@ import type { Selector } from '../domain/selector.js';
 import type { Outcome, Task, TaskState } from '../domain/task.js';
 import type { ContextStore } from './context-store.js';
 import type { LeaseStore, Tally } from './lease-store.js';
+import type { StatusStore } from './status-store.js';
 
 export type { ContextStore, DueReview, Signalling } from './context-store.js';
 export type {
@@ -242,6 +243,7 @@ export interface Store
     WorkStore,
     AuditStore,
     ReplayStore,
+    StatusStore,
     KeyStore {
   /** The store's time, milliseconds. */
   now(): Promise<number>;

@@ -9,6 +9,7 @@ import { Leases } from './leases.js';
 import { inTree, Ledger, treeBounds } from './ledger.js';
 import { Revocations } from './revocations.js';
 import { eventFromRow, insertSql, signingKeyFromRow } from './rows.js';
+import { StatusLists } from './status-lists.js';
 import { Tasks } from './tasks.js';
 import { Work } from './work.js';
 
@@ -38,7 +39,8 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
   }
   const tasks = new Tasks(ledger);
   const contexts = new Contexts(ledger);
-  const leases = new Leases(ledger, contexts);
+  const statusLists = new StatusLists(ledger);
+  const leases = new Leases(ledger, contexts, statusLists);
   const revocations = new Revocations(ledger, tasks, leases);
   const work = new Work(ledger, tasks, leases, retention);
 
@@ -110,6 +112,9 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
         () => db.sql(INSERT_ONCE).run(key, expiresAt, ledger.now()).changes === 1,
         forKill ? 'first' : 'soon',
       ),
+
+    statusLists: () => statusLists.statusLists(),
+    statusList: (id, before) => statusLists.statusList(id, before),
 
     signingKeys: (use) => db.read(() => signingKeys(db, use)),
     async addSigningKey(key, entry, newest) {

@@ -10,6 +10,7 @@ import type { Revocation } from '../../domain/revocation.js';
 import type { SelectorKind } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
 import type { NewTask, LeaseRequest } from '../store.js';
+import { statusListId } from './status-lists.js';
 
 /** JSON that Lua can read: half of a surrogate pair, which is no character, becomes the sign for that. */
 export function luaJson(value: unknown): string {
@@ -83,6 +84,9 @@ interface LeaseHead {
   b?: Lease['basis'];
   /** 1 where it is external. */
   e?: 1;
+  /** The status list that tells of it, and its index there. */
+  v?: string;
+  y?: number;
   /** Absent: active. */
   s?: LeaseState;
   n?: LeaseEnding;
@@ -161,6 +165,7 @@ export function leaseFromRecord(slot: number, chance: string, record: string, en
     policyDigest: head.p,
     ...more,
     ...(head.b && { basis: head.b }),
+    ...(head.v !== undefined && { status: { list: statusListId(slot, head.v), index: head.y ?? 0 } }),
     requestId,
     issuedAt: head.i,
     expiresAt: head.x,

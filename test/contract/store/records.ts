@@ -154,6 +154,8 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         countLeases: () => store.countLeases(taskId('run-1')),
         extendTask: () => store.extendTask(taskId('run-1'), { deadline: 1, maxTtlMs: 1 }, entry()),
         closeTask: () => store.closeTask(taskId('run-1'), { outcome: 'failed', by: PLANNER }, entry()),
+        statusLists: () => store.statusLists(),
+        statusList: () => store.statusList('0-1'),
         recordBatch: () =>
           store.recordBatch({
             name: 'b',
