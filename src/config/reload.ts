@@ -30,6 +30,7 @@ const FIXED: Readonly<Record<Fixed, (settings: FixedSettings) => unknown>> = {
   store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,
   dpop: ({ dpop }) => dpop,
+  status_list: ({ statusList }) => statusList,
   tasks: ({ tasks }) => tasks,
   task_retention: ({ retention }) => retention.taskMs,
   lease_retention: ({ retention }) => retention.leaseMs,

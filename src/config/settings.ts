@@ -22,6 +22,8 @@ export interface FixedSettings {
   readonly store: StoreSettings;
   readonly keys: KeySettings;
   readonly dpop: DpopSettings;
+  /** Absent: no status lists. */
+  readonly statusList?: { readonly ttlMs: number };
   readonly tasks: {
     /** The longest that a task may last, extensions included. */
     readonly maxTtlMs: number;

@@ -12,6 +12,9 @@ export interface StatusEntry {
   readonly index: number;
 }
 
+/** `sub` of a list, and what credentials name it by. */
+export const statusListUri = (issuer: string, list: string): string => `${issuer}/status-lists/${list}`;
+
 /** A list at one moment. What is not alive is dead for good, and what was not given counts as dead. */
 export interface StatusBits {
   /** How many of its entries have been given, from the first on. */

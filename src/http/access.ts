@@ -66,6 +66,8 @@ export const PUBLIC_PATHS = [
   '/.well-known/oauth-authorization-server',
   '/.well-known/openid-configuration',
   '/jwks',
+  '/status-lists',
+  '/status-lists/:id',
   '/healthz',
   '/readyz',
   '/openapi.json',

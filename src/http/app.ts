@@ -21,6 +21,7 @@ import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
+import { aggregationAnswer, statusListAnswer } from './status-lists.js';
 import { taskRoutes } from './tasks.js';
 import { routeName } from './told.js';
 import { answerExchange } from './token-endpoint.js';
@@ -54,19 +55,22 @@ export function createApp(edge: Edge): RequestListener {
   }
   // The server answers the plain spelling before it comes here; this is for what else means the same.
   app.post('/token', (request, response) => void answerExchange(edge, request, response));
-  const published: Record<PublicPath, () => Answer | Promise<Answer>> = {
+  const published: Record<PublicPath, (request: Request, id: string) => Answer | Promise<Answer>> = {
     '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
     '/.well-known/openid-configuration': () => metadataAnswer(broker),
     '/jwks': () => jwksAnswer(broker),
+    '/status-lists': (_request, id) => aggregationAnswer(edge, id),
+    '/status-lists/:id': (request, id) => statusListAnswer(edge, String(request.params['id']), request, id),
     '/healthz': healthAnswer,
     '/readyz': () => readinessAnswer(edge),
     '/openapi.json': openApiAnswer(broker.issuer),
   };
   for (const [path, answer] of Object.entries(published))
-    app.get(path, async (_request, response) => {
-      const made = await answer();
+    app.get(path, async (request, response) => {
+      const id = requestId();
+      const made = await answer(request, id);
       edge.metrics.count('http_requests_total', routeName('get', path), String(made.status));
-      send(response, made, requestId(), securityHeaders);
+      send(response, made, id, securityHeaders);
     });
 
   refuseElsewhere(app, edge, Object.keys(published));

@@ -29,6 +29,10 @@ const active = z
       .literal(true)
       .exactOptional()
       .describe('It was good once, and this answer to a verifier was that: asked again, it is not active.'),
+    status: z
+      .object({ status_list: z.object({ idx: z.int(), uri: z.string() }) })
+      .exactOptional()
+      .describe('Where a list tells whether it is dead (Token Status List).'),
     cnf: z
       .object({ jkt: z.string().describe("The key's thumbprint (RFC 7638).") })
       .exactOptional()

@@ -13,7 +13,7 @@ import type { ToolView } from '../../wire/tools.js';
 const TASK_ID = 'run-42';
 const LEASE_ID = 'lease_01m80y37e00j9wav9djnzn0h182t';
 export const AGENT = 'cluster/agent-7';
-const REQUEST_ID = 'req_01m80y37m8yhqd9tje6jc3';
+export const REQUEST_ID = 'req_01m80y37m8yhqd9tje6jc3';
 const POLICY_DIGEST = 'qcfqKuRdN-JXuJqAmH8ieuXzxLQghU7wF0bp6SpjC6Q';
 const DETAILS = [{ type: 'mayfly_tool', actions: ['read'], resources: ['customers/42'] }] as const;
 /** Tokens are shortened. */

@@ -5,7 +5,15 @@ import { oauthError, problem } from '../../wire/common.js';
 import { exchangeForm, introspectForm, revokeForm } from '../../wire/forms.js';
 import { introspection } from '../../wire/introspection.js';
 import { leaseList, leaseView, renewBody } from '../../wire/leases.js';
-import { health, jwks, metadata, notReady, ready } from '../../wire/published.js';
+import {
+  health,
+  jwks,
+  metadata,
+  notReady,
+  ready,
+  statusListAggregation,
+  statusListToken,
+} from '../../wire/published.js';
 import { recoverBody, recoveryPreview, recoveryView } from '../../wire/recovery.js';
 import {
   quarantineList,
@@ -62,6 +70,8 @@ export const SCHEMAS = {
   AuditList: auditList,
   Metadata: metadata,
   Jwks: jwks,
+  StatusListToken: statusListToken,
+  StatusListAggregation: statusListAggregation,
   Health: health,
   Ready: ready,
   NotReady: notReady,
