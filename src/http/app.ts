@@ -27,6 +27,9 @@ import { routeName } from './told.js';
 import { answerExchange } from './token-endpoint.js';
 import { toolCallRoutes } from './tool-calls.js';
 
+/** What is open to everybody. `id`: the request's, for an answer that names it. */
+type Published = (request: Request, id: string) => Answer | Promise<Answer>;
+
 export function createApp(edge: Edge): RequestListener {
   const { broker, securityHeaders } = edge;
   const app = express();
@@ -55,7 +58,7 @@ export function createApp(edge: Edge): RequestListener {
   }
   // The server answers the plain spelling before it comes here; this is for what else means the same.
   app.post('/token', (request, response) => void answerExchange(edge, request, response));
-  const published: Record<PublicPath, (request: Request, id: string) => Answer | Promise<Answer>> = {
+  const published: Record<PublicPath, Published> = {
     '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
     '/.well-known/openid-configuration': () => metadataAnswer(broker),
     '/jwks': () => jwksAnswer(broker),
@@ -65,13 +68,14 @@ export function createApp(edge: Edge): RequestListener {
     '/readyz': () => readinessAnswer(edge),
     '/openapi.json': openApiAnswer(broker.issuer),
   };
+  const publish = async (path: string, answer: Published, request: Request, response: Response) => {
+    const id = requestId();
+    const made = await answer(request, id);
+    edge.metrics.count('http_requests_total', routeName('get', path), String(made.status));
+    send(response, made, id, securityHeaders);
+  };
   for (const [path, answer] of Object.entries(published))
-    app.get(path, async (request, response) => {
-      const id = requestId();
-      const made = await answer(request, id);
-      edge.metrics.count('http_requests_total', routeName('get', path), String(made.status));
-      send(response, made, id, securityHeaders);
-    });
+    app.get(path, (request, response) => publish(path, answer, request, response));
 
   refuseElsewhere(app, edge, Object.keys(published));
   app.use(async (error: unknown, request: Request, response: Response, _next: NextFunction) => {

@@ -14,9 +14,8 @@ import { decisionOf } from './contexts.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
 import type { LeaseRecord } from './records.js';
-import { chanceOf, factsOf, leaseFromRecord, luaJson, newLeaseRecord } from './records.js';
+import { chanceOf, factsOf, leaseFromRecord, luaJson, newLeaseRecord, statusListId } from './records.js';
 import type { Argument, Slots } from './slots.js';
-import { statusListId } from './status-lists.js';
 import type { Tasks } from './tasks.js';
 
 const RESERVED = { stage: 'reserved' };

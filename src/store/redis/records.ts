@@ -10,7 +10,6 @@ import type { Revocation } from '../../domain/revocation.js';
 import type { SelectorKind } from '../../domain/selector.js';
 import type { Task } from '../../domain/task.js';
 import type { NewTask, LeaseRequest } from '../store.js';
-import { statusListId } from './status-lists.js';
 
 /** JSON that Lua can read: half of a surrogate pair, which is no character, becomes the sign for that. */
 export function luaJson(value: unknown): string {
@@ -135,6 +134,8 @@ export function newLeaseRecord(request: LeaseRequest, requestId: Lease['requestI
   }
   return `,${luaJson(head).slice(1)}\n${JSON.stringify(terms)}`;
 }
+
+export const statusListId = (slot: number, list: string): string => `${slot}-${list}`;
 
 export interface LeaseRecord {
   readonly lease: Lease;

@@ -3,13 +3,12 @@ import type { StatusBits } from '../../domain/status-list.js';
 import type { StatusStore } from '../status-store.js';
 import { ALL_SLOTS } from './keys.js';
 import type { Reader } from './reader.js';
+import { statusListId } from './records.js';
 import type { Slots } from './slots.js';
 
 /** In one script: a millisecond of Redis' time. */
 const LOOKED_AT_A_TIME = 200;
 const LIST_ID = /^(\d{1,2})-(\d{1,16})$/;
-
-export const statusListId = (slot: number, list: string): string => `${slot}-${list}`;
 
 export class StatusLists implements StatusStore {
   readonly #slots: Slots;
