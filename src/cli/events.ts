@@ -28,9 +28,16 @@ function whoOf({ principal, action, detail }: AuditEventView): string {
   return typeof detail['address'] === 'string' ? detail['address'] : `${String(detail['others'])} others`;
 }
 
-function outcomeOf({ outcome, reason, action, detail }: AuditEventView): string {
-  const why = reason ?? (action === 'tool.call' ? detail['reason'] : undefined);
-  const told = typeof why !== 'string' ? outcome : `${outcome}: ${why}`;
+/** The broker's, or of a call that a verifier refused the verifier's own. */
+export function reasonOf({ reason, action, detail }: AuditEventView): string | undefined {
+  const own = action === 'tool.call' ? detail['reason'] : undefined;
+  return reason ?? (typeof own === 'string' ? own : undefined);
+}
+
+function outcomeOf(event: AuditEventView): string {
+  const { outcome, action, detail } = event;
+  const reason = reasonOf(event);
+  const told = reason === undefined ? outcome : `${outcome}: ${reason}`;
   return action === 'request.limited' ? `${told} × ${String(detail['count'])}` : told;
 }
 

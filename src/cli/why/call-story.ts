@@ -1,5 +1,6 @@
 // What verifiers told of calls with a credential, in words.
 import type { AuditEventView } from '../../wire/audit.js';
+import { reasonOf } from '../events.js';
 import { plain } from '../plain.js';
 import { when } from '../time.js';
 
@@ -17,7 +18,8 @@ export function callStory(event: AuditEventView, now: number): string {
   const what = [action, resource].filter((part) => typeof part === 'string').join(' ');
   const about = [what, task && `task ${task}`, lease].filter(Boolean).join(', ');
   const who = principal ?? 'somebody whose credential was not accepted';
-  const became = outcome === 'permitted' ? 'accepted' : `REFUSED${reasonOf(event)}`;
+  const reason = reasonOf(event);
+  const became = outcome === 'permitted' ? 'accepted' : ['REFUSED', reason].filter(Boolean).join(', ');
   return plain(
     `At ${when(event.at, now)}, ${String(by)} told that ${who} called ${tool}${about === '' ? '' : ` (${about})`}: ${became}.`,
   );
@@ -29,9 +31,11 @@ export function callsStory(events: readonly AuditEventView[], now: number): stri
   const latest = calls.at(-1);
   if (!latest) return [];
   const refused = calls.filter(({ outcome }) => outcome === 'refused');
+  const reason = refused.length > 0 ? reasonOf(refused.at(-1)!) : undefined;
   const counts = [
     `${calls.length - refused.length} accepted`,
-    `${refused.length} refused${refused.length > 0 ? lastOf(refused.at(-1)!) : ''}`,
+    `${refused.length} refused`,
+    ...(reason === undefined ? [] : [`the latest as ${reason}`]),
   ].join(', ');
   const told = `${calls.length >= NEARLY_A_PAGE ? 'at least ' : ''}${calls.length} ${calls.length === 1 ? 'call' : 'calls'}`;
   return [plain(`Verifiers have told of ${told} with it: ${counts}; the last at ${when(latest.at, now)}.`)];
@@ -42,9 +46,3 @@ export function withoutManyCalls(events: readonly AuditEventView[]): AuditEventV
   const latest = new Set(events.filter(isCall).slice(-MOST_CALLS));
   return events.filter((event) => !isCall(event) || latest.has(event));
 }
-
-const lastOf = ({ detail }: AuditEventView): string =>
-  typeof detail['reason'] === 'string' ? `, the latest as ${detail['reason']}` : '';
-
-const reasonOf = ({ detail }: AuditEventView): string =>
-  typeof detail['reason'] === 'string' ? `, ${detail['reason']}` : '';

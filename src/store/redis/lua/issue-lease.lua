@@ -66,7 +66,7 @@ if mint_deadline then
 end
 local entries = string.match(ARGV[#ARGV], '^listed:(%d+)$') or string.match(ARGV[#ARGV - 1], '^listed:(%d+)$')
 local list, place
-if entries and redis.call('HEXISTS', key('leases'), chance) == 0 then
+if entries then
   list, place = next_entry(tonumber(entries))
   record = record .. ',"v":"' .. list .. '","y":' .. whole(place)
 end
