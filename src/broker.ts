@@ -23,6 +23,8 @@ export interface Broker {
   /** By kind of credential. */
   readonly minters: ReadonlyMap<string, Minter>;
   readonly maxTaskTtlMs: number;
+  /** Whether the credentials that we sign stand in status lists. */
+  readonly listed: boolean;
   /** Never asked before a kill. */
   readonly limits: Limits;
   /** The rules in force now. */

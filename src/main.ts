@@ -28,6 +28,7 @@ import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
 import { meteredPolicy } from './policy/metered-policy.js';
 import { Feed } from './revocation/feed/index.js';
+import { StatusLists } from './revocation/status-lists.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { meteredStore } from './store/metered-store.js';
 import type { Store } from './store/store.js';
@@ -117,8 +118,9 @@ export async function startBroker(
     const seal = new Seal(givenSealKeys() ?? ownSealKeys(settings, log));
     const { keys: keySettings } = settings;
     const keys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'credential' });
+    const { issuer, statusList } = settings;
     const feedKeys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'feed' });
-    const minters = new Map<string, Minter>([['jwt', new JwtMinter(settings.issuer, keys)]]);
+    const minters = new Map<string, Minter>([['jwt', new JwtMinter(issuer, keys, statusList !== undefined)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
 
@@ -169,6 +171,7 @@ export async function startBroker(
       keys,
       minters,
       maxTaskTtlMs: settings.tasks.maxTtlMs,
+      listed: statusList !== undefined,
       limits,
       rules: () => force.rules,
       wake: () => sweeper.wake(),
@@ -190,6 +193,7 @@ export async function startBroker(
       broker,
       feed,
       feedKeys,
+      ...(statusList && { statusLists: new StatusLists({ issuer, store, keys, clock, ...statusList }) }),
       authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
         force.authenticator.authenticate(token, trace, forKill),
       remembers: (token: string) => force.authenticator.remembers(token),

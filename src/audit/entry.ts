@@ -44,6 +44,21 @@ export class AuditEntry {
   }
 }
 
+/** An event with how it ended, before it is recorded. */
+export interface ConcludedEntry {
+  readonly entry: AuditEntry;
+  readonly conclusion: AuditConclusion;
+}
+
+/** Events that are told together, and may be told again. */
+export interface AuditBatch {
+  /** The same name is the same events, in the same order. */
+  readonly name: string;
+  readonly events: readonly ConcludedEntry[];
+  /** For how long the name is known, from the first time on. */
+  readonly knownForMs: number;
+}
+
 /** The event as it is written, without the sequence, which the log gives. */
 export function concludedEvent(
   entry: AuditEntry,

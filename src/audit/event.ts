@@ -28,6 +28,8 @@ export const AUDIT_ACTIONS = [
   'feed.acknowledge',
   'verifier.list',
   'tool.list',
+  'tool.call',
+  'tool.report',
   'audit.read',
   'metrics.read',
   'key.rotate',

@@ -1,10 +1,11 @@
-// `mayfly tool list`: the catalogue.
+// `mayfly tool`: the catalogue, and what verifiers have to tell of its tools.
 import type { Command } from 'commander';
 import { showDuration } from '../domain/duration.js';
 import type { ToolView } from '../wire/tools.js';
 import { type BrokerOptions, brokerCommand, connect, showList } from './broker-command.js';
 import type { Shell } from './shell.js';
 import { table } from './table.js';
+import { addToolReport } from './tool/report.js';
 
 export function addTool(program: Command, shell: Shell): void {
   const tool = program.command('tool').description('tools: what credentials are there for');
@@ -17,6 +18,7 @@ export function addTool(program: Command, shell: Shell): void {
       render: toolsText,
     });
   });
+  addToolReport(tool, shell);
 }
 
 const toolsText = (tools: readonly ToolView[]): string =>

@@ -7,6 +7,7 @@ import { eventsText } from './events.js';
 import { EXIT, Failure, usage } from './failure.js';
 import { plain } from './plain.js';
 import type { Shell } from './shell.js';
+import { callsStory, withoutManyCalls } from './why/call-story.js';
 import { leaseStory, storyFromLog } from './why/lease-story.js';
 import { type StoryRecord, leaseRecord, requestRecord } from './why/record.js';
 import { requestStory } from './why/request-story.js';
@@ -36,12 +37,20 @@ async function tell(shell: Shell, connection: Connection, id: string, record: St
 
 function tellLease(shell: Shell, id: string, { lease, events, at }: StoryRecord): void {
   const story = lease ? leaseStory(lease, events, at) : storyFromLog(id, events, at);
-  shell.out([...story, ...(events.length > 0 ? ['', eventsText(events, at)] : [])].join('\n'));
+  const timeline = withoutManyCalls(events);
+  const table = timeline.length > 0 ? ['', eventsText(timeline, at)] : [];
+  shell.out([...story, ...callsStory(events, at), ...table].join('\n'));
+  if (timeline.length < events.length)
+    shell.err(`the latest tool calls alone stand here: mayfly audit --lease ${id} --all has all of them`);
 }
 
 /** And of a request that brought a credential, what became of that. */
 async function tellRequest(shell: Shell, connection: Connection, { events, at }: StoryRecord): Promise<void> {
-  shell.out(events.map((event) => requestStory(event, at).join('\n')).join('\n\n'));
+  shell.out(
+    withoutManyCalls(events)
+      .map((event) => requestStory(event, at).join('\n'))
+      .join('\n\n'),
+  );
   const issued = events.find(({ action, outcome }) => outcome === 'permitted' && BRINGS_ONE.has(action));
   if (issued?.lease_id === undefined) return;
   const record = await leaseRecord(connection, issued.lease_id);

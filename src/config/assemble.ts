@@ -55,6 +55,7 @@ export function assemble(
       maxAgeMs: configuration.dpop.proof_max_age,
       clockToleranceMs: configuration.dpop.clock_tolerance,
     },
+    ...(configuration.status_list && { statusList: { ttlMs: configuration.status_list.ttl } }),
     tasks: { maxTtlMs: configuration.tasks.max_ttl },
     retention: {
       taskMs: configuration.task_retention,

@@ -31,6 +31,7 @@ const FIXED: Readonly<Record<Fixed, (settings: FixedSettings) => unknown>> = {
   keys: ({ keys }) => keys,
   feed: ({ feed }) => feed,
   dpop: ({ dpop }) => dpop,
+  status_list: ({ statusList }) => statusList,
   tasks: ({ tasks }) => tasks,
   task_retention: ({ retention }) => retention.taskMs,
   lease_retention: ({ retention }) => retention.leaseMs,

@@ -61,6 +61,14 @@ export const configurationShape = {
   keys: keys.prefault({}).describe('signing keys'),
   feed: feedSchema.prefault({}).describe('how verifiers are told of kills'),
   dpop: dpopSchema.prefault({}).describe('how proofs of keys are taken (RFC 9449)'),
+  status_list: z
+    .strictObject({
+      ttl: duration('10s', '1d')
+        .prefault('60s')
+        .describe('how long after a kill a status list may still say that the credential is valid'),
+    })
+    .optional()
+    .describe('status lists (Token Status List), for verifiers that know nothing of us; none when absent'),
   limits: limitsSchema.prefault({}).describe('how much anybody may ask for'),
   http: httpSchema.prefault({}).describe('limits of the HTTP server'),
   log_level: z

@@ -23,6 +23,8 @@ export interface FixedSettings {
   readonly keys: KeySettings;
   readonly feed: FeedSettings;
   readonly dpop: DpopSettings;
+  /** Absent: no status lists. */
+  readonly statusList?: { readonly ttlMs: number };
   readonly tasks: {
     /** The longest that a task may last, extensions included. */
     readonly maxTtlMs: number;

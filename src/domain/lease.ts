@@ -3,6 +3,7 @@ import type { LeaseId, PrincipalName, RequestId, TaskId } from './ids.js';
 import type { AuthorizationDetail } from './grant.js';
 import type { CredentialKind, Plane } from './tool.js';
 import type { Selector } from './selector.js';
+import type { StatusEntry } from './status-list.js';
 import type { DecisionBasis } from './tree-context.js';
 
 export const LEASE_STATES = ['reserved', 'active', 'revoking', 'revoked', 'expired', 'irrevocable'] as const;
@@ -61,6 +62,8 @@ export interface Lease {
   readonly jkt?: string;
   /** `<kind>:<id>` of the one instance that may hold it, where its task binds instances. */
   readonly instance?: string;
+  /** Where a status list tells of it. */
+  readonly status?: StatusEntry;
   /** The request that it was issued by. */
   readonly requestId: RequestId;
   /** Store time in milliseconds, as in the id; a whole second in `iat`. */

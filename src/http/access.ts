@@ -16,6 +16,8 @@ export interface Access {
   readonly query: boolean;
   /** Whether it ends something. No limit is asked before it (invariant 7). */
   readonly kills: boolean;
+  /** How many times as large as others its body may be. */
+  readonly bodyTimes?: number;
   /** Whether a job of a run may knock without a role: the task of its run is asked for behind the door. */
   readonly byRun?: true;
 }
@@ -61,6 +63,10 @@ export const ACCESS = {
   listQuarantines: on('get', '/v1/quarantines', 'quarantine.list', ['operator']),
   liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
 
+  reportToolCalls: {
+    ...on('post', '/v1/audit/tool-calls', 'tool.report', ['verifier'], 'json'),
+    bodyTimes: 8,
+  },
   readAudit: on('get', '/v1/audit', 'audit.read', ['operator', 'auditor'], 'none', true),
   readMetrics: on('get', '/metrics', 'metrics.read', ['operator', 'auditor']),
 } as const satisfies Record<string, Access>;
@@ -71,6 +77,8 @@ export const PUBLIC_PATHS = [
   '/.well-known/openid-configuration',
   '/jwks',
   '/jwks/feed',
+  '/status-lists',
+  '/status-lists/:id',
   '/healthz',
   '/readyz',
   '/openapi.json',

@@ -37,7 +37,9 @@ export function send(
   const request = response.req;
   const unread = !request.complete && hasBody(request);
   // Names and values in turn: the form in which Node keeps them, with no object to be made and taken apart again.
-  const lines = ['content-length', String(Buffer.byteLength(text)), ...security];
+  const lines = [...security];
+  // Of what is not sent, because it is known already, this would be the wrong length (RFC 9110 §8.6).
+  if (status !== 304) lines.push('content-length', String(Buffer.byteLength(text)));
   // A name that is said twice is sent twice.
   if (body !== undefined && headers?.['content-type'] === undefined)
     lines.push('content-type', 'application/json');

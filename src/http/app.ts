@@ -22,9 +22,14 @@ import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
+import { aggregationAnswer, statusListAnswer } from './status-lists.js';
 import { taskRoutes } from './tasks.js';
 import { routeName } from './told.js';
 import { answerExchange } from './token-endpoint.js';
+import { toolCallRoutes } from './tool-calls.js';
+
+/** What is open to everybody. `id`: the request's, for an answer that names it. */
+type Published = (request: Request, id: string) => Answer | Promise<Answer>;
 
 export function createApp(edge: Edge): RequestListener {
   const { broker, securityHeaders } = edge;
@@ -42,32 +47,38 @@ export function createApp(edge: Edge): RequestListener {
     ...leaseRoutes(broker),
     ...operationRoutes(broker),
     ...feedRoutes(edge),
+    ...toolCallRoutes(broker),
     readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {
     app[access.method](access.path, async (request, response) => {
-      const read = () => readCall(access, request, edge.bodyLimitBytes);
+      const limitBytes = edge.bodyLimitBytes * (access.bodyTimes ?? 1);
+      const read = () => readCall(access, request, limitBytes);
       const { answer, requestId: id } = await answerCall(edge, access, request, read, responders[name]);
       send(response, answer, id, securityHeaders);
     });
   }
   // The server answers the plain spelling before it comes here; this is for what else means the same.
   app.post('/token', (request, response) => void answerExchange(edge, request, response));
-  const published: Record<PublicPath, () => Answer | Promise<Answer>> = {
+  const published: Record<PublicPath, Published> = {
     '/.well-known/oauth-authorization-server': () => metadataAnswer(broker),
     '/.well-known/openid-configuration': () => metadataAnswer(broker),
     '/jwks': () => jwksAnswer(broker.keys),
     '/jwks/feed': () => jwksAnswer(edge.feedKeys),
+    '/status-lists': (_request, id) => aggregationAnswer(edge, id),
+    '/status-lists/:id': (request, id) => statusListAnswer(edge, String(request.params['id']), request, id),
     '/healthz': healthAnswer,
     '/readyz': () => readinessAnswer(edge),
     '/openapi.json': openApiAnswer(broker.issuer),
   };
+  const publish = async (path: string, answer: Published, request: Request, response: Response) => {
+    const id = requestId();
+    const made = await answer(request, id);
+    edge.metrics.count('http_requests_total', routeName('get', path), String(made.status));
+    send(response, made, id, securityHeaders);
+  };
   for (const [path, answer] of Object.entries(published))
-    app.get(path, async (_request, response) => {
-      const made = await answer();
-      edge.metrics.count('http_requests_total', routeName('get', path), String(made.status));
-      send(response, made, requestId(), securityHeaders);
-    });
+    app.get(path, (request, response) => publish(path, answer, request, response));
 
   refuseElsewhere(app, edge, Object.keys(published));
   app.use(async (error: unknown, request: Request, response: Response, _next: NextFunction) => {

@@ -20,11 +20,12 @@ import { arrivalOf } from './arrival.js';
 import type { Dialect } from './errors.js';
 import type { Proxies } from './proxies.js';
 import type { HeaderLines } from './security-headers.js';
+import type { StatusListEdge } from './status-lists.js';
 import { faultAnswer, refusalAnswer, callerAnswer } from './errors.js';
 import { toldInSummary } from './limited.js';
 import { routeName, tell } from './told.js';
 
-export interface Edge extends Door {
+export interface Edge extends Door, StatusListEdge {
   readonly broker: Broker;
   readonly feed: Feed;
   /** What the feed is signed with: published apart, as nothing that it signs is a credential. */

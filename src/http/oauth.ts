@@ -81,6 +81,7 @@ export function metadataAnswer(broker: Broker): Answer {
     authorization_details_types_supported: [AUTHORIZATION_DETAIL_TYPE],
     // RFC 9449 §5.1.
     dpop_signing_alg_values_supported: DPOP_ALGORITHMS,
+    ...(broker.listed && { status_list_aggregation_endpoint: `${issuer}/status-lists` }),
     // Asked for by OpenID Connect Discovery §3.
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [keys.current().algorithm],

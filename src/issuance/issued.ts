@@ -39,7 +39,10 @@ export interface Decided {
 type Writable<T> = { -readonly [Member in keyof T]: T[Member] };
 
 /** Member by member: a copy with one member more takes microseconds, and so does all that is read from it. */
-export function leaseRequest({ agent, task, grant, binding, basis }: Decided, keyId?: string): LeaseRequest {
+export function leaseRequest(
+  { agent, task, grant, binding, basis }: Decided,
+  signed?: { readonly keyId: string; readonly listed: boolean },
+): LeaseRequest {
   const { tool } = grant;
   const request: Writable<LeaseRequest> = {
     taskId: task.id,
@@ -54,7 +57,8 @@ export function leaseRequest({ agent, task, grant, binding, basis }: Decided, ke
     policyDigest: grant.policyDigest,
     ttlMs: grant.ttlMs,
   };
-  if (keyId !== undefined) request.keyId = keyId;
+  if (signed) request.keyId = signed.keyId;
+  if (signed?.listed) request.listed = true;
   if (grant.details) request.details = grant.details;
   if (binding.jkt !== undefined) request.jkt = binding.jkt;
   if (binding.instance !== undefined) request.instance = binding.instance;

@@ -13,13 +13,14 @@ export async function mintSigned(
   decided: Decided,
   entry: AuditEntry,
 ): Promise<IssuedCredential | ContextChanged | Refusal> {
+  const { listed } = broker;
   let keyId = minter.keyId();
-  let lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
+  let lease = await broker.store.issueLease(leaseRequest(decided, { keyId, listed }), entry);
   if (lease instanceof Refusal && lease.reason === 'key_revoked') {
     // Killed, perhaps at another broker a moment ago: its successor signs.
     await broker.keys.drop(keyId);
     keyId = minter.keyId();
-    lease = await broker.store.issueLease(leaseRequest(decided, keyId), entry);
+    lease = await broker.store.issueLease(leaseRequest(decided, { keyId, listed }), entry);
   }
   if (lease instanceof Refusal || lease instanceof ContextChanged) return lease;
   const minted = minter.mint(lease, decided.grant, lease.issuedAt);

@@ -5,7 +5,10 @@ import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../domain/le
 import type { Refusal } from '../domain/refusal.js';
 import type { ContextChanged, DecisionBasis, Holding } from '../domain/tree-context.js';
 
-export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId'> & {
+export type LeaseRequest = Omit<
+  Lease,
+  'id' | 'issuedAt' | 'expiresAt' | 'state' | 'ended' | 'requestId' | 'status'
+> & {
   /** After every bound but the deadline's, which the transition applies. */
   readonly ttlMs: number;
   /**
@@ -13,6 +16,8 @@ export type LeaseRequest = Omit<Lease, 'id' | 'issuedAt' | 'expiresAt' | 'state'
    * is refused from then on. Decided by the transition itself, so that of two who come first one is refused.
    */
   readonly bindsInstance?: 'of_agent' | 'of_tree';
+  /** It gets an entry of a status list, by the transition itself: one that no other lease ever has. */
+  readonly listed?: true;
   /** Absent: nothing was decided on a context, so none is compared and none changes. */
   readonly decidedOn?: DecidedOn;
 };

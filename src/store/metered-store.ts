@@ -45,8 +45,11 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   settle: true,
   record: true,
   recordInPassing: true,
+  recordBatch: true,
   auditEvents: true,
   once: true,
+  statusLists: true,
+  statusList: true,
   signingKeys: true,
   addSigningKey: true,
   removeSigningKey: true,
@@ -77,6 +80,11 @@ const TOLD: Told = {
     if (quarantine) metrics.count('quarantines_total', 'begun');
   },
   liftQuarantine: (metrics) => metrics.count('quarantines_total', 'lifted'),
+  recordBatch: (metrics, [{ events }], recorded) => {
+    // Of what was on record in part nobody knows which part.
+    if (recorded === events.length)
+      for (const { conclusion } of events) metrics.count('audit_events_total', conclusion.outcome);
+  },
   settle: (metrics, [, , settlement], isOurs) =>
     isOurs && metrics.count('settlements_total', settlement.kind),
   sweep: (metrics, _given, { expiredTasks }) => {

@@ -1,6 +1,6 @@
 // The store port: what is atomic, what is idempotent, and what every adapter guarantees. It speaks meaning, not commands.
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../audit/event.js';
-import type { AuditEntry } from '../audit/entry.js';
+import type { AuditBatch, AuditEntry } from '../audit/entry.js';
 import type { LeaseId, PrincipalName, TaskId } from '../domain/ids.js';
 import type { Lease, LeaseState } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
@@ -9,6 +9,7 @@ import type { Selector } from '../domain/selector.js';
 import type { Outcome, Task, TaskState } from '../domain/task.js';
 import type { ContextStore } from './context-store.js';
 import type { LeaseStore, Tally } from './lease-store.js';
+import type { StatusStore } from './status-store.js';
 
 export type { ContextStore, DueReview, Signalling } from './context-store.js';
 export type {
@@ -190,6 +191,11 @@ export interface AuditStore {
   record(entry: AuditEntry, conclusion: AuditConclusion): Promise<void>;
   /** The same, with the next commit that something else needs, or within 20 ms: nobody waits for it. */
   recordInPassing(entry: AuditEntry, conclusion: AuditConclusion): Promise<void>;
+  /**
+   * Records each event of a batch once, however often the batch comes, and answers how many this call has recorded.
+   * Resolves when all are durable. What fails may have recorded some: the same batch again records the others.
+   */
+  recordBatch(batch: AuditBatch): Promise<number>;
   auditEvents(query: AuditQuery): Promise<AuditEvent[]>;
 }
 
@@ -247,6 +253,7 @@ export interface Store
     WorkStore,
     AuditStore,
     ReplayStore,
+    StatusStore,
     KeyStore {
   /** The store's time, milliseconds. */
   now(): Promise<number>;

@@ -33,6 +33,10 @@ const active = z
       .string()
       .exactOptional()
       .describe('The trusted issuer by its name here, where `sub` (a SPIFFE ID) does not begin with it.'),
+    status: z
+      .object({ status_list: z.object({ idx: z.int(), uri: z.string() }) })
+      .exactOptional()
+      .describe('Where a list tells whether it is dead (Token Status List).'),
     cnf: z
       .object({ jkt: z.string().describe("The key's thumbprint (RFC 7638).") })
       .exactOptional()

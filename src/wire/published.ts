@@ -19,6 +19,10 @@ export const metadata = z
     revocation_endpoint_auth_methods_supported: texts,
     authorization_details_types_supported: texts,
     dpop_signing_alg_values_supported: texts.exactOptional().describe('RFC 9449 §5.1.'),
+    status_list_aggregation_endpoint: z
+      .string()
+      .exactOptional()
+      .describe('Token Status List. Absent: there are no status lists.'),
     subject_types_supported: texts,
     id_token_signing_alg_values_supported: texts,
     scopes_supported: texts,
@@ -37,6 +41,11 @@ export const jwks = z
   })
   .describe('The keys that credentials are signed with.');
 export type Jwks = z.infer<typeof jwks>;
+
+export const statusListToken = z.string().describe('A status list, as a signed token (Token Status List).');
+export const statusListAggregation = z
+  .object({ status_lists: texts.describe('The address of each list.') })
+  .describe('All status lists (Token Status List).');
 
 export const health = z.object({ status: z.literal('alive') });
 export const ready = z.object({ status: z.literal('ready') });

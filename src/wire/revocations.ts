@@ -5,7 +5,7 @@ import { taskId, timestamp } from './common.js';
 import { leaseId } from './leases.js';
 
 /** Held to the form of what each names: nothing else, such as a token pasted by mistake, may end up on record. */
-const agent = z
+export const principal = z
   .string()
   .max(2048)
   // A space may stand within: deployment environments of GitHub have them, and what can come must be killed.
@@ -24,7 +24,7 @@ export const selector = z.union(
   [
     z.strictObject({ lease: leaseId }),
     z.strictObject({ task: taskId }),
-    z.strictObject({ agent }),
+    z.strictObject({ agent: principal }),
     z.strictObject({ tool }),
     z.strictObject({ trust }),
     z.strictObject({ key }),

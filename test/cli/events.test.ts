@@ -23,3 +23,15 @@ test.each([
   expect(line).toContain(`request.limited  ${who}`);
   expect(line).toContain('refused: rate_limited × 18211');
 });
+
+test('a call that a verifier refused, with what was to be done and the reason of the verifier', () => {
+  const detail = {
+    reported_by: 'cluster/crm-api',
+    action: 'read',
+    resource: 'customers/7',
+    reason: 'revoked',
+  };
+  const { reason: _none, ...call } = limited({ action: 'tool.call', tool: 'crm', detail });
+  const [, line = ''] = eventsText([call], Date.parse(call.at)).split('\n');
+  expect(line).toMatch(/tool\.call +nobody known +refused: revoked +crm read customers\/7/);
+});

@@ -43,6 +43,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   recover: 'recover',
   listQuarantines: 'quarantine list',
   liftQuarantine: 'quarantine lift',
+  reportToolCalls: 'tool report',
   readAudit: 'audit',
   readMetrics: 'metrics',
 };

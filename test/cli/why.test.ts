@@ -2,6 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { AUDIT_ACTIONS } from '../../src/audit/event.js';
 import { ADVICE, adviceFor } from '../../src/cli/why/advice.js';
+import { callsStory, callStory, withoutManyCalls } from '../../src/cli/why/call-story.js';
 import { leaseStory, storyFromLog } from '../../src/cli/why/lease-story.js';
 import { requestStory } from '../../src/cli/why/request-story.js';
 import { REFUSAL_REASONS } from '../../src/domain/refusal.js';
@@ -182,6 +183,39 @@ describe('the story of a lease', () => {
     const story = storyFromLog(LEASE.id, [issued, closed], NOW).join('\n');
     expect(story).toContain('was issued to dev/agent-7 for crm in task run-42');
     expect(story).toContain('because task run-42 was ended as failed by dev/planner');
+  });
+});
+
+const call = (more: Partial<AuditEventView> = {}, detail: object = {}): AuditEventView =>
+  event({
+    action: 'tool.call',
+    principal: 'dev/agent-7',
+    task_id: 'run-42',
+    lease_id: LEASE.id,
+    tool: 'crm',
+    detail: { reported_by: 'dev/crm-api', action: 'read', resource: 'customers/7', ...detail },
+    ...more,
+  });
+
+describe('the story of the calls that a credential was used for', () => {
+  const refused = call({ outcome: 'refused' }, { reason: 'revoked' });
+
+  test('tells each as a sentence: who called, what for, and whether it was let through', () => {
+    const about = `called crm (read customers/7, task run-42, ${LEASE.id})`;
+    const told = 'At 2026-03-01 12:01:00Z (9m ago), dev/crm-api told that dev/agent-7';
+    expect(requestStory(call(), NOW)).toEqual([`${told} ${about}: accepted.`]);
+    expect(requestStory(refused, NOW)).toEqual([`${told} ${about}: REFUSED, revoked.`]);
+    const { principal: _none, ...stranger } = call({ outcome: 'refused' }, { reason: 'signature' });
+    expect(callStory(stranger, NOW)).toContain('somebody whose credential was not accepted called crm');
+  });
+
+  test('counts them, and shows the latest of many', () => {
+    expect(callsStory([event({})], NOW)).toEqual([]);
+    expect(callsStory([call(), refused], NOW)).toEqual([
+      'Verifiers have told of 2 calls with it: 1 accepted, 1 refused, the latest as revoked; the last at 2026-03-01 12:01:00Z (9m ago).',
+    ]);
+    const many = [event({}), ...Array.from({ length: 30 }, () => call())];
+    expect(withoutManyCalls(many)).toEqual([many[0], ...many.slice(-10)]);
   });
 });
 

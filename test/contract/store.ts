@@ -11,6 +11,7 @@ import { describeRecords } from './store/records.js';
 import { describeReviews } from './store/reviews.js';
 import { describeRevocations } from './store/revocations.js';
 import { Scene } from './store/scene.js';
+import { describeStatusLists } from './store/status-lists.js';
 import { describeSweeping } from './store/sweeping.js';
 import { describeTasks } from './store/tasks.js';
 import { describeUnion } from './store/union.js';
@@ -29,6 +30,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeRevocations(begin);
     describeUnion(begin);
     describeSweeping(begin, harness.stories);
+    describeStatusLists(begin);
     describeAudit(begin);
     describeRecords(begin, harness);
   });

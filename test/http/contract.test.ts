@@ -7,6 +7,8 @@ import { leaseId } from '../../src/domain/ids.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { Asked, Reply } from '../fixtures/broker-client.js';
 import { TASK } from '../fixtures/broker-client.js';
+import { statusOf } from '../fixtures/status-list.js';
+import { toolCalls } from '../fixtures/tool-calls.js';
 import { until } from '../fixtures/until.js';
 import type { Operation } from './contract-document.js';
 import { Contract } from './contract-document.js';
@@ -28,6 +30,7 @@ type Provocations = Readonly<Record<number, () => Promise<Reply<unknown>>>>;
 const ABSENT_LEASE = leaseId(0, 0, '0'.repeat(16));
 const LIMITED = { limits: { requests_per_principal: { per_second: 0.01, burst: 1 } } };
 const TERMS = { http: { body_limit: '4KiB', drain_timeout: '5s' } };
+const LISTING = { status_list: { ttl: '60s' } };
 
 let broker: TestBroker;
 /** Serves one request of each principal, and no more. */
@@ -36,7 +39,7 @@ let lease: string;
 let token: string;
 
 beforeAll(async () => {
-  broker = await TestBroker.start({ terms: TERMS });
+  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING } });
   limited = await TestBroker.start({ terms: { ...TERMS, ...LIMITED } });
   await broker.openTask({ id: 'run-1' });
   const issued = await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' });
@@ -99,6 +102,13 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
     wrongRole: 'planner',
     path: '/v1/quarantines/cluster/agent-5',
   }),
+  reportToolCalls: () => ({
+    as: 'crm-api',
+    wrongRole: 'agent-1',
+    path: '/v1/audit/tool-calls',
+    json: toolCalls('crm'),
+  }),
+  statusList: () => ({ path: new URL(statusOf(token).uri).pathname }),
   readAudit: () => ({ as: 'auditor', wrongRole: 'planner', path: '/v1/audit' }),
   readMetrics: () => ({ as: 'auditor', wrongRole: 'planner', path: '/metrics' }),
 };
@@ -115,6 +125,9 @@ const ofClosed = async (below: string, json: object) => {
   await broker.complete('closed');
   return broker.post(`/v1/tasks/closed${below}`, 'planner', json);
 };
+
+const statusList = async (headers: Record<string, string> = {}) =>
+  broker.call<unknown>('GET', new URL(statusOf(token).uri).pathname, { headers });
 
 const OWN: Readonly<Record<string, Provocations>> = {
   exchangeToken: { 400: () => exchange({ audience: 'crm' }) },
@@ -169,6 +182,15 @@ const OWN: Readonly<Record<string, Provocations>> = {
     200: () => broker.post('/v1/recovery', 'operator', { reason: 'a test', keep_tasks: true }),
     202: () => withTimeFlying(() => broker.post('/v1/recovery', 'operator', { reason: 'a test' })),
   },
+  reportToolCalls: {
+    202: () => broker.post('/v1/audit/tool-calls', 'crm-api', toolCalls('crm')),
+    404: () => broker.post('/v1/audit/tool-calls', 'crm-api', toolCalls('search')),
+  },
+  statusLists: { 404: () => limited.call('GET', '/status-lists') },
+  statusList: {
+    304: async () => statusList({ 'if-none-match': (await statusList()).headers.get('etag')! }),
+    404: () => broker.call('GET', '/status-lists/0-1'),
+  },
   liftQuarantine: {
     200: async () => {
       await broker.kill({ agent: 'cluster/agent-5' }, { quarantine: true });
@@ -210,7 +232,7 @@ function alike(operation: Operation, sample: Sample): Provocations {
         : call(operation, { ...sample, path: `${path}?no-such=1` }),
     401: () => call(operation, { path, ...(form && { form }), ...(json !== undefined && { json }) }),
     403: () => call(operation, { ...sample, as: wrongRole! }),
-    413: () => raw('x'.repeat(5000), type),
+    413: () => raw('x'.repeat(operation.operationId === 'reportToolCalls' ? 40_000 : 5000), type),
     415: () => raw('hello', 'text/plain'),
     429: async () => {
       await call(operation, sampleAt(limited, sample), limited);

@@ -6,6 +6,7 @@ import { ACCESS } from '../../src/http/access.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { AnyBody, Asked, Reply } from '../fixtures/broker-client.js';
 import { expectRefusal, withoutRequestId } from '../fixtures/broker-refusals.js';
+import { toolCalls } from '../fixtures/tool-calls.js';
 
 /** RFC 9449 §7.2: the other way to show a token. */
 const BY_PROOF = 'DPoP algs="ES256 ES384 ES512 RS256 RS384 RS512 PS256 PS384 PS512 Ed25519 EdDSA"';
@@ -192,6 +193,16 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     wrongRole: 'auditor',
     path: () => '/v1/quarantines/cluster/none',
     absent: { path: '/v1/quarantines/cluster/none', reason: 'quarantine_unknown' },
+  },
+  reportToolCalls: {
+    as: 'crm-api',
+    wrongRole: 'agent-1',
+    path: () => '/v1/audit/tool-calls',
+    json: toolCalls('crm'),
+    malformed: {
+      json: { batch: 'a b', dropped: -1, calls: [{ tool: '', outcome: 'lost' }], more: 1 },
+      flaws: ['batch', 'dropped', 'calls[0].at', 'calls[0].tool', 'calls[0].outcome', ''],
+    },
   },
   readAudit: {
     as: 'auditor',
@@ -384,7 +395,7 @@ describe('what is sent', () => {
         'content-type': dialect === 'oauth' ? 'application/x-www-form-urlencoded' : 'application/json',
       };
       const error = dialect === 'oauth' ? 'invalid_request' : 'too-large';
-      for (const bytes of [2049, 300_000]) {
+      for (const bytes of [2048 * (access.bodyTimes ?? 1) + 1, 300_000]) {
         const reply = await ask(access, sample, { as: sample.as, raw: 'x'.repeat(bytes), headers });
         await expectRefusal(broker, reply, { status: 413, error, dialect, reason: 'body_too_large' });
       }

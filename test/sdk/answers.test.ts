@@ -45,6 +45,7 @@ describe('where a broker was too busy and says when to come again', () => {
     ['the end of a task', (c) => c.completeTask('run-1')],
     ['a deadline', (c) => c.extendTask('run-1', { deadline: '2030-01-01T00:00:00Z' })],
     ['a signal', (c) => c.signalTask('run-1', { type: 'anomaly' })],
+    ['a report', (c) => c.reportToolCalls({ batch: 'b', calls: [] })],
     ['a release', (c) => c.releaseLease('lease_x')],
     ['a kill', (c) => c.revoke({ select, reason: 'r' })],
     ['a preview', (c) => c.previewRevocation(select)],

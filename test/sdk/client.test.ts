@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ACCESS } from '../../src/http/access.js';
 import { type AnswerFacts, MayflyClient, MayflyError } from '../../src/sdk/client/index.js';
 import { TestBroker } from '../fixtures/broker.js';
+import { toolCalls } from '../fixtures/tool-calls.js';
 
 let broker: TestBroker;
 beforeAll(async () => {
@@ -74,6 +75,10 @@ test('a task from its opening to its end, as everybody who has to do with it', a
     signals: ['anomaly'],
     ended_leases: 0,
   });
+
+  const report = toolCalls('crm', { lease: issued.lease_id, task: 'story', agent: 'cluster/agent-1' });
+  expect(await as('crm-api').reportToolCalls(report)).toEqual({ recorded: 1 });
+  expect(await as('crm-api').reportToolCalls(report)).toEqual({ recorded: 0 });
 
   const second = await as('agent-1').exchange({ task_id: 'story', audience: 'crm' });
   expect(await as('agent-1').releaseLease(second.lease_id)).toMatchObject({ state: 'revoked' });

@@ -100,6 +100,15 @@ const STORIES: [string, Story][] = [
       await scene.sweep();
     },
   ],
+  [
+    'telling which leases of a status list are alive',
+    async (scene) => {
+      const { status } = await scene.issue('run-1', { listed: true });
+      const before = await scene.store.statusList(status!.list);
+      await scene.store.statusList(status!.list, before);
+      await scene.store.statusLists();
+    },
+  ],
   ['listing an agent’s leases', (scene) => scene.store.listLeases({ agent: AGENT, limit: 9 })],
   ['listing a tree’s leases', (scene) => scene.store.listLeases({ task: 'run-1', limit: 9 })],
   ['a task’s audit trail', (scene) => scene.store.auditEvents({ task: 'run-1', limit: 9 })],

@@ -1,5 +1,6 @@
 // A connection that breaks after Redis has carried out a transition: it is said again, and has happened once.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { AuditBatch } from '../../src/audit/entry.js';
 import { sha256 } from '../../src/domain/digest.js';
 import { Refusal } from '../../src/domain/refusal.js';
 import { ContextChanged, NO_CONTEXT } from '../../src/domain/tree-context.js';
@@ -53,6 +54,13 @@ afterEach(async () => {
 type Call = (written: ReturnType<typeof entry>) => Promise<unknown>;
 const lease = async () => granted(await store.issueLease(tokenRequest('run-1'), entry()));
 const reserved = async () => granted(await store.reserveLease(externalRequest('run-1'), entry()));
+
+const LISTED = tokenRequest('run-1', { listed: true });
+const batchOf = (...entries: ReturnType<typeof entry>[]): AuditBatch => ({
+  name: 'batch-1',
+  events: entries.map((one) => ({ entry: one, conclusion: { outcome: 'permitted' } })),
+  knownForMs: 60_000,
+});
 
 const decidedOn = { version: 0, holding: 'data:internal:crm', principal: '{}' } as const;
 
@@ -115,6 +123,8 @@ const TRANSITIONS: [string, (prepared: { token: string; external: string }) => C
   ['a kill of a task', () => (e) => store.revoke({ select: select('task', 'run-1'), by: OPERATOR }, e)],
   ['a kill of an agent', () => (e) => store.revoke({ select: select('agent', AGENT), by: OPERATOR }, e)],
   ['a new signing key', () => (e) => store.addSigningKey(signingKey('k', 5), e)],
+  ['an issuance with an entry of a status list', () => (e) => store.issueLease(LISTED, e)],
+  ['a batch of events', () => (e) => store.recordBatch(batchOf(e))],
   ['an event', () => (e) => store.record(e, { outcome: 'failed' })],
 ];
 
@@ -177,6 +187,21 @@ describe.each(TRANSITIONS)('%s whose answer was lost', (_name, prepare) => {
     expect(await store.once('jti-1', clock.now() + 60_000)).toBe(false);
   });
 
+  test('an issuance has the entry of a status list that it got at first, and no place is left out', async () => {
+    const written = entry('request');
+    wire.swallowAnswerTo(written.requestId);
+    const { id, status } = granted(await store.issueLease(LISTED, written));
+    expect((await store.readLease(id))?.status).toEqual(status);
+    const next = granted(await store.issueLease(LISTED, entry())).status;
+    expect(next).toEqual({ list: status!.list, index: status!.index + 1 });
+  });
+
+  test('a batch that was recorded tells how many it has recorded', async () => {
+    const written = entry('tool.call');
+    wire.swallowAnswerTo(written.requestId);
+    expect(await store.recordBatch(batchOf(written, entry('tool.call')))).toBe(2);
+  });
+
   test('a lifted quarantine is lifted', async () => {
     await store.revoke({ select: select('agent', AGENT), by: OPERATOR, quarantine: true }, entry());
     const written = entry('request');
@@ -196,3 +221,29 @@ describe.each(TRANSITIONS)('%s whose answer was lost', (_name, prepare) => {
     expect((await store.readTask(taskId('run-1')))?.state).toBe('settled');
   });
 });
+
+const callOf = (task: string) => entry('tool.call', { taskId: taskId(task) });
+
+(hasRedis ? test : test.skip)(
+  'a server that has forgotten everything gives no place of a status list again',
+  async () => {
+    const listed = async (): Promise<unknown> => granted(await store.issueLease(LISTED, entry())).status;
+    const before = await listed();
+    await redis.flush();
+    granted(await store.openTask(newTask('run-1'), entry()));
+    expect(await listed()).not.toEqual(before);
+  },
+);
+
+(hasRedis ? test : test.skip)(
+  'a batch that is on record in part, as some slots were not to be had, is completed by sending it again',
+  async () => {
+    const reached = ['run-1', 'run-1.a', 'run-1'];
+    const others = ['run-2', 'run-3'];
+    expect(await store.recordBatch(batchOf(...reached.map(callOf)))).toBe(3);
+    expect(await store.recordBatch(batchOf(...[...others, ...reached].map(callOf)))).toBe(2);
+    const recorded = (await store.auditEvents({ limit: 99 })).filter(({ action }) => action === 'tool.call');
+    expect(new Set(recorded.map(({ taskId: task }) => task))).toEqual(new Set([...reached, ...others]));
+    expect(recorded).toHaveLength(5);
+  },
+);

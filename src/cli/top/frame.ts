@@ -1,6 +1,7 @@
 // One picture of a broker as lines of text, no longer and no more of them than the terminal has room for.
 import { showDuration } from '../../domain/duration.js';
 import type { TaskView } from '../../sdk/client/index.js';
+import { reasonOf } from '../events.js';
 import { clip, plain } from '../plain.js';
 import { table } from '../table.js';
 import type { Reading } from './reading.js';
@@ -130,7 +131,7 @@ function sectionsOf({ tasks, agents, kills, refusals, at }: Reading, { sort }: V
         ago(event.at, at),
         clip(event.principal ?? '?', 32),
         event.action,
-        event.reason ?? '',
+        reasonOf(event) ?? '',
         clip(event.task_id ?? '', 32),
         event.tool ?? '',
       ]),

@@ -176,8 +176,8 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
   token_kind_unsupported: advice('it asked for a kind of token that is not made here', FIX_CALLER),
   target_missing: advice('it named no tool', 'Name one: audience with its name, or resource with its URI.'),
   target_unknown: advice(
-    'there is no such tool, or audience and resource name different ones',
-    'Compare with `mayfly tool list`.',
+    'there is no such tool, audience and resource name different ones, or a verifier spoke of a tool that is not its own',
+    'Compare with `mayfly tool list`, and of a verifier with `tools` of its role in the configuration.',
   ),
   agent_not_in_manifest: advice(
     'the manifest of the task does not name this agent',

@@ -3,6 +3,7 @@ import type { AuditEventView } from '../../wire/audit.js';
 import { plain } from '../plain.js';
 import { when } from '../time.js';
 import { adviceFor } from './advice.js';
+import { callStory } from './call-story.js';
 
 /** What somebody did, by the action of the audit log; one that is not here is shown by its name. */
 const DID: Readonly<Record<string, string>> = {
@@ -31,6 +32,8 @@ const DID: Readonly<Record<string, string>> = {
   'feed.acknowledge': 'said that it had applied what the revocation feed told',
   'verifier.list': 'looked at who reads the revocation feed',
   'tool.list': 'listed tools',
+  'tool.call': 'called a tool',
+  'tool.report': 'reported tool calls',
   'audit.read': 'read the audit log',
   'metrics.read': 'read the metrics',
   'key.rotate': 'rotated the signing keys',
@@ -46,6 +49,7 @@ const OUTCOME: Readonly<Record<string, string>> = {
 
 /** One event as a paragraph. */
 export function requestStory(event: AuditEventView, now: number): string[] {
+  if (event.action === 'tool.call') return [callStory(event, now)];
   const { action, outcome, principal, task_id: task, lease_id: lease, tool, reason, detail } = event;
   const did = DID[action] ?? `did ${action}`;
   const about = [tool && `tool ${tool}`, task && `task ${task}`, lease].filter(Boolean).join(', ');

@@ -53,7 +53,8 @@ export function openApiDocument(broker: {
     (paths[path] ??= {})[method.toLowerCase()] = operationOf(name, access);
   }
   for (const [path, route] of Object.entries(OPEN_ROUTES)) {
-    paths[path] = { get: operation(route.operationId, route, new Map(), { dialect: 'problem' }) };
+    const [, plain = ''] = routeName('get', path).split(' ');
+    paths[plain] = { get: operation(route.operationId, route, new Map(), { dialect: 'problem' }) };
   }
   return {
     openapi: '3.1.1',

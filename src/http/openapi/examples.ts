@@ -8,12 +8,13 @@ import type { QuarantineView, RevocationView } from '../../wire/revocations.js';
 import type { OpenTaskRequest, SignalView, TaskView } from '../../wire/tasks.js';
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../../wire/token.js';
 import type { TokenResponse } from '../../wire/token-response.js';
+import type { ToolCallsRequest } from '../../wire/tool-calls.js';
 import type { ToolView } from '../../wire/tools.js';
 
 const TASK_ID = 'run-42';
 const LEASE_ID = 'lease_01m80y37e00j9wav9djnzn0h182t';
 export const AGENT = 'cluster/agent-7';
-const REQUEST_ID = 'req_01m80y37m8yhqd9tje6jc3';
+export const REQUEST_ID = 'req_01m80y37m8yhqd9tje6jc3';
 const POLICY_DIGEST = 'qcfqKuRdN-JXuJqAmH8ieuXzxLQghU7wF0bp6SpjC6Q';
 const DETAILS = [{ type: 'mayfly_tool', actions: ['read'], resources: ['customers/42'] }] as const;
 /** Tokens are shortened. */
@@ -219,6 +220,33 @@ export const refusedEvent: AuditEventView = {
   task_id: TASK_ID,
   tool: 'crm',
   detail: { actions: ['read'], policy: POLICY_DIGEST, why: 'the task is settled' },
+};
+
+export const newToolCalls: ToolCallsRequest = {
+  batch: 'crm-1-00041',
+  calls: [
+    {
+      at: '2026-11-22T06:11:34.006Z',
+      tool: 'crm',
+      action: 'read',
+      resource: 'customers/42',
+      outcome: 'accepted',
+      lease: LEASE_ID,
+      task: TASK_ID,
+      agent: AGENT,
+    },
+    {
+      at: '2026-11-22T06:11:59.121Z',
+      tool: 'crm',
+      action: 'read',
+      resource: 'customers/42',
+      outcome: 'refused',
+      reason: 'revoked',
+      lease: LEASE_ID,
+      task: TASK_ID,
+      agent: AGENT,
+    },
+  ],
 };
 
 const ISSUER = 'https://mayfly.example';

@@ -1,7 +1,10 @@
 // The contract of the routes that ask nobody who calls: the token endpoint, where the proof is in the form, and what is published.
+import { z } from 'zod';
+import { Refusal } from '../../domain/refusal.js';
 import type { PublicPath } from '../access.js';
+import { refusalAnswer } from '../errors.js';
 import * as example from './examples.js';
-import type { DocumentedRoute } from './route.js';
+import type { DocumentedAnswer, DocumentedRoute } from './route.js';
 
 export const TOKEN_ROUTE: DocumentedRoute = {
   tag: 'Credentials',
@@ -37,6 +40,13 @@ const metadata: DocumentedRoute = {
   answers: { 200: { description: 'RFC 8414.', schema: 'Metadata', example: example.metadata } },
 };
 
+const NOT_FOUND: DocumentedAnswer = {
+  description: 'There is none.',
+  schema: 'Problem',
+  type: 'application/problem+json',
+  example: refusalAnswer(new Refusal('route_unknown'), example.REQUEST_ID, 'problem').body,
+};
+
 export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readonly operationId: string }>> = {
   '/.well-known/oauth-authorization-server': { ...metadata, operationId: 'oauthMetadata' },
   '/.well-known/openid-configuration': { ...metadata, operationId: 'openidMetadata' },
@@ -65,6 +75,43 @@ export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readon
         type: 'application/jwk-set+json',
         example: example.keys,
       },
+    },
+  },
+  '/status-lists': {
+    operationId: 'statusLists',
+    tag: 'Discovery',
+    summary: 'Which status lists there are',
+    description:
+      'Token Status List, for verifiers that know nothing of Mayfly. 404 where none are configured.',
+    answers: {
+      200: {
+        description: 'All of them.',
+        schema: 'StatusListAggregation',
+        example: { status_lists: ['https://mayfly.example/status-lists/7-57129014400341'] },
+      },
+      404: NOT_FOUND,
+    },
+  },
+  '/status-lists/:id': {
+    operationId: 'statusList',
+    tag: 'Discovery',
+    summary: 'A status list',
+    description: 'The claim `status` of a credential names it. A bit of 1 says that the credential is dead.',
+    path: {
+      id: {
+        description: 'As the credential has it.',
+        schema: z.string().meta({ pattern: '^[0-9-]{1,24}$', examples: ['7-57129014400341'] }),
+      },
+    },
+    answers: {
+      200: {
+        description: 'Signed as credentials are.',
+        schema: 'StatusListToken',
+        type: 'application/statuslist+jwt',
+        headers: ['ETag'],
+      },
+      304: { description: 'It is still the one that `If-None-Match` names.', headers: ['ETag'] },
+      404: NOT_FOUND,
     },
   },
   '/healthz': {

@@ -44,6 +44,7 @@ export const HEADERS = {
   'Retry-After': 'Seconds to wait.',
   'WWW-Authenticate': 'How to show who one is (RFC 6750 §3, RFC 9449 §7.1).',
   'DPoP-Nonce': 'To be put into the next proof (RFC 9449 §8).',
+  ETag: 'Names what was sent: with it as `If-None-Match`, 304 says that nothing newer is there.',
   Location: 'The path of what was made.',
   'Mayfly-Stream': 'Names the stream in acknowledgements.',
   Allow: 'The methods that there are.',

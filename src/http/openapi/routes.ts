@@ -244,6 +244,17 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     refusals: ['quarantine_unknown'],
   },
 
+  reportToolCalls: {
+    tag: 'Verification',
+    summary: 'Put on record which calls were accepted, and which were refused',
+    description:
+      'By a verifier, for its own tools: where one of the calls is of another, all are refused. One event of the audit log for each. The same `batch` again within an hour is recorded once; one that failed may be on record in part, and is completed by sending it again as it was.',
+    body: { schema: 'NewToolCalls', example: example.newToolCalls },
+    answers: {
+      202: { description: 'All are on record.', schema: 'ToolCalls', example: { recorded: 2 } },
+    },
+    refusals: ['target_unknown'],
+  },
   readAudit: {
     tag: 'Operating',
     summary: 'Search the audit log, newest first',

@@ -6,7 +6,15 @@ import { oauthError, problem } from '../../wire/common.js';
 import { exchangeForm, introspectForm, revokeForm } from '../../wire/forms.js';
 import { introspection } from '../../wire/introspection.js';
 import { leaseList, leaseView, renewBody } from '../../wire/leases.js';
-import { health, jwks, metadata, notReady, ready } from '../../wire/published.js';
+import {
+  health,
+  jwks,
+  metadata,
+  notReady,
+  ready,
+  statusListAggregation,
+  statusListToken,
+} from '../../wire/published.js';
 import { recoverBody, recoveryPreview, recoveryView } from '../../wire/recovery.js';
 import {
   quarantineList,
@@ -25,6 +33,7 @@ import {
   taskView,
 } from '../../wire/tasks.js';
 import { tokenResponse } from '../../wire/token-response.js';
+import { toolCallsBody, toolCallsView } from '../../wire/tool-calls.js';
 import { toolList, toolView } from '../../wire/tools.js';
 
 export const SCHEMAS = {
@@ -61,10 +70,14 @@ export const SCHEMAS = {
   FeedAcknowledgement: acknowledgement,
   FeedAcknowledged: acknowledged,
   VerifierList: verifierList,
+  NewToolCalls: toolCallsBody,
+  ToolCalls: toolCallsView,
   AuditEvent: auditEventView,
   AuditList: auditList,
   Metadata: metadata,
   Jwks: jwks,
+  StatusListToken: statusListToken,
+  StatusListAggregation: statusListAggregation,
   Health: health,
   Ready: ready,
   NotReady: notReady,

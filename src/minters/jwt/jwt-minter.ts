@@ -3,6 +3,8 @@ import type { Grant } from '../../domain/grant.js';
 import type { ActiveLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
+import type { StatusEntry } from '../../domain/status-list.js';
+import { statusListUri } from '../../domain/status-list.js';
 import { composeCompact } from '../../jws/compact.js';
 import { signSync } from '../../jws/signature.js';
 import type { KeyRing } from '../../keys/key-ring.js';
@@ -33,6 +35,8 @@ export interface CredentialClaims {
   readonly single_use?: true;
   /** Where `sub` does not begin with it, as a SPIFFE ID does not: by it verifiers recognise a kill of all it vouches for. */
   readonly trust?: string;
+  /** Where a list tells whether it is dead (Token Status List). */
+  readonly status?: { readonly status_list: { readonly idx: number; readonly uri: string } };
   /** The key without which it is worth nothing (RFC 9449 §6). */
   readonly cnf?: { readonly jkt: string };
 }
@@ -43,10 +47,13 @@ export class JwtMinter implements SigningMinter {
   readonly class = 'pushed';
   readonly #issuer: string;
   readonly #keys: KeyRing;
+  readonly #listed: boolean;
 
-  constructor(issuer: string, keys: KeyRing) {
+  /** `listed`: whether there are status lists now; a lease may be older than that. */
+  constructor(issuer: string, keys: KeyRing, listed = false) {
     this.#issuer = issuer;
     this.#keys = keys;
+    this.#listed = listed;
   }
 
   keyId(): string {
@@ -77,6 +84,7 @@ export class JwtMinter implements SigningMinter {
       ...(grant.details && { authorization_details: grant.details }),
       ...(lease.singleUse && { single_use: true }),
       ...(!lease.agent.startsWith(`${lease.trust}/`) && { trust: lease.trust }),
+      ...(this.#listed && lease.status && { status: statusClaim(this.#issuer, lease.status) }),
       ...(lease.jkt !== undefined && { cnf: { jkt: lease.jkt } }),
     };
     checkOutput(claims, lease, grant);
@@ -93,6 +101,11 @@ export class JwtMinter implements SigningMinter {
     };
   }
 }
+
+/** Token Status List, "Referenced Token". */
+const statusClaim = (issuer: string, { list, index }: StatusEntry): CredentialClaims['status'] & object => ({
+  status_list: { idx: index, uri: statusListUri(issuer, list) },
+});
 
 /** Audience, time and binding against the lease and the grant: a mistake upstream ends here, not at a tool. */
 function checkOutput(claims: CredentialClaims, lease: ActiveLease, grant: Grant): void {

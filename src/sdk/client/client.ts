@@ -218,6 +218,11 @@ export class MayflyClient {
     return this.#read({ method: 'DELETE', path, as: 'caller', repeatable: false }, call);
   }
 
+  /** Puts tool calls on record, as a verifier. The same `batch` again is recorded once: send one that failed as it was. */
+  reportToolCalls(report: view.ToolCallsRequest, call: CallOptions = {}): Promise<view.ToolCallsView> {
+    return this.#read({ ...post('/v1/audit/tool-calls', report), repeatable: true }, call);
+  }
+
   /** One page of the audit log, newest first. */
   readAudit(filter: AuditFilter = {}, call: CallOptions = {}): Promise<view.AuditList> {
     return this.#read(get('/v1/audit', { ...filter }), call);

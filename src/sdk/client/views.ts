@@ -14,4 +14,5 @@ export type {
   TaskView,
 } from '../../wire/tasks.js';
 export type { TokenResponse } from '../../wire/token.js';
+export type { ToolCallsRequest, ToolCallsView } from '../../wire/tool-calls.js';
 export type { ToolView } from '../../wire/tools.js';

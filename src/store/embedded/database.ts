@@ -215,7 +215,10 @@ function prepareSchema(db: Database.Database, path: string): void {
   const known = db.prepare("SELECT 1 AS there FROM sqlite_schema WHERE name = 'meta'").get();
   if (!known) {
     db.exec(SCHEMA);
-    db.prepare('INSERT INTO meta VALUES (1, ?, ?, 0)').run(SCHEMA_VERSION, randomUUID());
+    db.prepare('INSERT INTO meta (one, schema_version, epoch, latest) VALUES (1, ?, ?, 0)').run(
+      SCHEMA_VERSION,
+      randomUUID(),
+    );
     return;
   }
   const { schema_version: found } = db.prepare('SELECT schema_version FROM meta').get() as {

@@ -10,6 +10,7 @@ import { inTree, treeBounds } from './conditions.js';
 import { Ledger } from './ledger.js';
 import { Revocations } from './revocations.js';
 import { eventFromRow, insertSql, signingKeyFromRow } from './rows.js';
+import { StatusLists } from './status-lists.js';
 import { Tasks } from './tasks.js';
 import { Work } from './work.js';
 
@@ -39,7 +40,8 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
   }
   const tasks = new Tasks(ledger);
   const contexts = new Contexts(ledger);
-  const leases = new Leases(ledger, contexts);
+  const statusLists = new StatusLists(ledger);
+  const leases = new Leases(ledger, contexts, statusLists);
   const revocations = new Revocations(ledger, tasks, leases);
   const work = new Work(ledger, tasks, leases, retention);
 
@@ -92,6 +94,16 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
 
     record: (entry, conclusion) => record(entry, conclusion, 'soon'),
     recordInPassing: (entry, conclusion) => record(entry, conclusion, 'later'),
+    async recordBatch({ name, events, knownForMs }) {
+      const isFirst = await db.transact(() => {
+        const now = ledger.now();
+        if (db.sql(INSERT_ONCE).run(`batch:${name}`, now + knownForMs, now).changes === 0) return false;
+        for (const { entry, conclusion } of events) ledger.writeEvent(entry, conclusion);
+        return true;
+      });
+      for (const { entry } of events) entry.markConcluded();
+      return isFirst ? events.length : 0;
+    },
     async auditEvents(query) {
       db.flush();
       return db.read(() => auditEvents(db, query));
@@ -102,6 +114,9 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
         () => db.sql(INSERT_ONCE).run(key, expiresAt, ledger.now()).changes === 1,
         forKill ? 'first' : 'soon',
       ),
+
+    statusLists: () => statusLists.statusLists(),
+    statusList: (id, before) => statusLists.statusList(id, before),
 
     signingKeys: (use) => db.read(() => signingKeys(db, use)),
     async addSigningKey(key, entry, newest) {

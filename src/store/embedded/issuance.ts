@@ -9,7 +9,8 @@ import type { ContextChanged } from '../../domain/tree-context.js';
 import type { LeaseRequest } from '../store.js';
 import type { Contexts } from './contexts.js';
 import type { Ledger } from './ledger.js';
-import { insertSql, leaseOf, leaseTerms } from './rows.js';
+import { insertSql, leaseOf, leaseTerms, statusEntry } from './rows.js';
+import type { StatusLists } from './status-lists.js';
 import { isOpen } from './tasks.js';
 
 const INSERT_LEASE = insertSql('lease', [
@@ -27,6 +28,7 @@ const INSERT_LEASE = insertSql('lease', [
   'expires_at',
   'terms',
   'mint_deadline',
+  'status_entry',
 ]);
 
 const BIND_INSTANCE = `${insertSql('instance_binding', ['root', 'agent', 'kind', 'instance'])} ON CONFLICT DO NOTHING`;
@@ -35,10 +37,12 @@ const BOUND_INSTANCE = 'SELECT instance FROM instance_binding WHERE root = ? AND
 export class Issuance {
   readonly #ledger: Ledger;
   readonly #contexts: Contexts;
+  readonly #statusLists: StatusLists;
 
-  constructor(ledger: Ledger, contexts: Contexts) {
+  constructor(ledger: Ledger, contexts: Contexts, statusLists: StatusLists) {
     this.#ledger = ledger;
     this.#contexts = contexts;
+    this.#statusLists = statusLists;
   }
 
   /** Within a transition: active at once, or reserved where a mint has to follow. */
@@ -57,7 +61,10 @@ export class Issuance {
 
     const state = mintDeadlineMs === undefined ? 'active' : 'reserved';
     const id = leaseId(issuedAt, this.#ledger.slotOf(task!), chance());
-    const lease = leaseOf(request, { id, requestId: entry.requestId, issuedAt, expiresAt, state });
+    const listed = request.listed ? this.#statusLists.next() : null;
+    const status = listed === null ? undefined : statusEntry(listed);
+    const { requestId } = entry;
+    const lease = leaseOf(request, { id, requestId, issuedAt, expiresAt, state, ...(status && { status }) });
     this.#ledger.db
       .sql(INSERT_LEASE)
       .run(
@@ -75,6 +82,7 @@ export class Issuance {
         expiresAt,
         leaseTerms(lease),
         mintDeadlineMs === undefined ? null : issuedAt + mintDeadlineMs,
+        listed,
       );
     this.#contexts.hold(request);
     return lease;

@@ -17,6 +17,7 @@ import { inTree, treeBounds } from './conditions.js';
 import { type Ledger } from './ledger.js';
 import { leaseFromRow, leaseTerms } from './rows.js';
 import { STANDING_SQL } from './standing.js';
+import type { StatusLists } from './status-lists.js';
 
 /** Each page looks at all leases of the tree: few pages, and none that others would have to wait for. */
 const LIVE_AT_A_TIME = 1000;
@@ -26,10 +27,10 @@ export class Leases implements LeaseStore {
   readonly #contexts: Contexts;
   readonly #issuance: Issuance;
 
-  constructor(ledger: Ledger, contexts: Contexts) {
+  constructor(ledger: Ledger, contexts: Contexts, statusLists: StatusLists) {
     this.#ledger = ledger;
     this.#contexts = contexts;
-    this.#issuance = new Issuance(ledger, contexts);
+    this.#issuance = new Issuance(ledger, contexts, statusLists);
   }
 
   issueLease(request: LeaseRequest, entry: AuditEntry): Promise<ActiveLease | ContextChanged | Refusal> {

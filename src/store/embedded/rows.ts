@@ -2,6 +2,8 @@
 import type { AuditEvent } from '../../audit/event.js';
 import type { Lease, LeaseEnding } from '../../domain/lease.js';
 import type { Revocation } from '../../domain/revocation.js';
+import type { StatusEntry } from '../../domain/status-list.js';
+import { ENTRIES_PER_LIST } from '../../domain/status-list.js';
 import type { Task } from '../../domain/task.js';
 import type { LeaseRequest, SigningKeyRecord } from '../store.js';
 import type { Row } from './database.js';
@@ -14,6 +16,12 @@ function compact<T extends object>(members: Record<string, unknown>): T {
   for (const name in members) if (members[name] === null || members[name] === undefined) delete members[name];
   return members as T;
 }
+
+/** Entries are counted through: a list is named by its number. */
+export const statusEntry = (entry: number): StatusEntry => ({
+  list: String(Math.floor(entry / ENTRIES_PER_LIST)),
+  index: entry % ENTRIES_PER_LIST,
+});
 
 /** The parts of a task that nobody searches by. */
 export const taskTerms = (task: Pick<Task, 'parent' | 'purpose' | 'manifest' | 'labels'>): string =>
@@ -93,6 +101,7 @@ export function leaseFromRow(row: Row): Lease {
     kind: row['kind'],
     keyId: row['key_id'],
     ...terms,
+    status: row['status_entry'] === null ? undefined : statusEntry(Number(row['status_entry'])),
     issuedAt: row['issued_at'],
     expiresAt: row['expires_at'],
     state: row['state'],
@@ -142,7 +151,7 @@ export const eventFromRow = (row: Row): AuditEvent =>
 /** Member by member: taking the rest of an object costs 8 µs, on the path that every agent waits for. */
 export const leaseOf = (
   request: LeaseRequest,
-  issued: Pick<Lease, 'id' | 'requestId' | 'issuedAt' | 'expiresAt' | 'state'>,
+  issued: Pick<Lease, 'id' | 'requestId' | 'issuedAt' | 'expiresAt' | 'state' | 'status'>,
 ): Lease => ({
   id: issued.id,
   taskId: request.taskId,
@@ -161,6 +170,7 @@ export const leaseOf = (
   ...(request.singleUse && { singleUse: request.singleUse }),
   ...(request.jkt !== undefined && { jkt: request.jkt }),
   ...(request.instance !== undefined && { instance: request.instance }),
+  ...(issued.status && { status: issued.status }),
   requestId: issued.requestId,
   issuedAt: issued.issuedAt,
   expiresAt: issued.expiresAt,

@@ -1,6 +1,6 @@
 // The tables of the embedded store, and how an older file is brought up to date.
 
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** Since version 2. Which instance of an agent is the only one in a tree: the first that got a lease there. */
 const INSTANCE_BINDING = `
@@ -44,6 +44,11 @@ CREATE TABLE principal_facts (
 ) STRICT;
 `;
 
+/** Since version 4. Entries of status lists, counted through: the index grows for leases that have one. */
+const STATUS_ENTRIES = `
+CREATE INDEX lease_by_status ON lease (status_entry) WHERE status_entry IS NOT NULL;
+`;
+
 /*
  * Lease rows of tokens are written once and deleted once: how they stand is derived from the row, its task and
  * the wide selectors, so that closing a task touches no lease. Only leases of external credentials change state.
@@ -53,7 +58,8 @@ CREATE TABLE meta (
   one           INTEGER PRIMARY KEY CHECK (one = 1),
   schema_version INTEGER NOT NULL,
   epoch         TEXT NOT NULL,
-  latest        INTEGER NOT NULL
+  latest        INTEGER NOT NULL,
+  listed        INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE task (
@@ -99,9 +105,10 @@ CREATE TABLE lease (
   due_at        INTEGER,
   attempts      INTEGER NOT NULL DEFAULT 0,
   claim         TEXT,
-  sealed_secret TEXT
+  sealed_secret TEXT,
+  status_entry  INTEGER
 ) STRICT;
-${COUNTING}CREATE INDEX lease_by_expiry ON lease (expires_at);
+${COUNTING}${STATUS_ENTRIES}CREATE INDEX lease_by_expiry ON lease (expires_at);
 CREATE INDEX lease_unsettled ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active', 'revoking');
 CREATE INDEX lease_live ON lease (task_id) WHERE external = 1 AND state IN ('reserved', 'active');
 CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state IN ('reserved', 'active');
@@ -170,4 +177,6 @@ CREATE INDEX audit_by_principal ON audit (principal) WHERE principal IS NOT NULL
 export const MIGRATIONS: Readonly<Record<number, string>> = {
   1: `${INSTANCE_BINDING} DROP INDEX lease_by_task; DROP INDEX lease_by_agent; ${COUNTING}`,
   2: TREE_CONTEXT,
+  3: `ALTER TABLE meta ADD COLUMN listed INTEGER NOT NULL DEFAULT 0; ALTER TABLE lease ADD COLUMN status_entry INTEGER;
+    ${STATUS_ENTRIES}`,
 };

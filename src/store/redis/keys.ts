@@ -35,6 +35,10 @@ export const KEY_NAMES = {
   facts: 'facts:',
   /** Roots of trees that are due for review, by since when. */
   reviews: 'reviews',
+  /** The status list that each broker adds to, with its epoch; all lists, with how many of their first leases are forgotten. */
+  listing: 'listing',
+  /** Leases of a status list: each stands at its index. */
+  listed: 'listed:',
   /** Minutes in which leases end, and the leases that do. */
   ends: 'ends',
   ending: 'ends:',

@@ -5,6 +5,7 @@ import type { LeaseId, PrincipalName, TaskId } from '../../domain/ids.js';
 import { chance, isLeaseId, leaseId, leaseSlot, leaseTime, rootOf } from '../../domain/ids.js';
 import type { ActiveLease, Lease, LeaseState, ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
+import { ENTRIES_PER_LIST } from '../../domain/status-list.js';
 import type { ContextChanged } from '../../domain/tree-context.js';
 import type { Activation, LeaseQuery, LeaseRequest, LeaseStore, Renewal, Tally } from '../store.js';
 import { StoreUnavailable } from '../store.js';
@@ -13,7 +14,7 @@ import { decisionOf } from './contexts.js';
 import { ALL_SLOTS } from './keys.js';
 import type { LeaseLists, ListName } from './lease-lists.js';
 import type { LeaseRecord } from './records.js';
-import { chanceOf, factsOf, leaseFromRecord, luaJson, newLeaseRecord } from './records.js';
+import { chanceOf, factsOf, leaseFromRecord, luaJson, newLeaseRecord, statusListId } from './records.js';
 import type { Argument, Slots } from './slots.js';
 import type { Tasks } from './tasks.js';
 
@@ -72,6 +73,7 @@ export class Leases implements LeaseStore {
     ];
     for (const actor of actors) if (actor !== agent) args.push(`agent:${actor}`);
     if (keyId !== undefined) args.push(`key:${keyId}`);
+    if (request.listed) args.push(`listed:${ENTRIES_PER_LIST}`);
     if (request.bindsInstance) args.push(`${request.bindsInstance}:${request.instance ?? ''}`);
     // A reservation that a failover loses would leave its secret at the target with nobody accountable (invariant 2).
     const lane = state === 'reserved' ? 'reservations' : 'calls';
@@ -86,7 +88,7 @@ export class Leases implements LeaseStore {
     if (changed) return changed;
     entry.markConcluded();
     if (answer instanceof Refusal) return answer;
-    const [issuedAt, expiresAt, version] = answer as [number, number, number];
+    const [issuedAt, expiresAt, version, list, index] = answer as [number, number, number, string?, number?];
     if (decidedOn) this.#tasks.contexts.held(root, decidedOn, version, basis?.principal);
     return {
       id: leaseId(issuedAt, slot, own),
@@ -106,6 +108,7 @@ export class Leases implements LeaseStore {
       ...(request.singleUse && { singleUse: request.singleUse }),
       ...(request.jkt !== undefined && { jkt: request.jkt }),
       ...(request.instance !== undefined && { instance: request.instance }),
+      ...(list !== undefined && index !== undefined && { status: { list: statusListId(slot, list), index } }),
       requestId: entry.requestId,
       issuedAt,
       expiresAt,

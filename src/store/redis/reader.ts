@@ -7,7 +7,7 @@ import type { KillRecord } from './records.js';
 import { revocationFromRecord } from './records.js';
 import type { Slots } from './slots.js';
 
-type HashName = 'kills' | 'wide' | 'barred' | 'signing' | 'intents';
+type HashName = 'kills' | 'wide' | 'barred' | 'signing' | 'intents' | 'listing';
 
 export class Reader {
   readonly #slots: Slots;

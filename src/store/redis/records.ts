@@ -83,6 +83,9 @@ interface LeaseHead {
   b?: Lease['basis'];
   /** 1 where it is external. */
   e?: 1;
+  /** The status list that tells of it, and its index there. */
+  v?: string;
+  y?: number;
   /** Absent: active. */
   s?: LeaseState;
   n?: LeaseEnding;
@@ -132,6 +135,8 @@ export function newLeaseRecord(request: LeaseRequest, requestId: Lease['requestI
   return `,${luaJson(head).slice(1)}\n${JSON.stringify(terms)}`;
 }
 
+export const statusListId = (slot: number, list: string): string => `${slot}-${list}`;
+
 export interface LeaseRecord {
   readonly lease: Lease;
   readonly attempts: number;
@@ -161,6 +166,7 @@ export function leaseFromRecord(slot: number, chance: string, record: string, en
     policyDigest: head.p,
     ...more,
     ...(head.b && { basis: head.b }),
+    ...(head.v !== undefined && { status: { list: statusListId(slot, head.v), index: head.y ?? 0 } }),
     requestId,
     issuedAt: head.i,
     expiresAt: head.x,

@@ -22,6 +22,7 @@ import { checkServers } from './requirements.js';
 import { Revocations } from './revocations.js';
 import { SigningKeys } from './signing-keys.js';
 import { isPassing, Slots } from './slots.js';
+import { StatusLists } from './status-lists.js';
 import { Tasks } from './tasks.js';
 import { Work } from './work.js';
 
@@ -79,6 +80,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const work = new Work({ slots, revocations, retention, skewMs: clockSkewMs });
     const events = new Events(slots, contexts);
     const signing = new SigningKeys(slots, reader);
+    const statusLists = new StatusLists(slots, reader);
     slots.recovery = (why) => recover({ slots, news, tasks, terms, log }, why);
     await news.open(counts);
     connections.onAnotherServer = (why) => slots.suspect(why, true);
@@ -92,6 +94,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       work,
       events,
       signing,
+      statusLists,
       reader,
       news,
     });
@@ -113,6 +116,7 @@ interface Parts {
   readonly work: Work;
   readonly events: Events;
   readonly signing: SigningKeys;
+  readonly statusLists: StatusLists;
   readonly reader: Reader;
   readonly news: News;
 }
@@ -127,6 +131,7 @@ function assemble({
   work,
   events,
   signing,
+  statusLists,
   reader,
   news,
 }: Parts): Store {
@@ -178,9 +183,12 @@ function assemble({
 
     record: (entry, conclusion) => events.record(entry, conclusion),
     recordInPassing: (entry, conclusion) => events.recordInPassing(entry, conclusion),
+    recordBatch: (batch) => events.recordBatch(batch),
     auditEvents: (query) => events.auditEvents(query),
 
     once: (key, expiresAt, forKill) => signing.once(key, expiresAt, forKill),
+    statusLists: () => statusLists.statusLists(),
+    statusList: (id, before) => statusLists.statusList(id, before),
     signingKeys: (use) => signing.signingKeys(use),
     addSigningKey: (key, entry, newest) => signing.addSigningKey(key, entry, newest),
     removeSigningKey: (kid) => signing.removeSigningKey(kid),

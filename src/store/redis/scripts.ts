@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { keysLua } from './keys.js';
 
-type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'kills' | 'wide' | 'context';
+type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'listing' | 'kills' | 'wide' | 'context';
 
 /**
  * `kill`: runs although the memory of Redis is full, because nothing may hold back a kill, nor what frees memory.
@@ -30,7 +30,7 @@ const SCRIPTS = {
   'list-tasks': ['read', ['clock']],
   'list-tree': ['read', ['clock']],
 
-  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases', 'context']],
+  'issue-lease': ['write', ['clock', 'audit', 'tasks', 'leases', 'listing', 'context']],
   'activate-lease': ['write', LEASE],
   'abandon-lease': ['kill', LEASE],
   'renew-lease': ['write', [...LEASE, 'context']],
@@ -38,6 +38,8 @@ const SCRIPTS = {
   'read-lease': ['read', ['clock', 'tasks', 'standing']],
   'list-leases': ['read', ['clock', 'tasks', 'standing']],
   'count-live': ['read', ['clock', 'tasks', 'standing']],
+
+  'status-list': ['read', ['clock', 'tasks', 'standing']],
 
   // It only narrows: nothing may hold it back either.
   'signal-task': ['kill', ['clock', 'audit', 'tasks', 'context']],
@@ -62,6 +64,7 @@ const SCRIPTS = {
 
   'read-events': ['read', ['clock']],
   'record-event': ['write', ['clock', 'audit', 'context']],
+  'record-batch': ['write', ['clock', 'audit']],
   // Who brings a kill may have to be found out by a one-time token or a proof.
   once: ['kill', ['clock']],
   'add-signing-key': ['write', ['clock', 'audit', 'kills']],

@@ -3,6 +3,7 @@ import { expect } from '@jest/globals';
 import type { Lease, LeaseState } from '../../../src/domain/lease.js';
 import { LEASE_STATES } from '../../../src/domain/lease.js';
 import type { Selector } from '../../../src/domain/selector.js';
+import type { StatusBits } from '../../../src/domain/status-list.js';
 import type { Scene } from '../store/scene.js';
 import { PLENTY, select, taskId } from '../store/scene.js';
 import type { StoreModel } from './model.js';
@@ -13,6 +14,9 @@ import { AGENTS, KEYS, ROOTS, TOOLS, TRUSTS } from './names.js';
 export class Dead {
   readonly killed = new Set<string>();
   readonly lapsed = new Set<string>();
+  /** Whose each entry of a status list is, and what each list told at the last time. */
+  readonly entries = new Map<string, string>();
+  readonly listed = new Map<string, StatusBits>();
 }
 
 const PREVIEWS: readonly Selector[] = [
@@ -31,6 +35,7 @@ export async function expectAgreement(model: StoreModel, scene: Scene, dead: Dea
     (await scene.store.listLeases({ limit: PLENTY })).map((lease) => [lease.id as string, lease]),
   );
   expectLeases(model, leases, dead);
+  await expectStatusLists(scene, leases, dead);
   await expectTasks(model, scene);
   await expectCounts(model, scene);
   await expectContexts(model, scene);
@@ -74,6 +79,30 @@ function expectLeases(model: StoreModel, leases: ReadonlyMap<string, Lease>, dea
       wrong.push(`${id} survived a close (invariant 1)`);
   }
   expect(wrong).toEqual([]);
+}
+
+/** An entry is one lease's for ever, and alive as long as that; what is read on is what is read anew. */
+async function expectStatusLists(
+  { store }: Scene,
+  leases: ReadonlyMap<string, Lease>,
+  { entries, listed }: Dead,
+): Promise<void> {
+  const expected: string[] = [];
+  for (const { id, state, status } of leases.values()) {
+    if (!status) continue;
+    const name = `${status.list}/${status.index}`;
+    expect([name, entries.get(name) ?? id]).toEqual([name, id]);
+    entries.set(name, id);
+    if (state === 'active') expected.push(name);
+  }
+  const told: string[] = [];
+  for (const list of await store.statusLists()) {
+    const bits = (await store.statusList(list))!;
+    expect(await store.statusList(list, listed.get(list))).toEqual(bits);
+    listed.set(list, bits);
+    told.push(...bits.live.map((index) => `${list}/${index}`));
+  }
+  expect(told.toSorted()).toEqual(expected.toSorted());
 }
 
 const byId = (a: { id: string }, b: { id: string }): number => (a.id < b.id ? -1 : 1);

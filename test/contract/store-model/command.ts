@@ -103,7 +103,7 @@ export const wide = fc.oneof(
 
 type Asked = typeof request extends fc.Arbitrary<infer T> ? T : never;
 export const tokenOf = (model: StoreModel, { task: given, ...terms }: Asked): LeaseRequest =>
-  tokenRequest(taskOf(model, given), terms);
+  tokenRequest(taskOf(model, given), { ...terms, listed: true });
 export const taskOf = (model: StoreModel, given: Asked['task']): string =>
   typeof given === 'string' ? given : nth(model.tasks.keys(), given)!;
 

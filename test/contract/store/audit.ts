@@ -1,5 +1,6 @@
 // The store's contract on the audit log: exactly one event for every transition, in its own transaction (invariant 7).
 import { describe, expect, it } from '@jest/globals';
+import type { ConcludedEntry } from '../../../src/audit/entry.js';
 import type { AuditEvent } from '../../../src/audit/event.js';
 import { MINUTE_MS } from '../../../src/domain/duration.js';
 import type { LeaseId } from '../../../src/domain/ids.js';
@@ -16,6 +17,13 @@ import {
   taskId,
   tokenRequest,
 } from './scene.js';
+
+/** An event for each name of a task; of no task where that is empty. */
+const toldOf = (names: readonly string[]): ConcludedEntry[] =>
+  names.map((name) => ({
+    entry: entry('tool.call', name === '' ? {} : { taskId: name }),
+    conclusion: { outcome: 'permitted' },
+  }));
 
 export function describeAudit(begin: () => Promise<Scene>): void {
   describe('audit', () => {
@@ -166,6 +174,35 @@ export function describeAudit(begin: () => Promise<Scene>): void {
         .toSorted();
       expect(leases).toEqual(events);
       expect(leases).toEqual(expect.arrayContaining(acknowledged.map(({ id }) => id)));
+    });
+
+    it('records a batch once, however often it comes, and another one of the same events again', async () => {
+      const scene = await begin();
+      // More than one script takes, in several trees, and some of none.
+      const names = Array.from({ length: 260 }, (_, index) => ['run-1', 'run-2.a', ''][index % 3]!);
+      const batch = (name: string) => ({ name, events: toldOf(names), knownForMs: MINUTE_MS });
+      const first = batch('a');
+      expect(await scene.store.recordBatch(first)).toBe(260);
+      expect(first.events.every((event) => event.entry.concluded)).toBe(true);
+      const recorded = async (): Promise<number> => {
+        const calls = (await scene.store.auditEvents({ limit: 999 })).filter(
+          ({ action }) => action === 'tool.call',
+        );
+        return new Set(calls.map(({ sequence }) => sequence)).size;
+      };
+      expect(await recorded()).toBe(260);
+      const again = await Promise.all([
+        scene.store.recordBatch(batch('a')),
+        scene.store.recordBatch(batch('b')),
+      ]);
+      expect(again).toEqual([0, 260]);
+      await scene.crash();
+      expect(await scene.store.recordBatch(batch('b'))).toBe(0);
+      expect(await recorded()).toBe(520);
+      const ofTree = await scene.store.auditEvents({ task: 'run-2', limit: 999 });
+      expect(ofTree).toHaveLength(2 * names.filter((name) => name === 'run-2.a').length);
+      scene.clock.advance(MINUTE_MS);
+      expect(await scene.store.recordBatch(batch('a'))).toBe(260);
     });
 
     it('is found by task tree, agent, lease and request, newest first', async () => {

@@ -157,6 +157,14 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         countLeases: () => store.countLeases(taskId('run-1')),
         extendTask: () => store.extendTask(taskId('run-1'), { deadline: 1, maxTtlMs: 1 }, entry()),
         closeTask: () => store.closeTask(taskId('run-1'), { outcome: 'failed', by: PLANNER }, entry()),
+        statusLists: () => store.statusLists(),
+        statusList: () => store.statusList('0-1'),
+        recordBatch: () =>
+          store.recordBatch({
+            name: 'b',
+            events: [{ entry: entry(), conclusion: { outcome: 'permitted' } }],
+            knownForMs: 1,
+          }),
         issueLease: () => store.issueLease(tokenRequest('run-1'), entry()),
         reserveLease: () => store.reserveLease(externalRequest('run-1'), entry()),
         activateLease: () => store.activateLease(id, {}, entry()),

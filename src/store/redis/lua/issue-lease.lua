@@ -3,10 +3,10 @@
 --   empty where there is none, 6 chance, 7 the record behind its first members, 8 facts, 9 empty, or four lines: the
 --   version of the context that was decided on, what the tree holds then as JSON, the digest of the facts about the
 --   principal or nothing, those facts or nothing where they are there; then what bars it: the agent, whoever it acts for (`agent:<name>`), the key
---   (`key:<kid>`); and at the end, where the first instance that gets a lease in the tree is the only one,
+--   (`key:<kid>`); then `listed:<entries of a status list>` where it is to have one; and at the end, where the first instance that gets a lease in the tree is the only one,
 --   `of_agent:<kind>:<id>`, or `of_tree:<kind>:<id>` for all agents together.
--- Returns: 1, now, stamp, issued at, expires at, and the version of the context, or -1 where it is not ours to say;
---   or 1, now, stamp, `changed`, root, record of the context.
+-- Returns: 1, now, stamp, issued at, expires at, the version of the context, or -1 where it is not ours to say, and the
+--   status list and the index there, where it has one; or 1, now, stamp, `changed`, root, record of the context.
 local FIRST_BAR = 10
 local id, chance, facts = ARGV[2], ARGV[6], ARGV[8]
 
@@ -64,15 +64,24 @@ local record = '{"i":' .. whole(now) .. ',"x":' .. whole(expires)
 if mint_deadline then
   record = record .. ',"e":1,"s":"reserved","m":' .. whole(mint_deadline)
 end
+local entries = string.match(ARGV[#ARGV], '^listed:(%d+)$') or string.match(ARGV[#ARGV - 1], '^listed:(%d+)$')
+local list, place
+if entries then
+  list, place = next_entry(tonumber(entries))
+  record = record .. ',"v":"' .. list .. '","y":' .. whole(place)
+end
 if redis.call('HSETNX', key('leases'), chance, record .. ARGV[7]) == 0 then
   -- Said again after a broken connection, or an attempt that was given up for lost comes late: issued already, in the
   -- same script as its event.
   local lease = cjson.decode((split(redis.call('HGET', key('leases'), chance))))
-  return { 1, now, stamp, lease.i, lease.x, -1 }
+  return { 1, now, stamp, lease.i, lease.x, -1, lease.v, lease.y }
 end
 if mint_deadline then
   redis.call('ZADD', key('external'), whole(math.min(mint_deadline, expires)), chance)
   count_unsettled(id, 1)
+end
+if list then
+  redis.call('RPUSH', key('listed', list), chance)
 end
 redis.call('RPUSH', key('issued'), chance)
 redis.call('RPUSH', key('of', id), chance)
@@ -93,4 +102,4 @@ end
 permit(facts, '"taskId":"' .. id .. '","chance":"' .. chance .. '","detail":{"expires_at":' .. whole(expires)
   .. (mint_deadline and ',"stage":"reserved"}' or '}'))
 keep()
-return { 1, now, stamp, now, expires, known }
+return { 1, now, stamp, now, expires, known, list, place }

@@ -99,6 +99,39 @@ for _, minute in ipairs(redis.call('ZRANGEBYSCORE', key('ends'), '-inf', last_mi
   end
 end
 trim_all()
+
+-- A status list goes as a whole, when every lease of it is forgotten: whoever was adding to it begins another.
+local function forget_listed(list, standing)
+  local from, of = string.match(standing, '^(%d+) (%S+)$')
+  local chances = redis.call('LRANGE', key('listed', list), from, from + limit - 1)
+  local forgotten = 0
+  for _, chance in ipairs(chances) do
+    if redis.call('HEXISTS', key('leases'), chance) == 1 then
+      break
+    end
+    forgotten = forgotten + 1
+  end
+  if forgotten == #chances and #chances < limit then
+    local current = redis.call('HGET', key('listing'), 'current:' .. of)
+    if current and string.match(current, '^%d+') == list then
+      redis.call('HDEL', key('listing'), 'current:' .. of)
+    end
+    redis.call('HDEL', key('listing'), 'list:' .. list)
+    redis.call('DEL', key('listed', list))
+    gone = gone + 1
+  elseif forgotten > 0 then
+    redis.call('HSET', key('listing'), 'list:' .. list, whole(from + forgotten) .. ' ' .. of)
+  end
+end
+
+local listing = redis.call('HGETALL', key('listing'))
+for at = 1, #listing, 2 do
+  local list = string.match(listing[at], '^list:(%d+)$')
+  if list then
+    forget_listed(list, listing[at + 1])
+  end
+end
+
 for id, task in pairs(tasks) do
   if task then
     write_task(id, task, terms_of[id])
