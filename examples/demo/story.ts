@@ -14,6 +14,9 @@ export interface Stage {
 
 const TASK = 'run-42';
 const OTHER_TASK = 'run-43';
+/** Calls of agent-7 to the CRM: one that was answered, two that were not permitted, and one too late. */
+const CALLS = 4;
+const REPORTED_WITHIN_MS = 3000;
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 
@@ -170,15 +173,25 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
 
   await step(`operator reads the audit log of ${TASK}`, async () => {
     const bearer = await tokenOf('operator');
-    const read = await ask(`${broker}/v1/audit?task=${TASK}`, { bearer });
-    const events = (read.body['events'] as AuditEvent[]).toReversed();
-    const refusals = events.filter((event) => event.outcome === 'refused').length;
-    return outcome(
-      read,
-      read.status === 200 && refusals === 3,
-      `${events.length} events, ${refusals} of them refusals; the true reasons are here, and here only`,
-      ...table(events.map(auditRow)),
-    );
+    const until = performance.now() + REPORTED_WITHIN_MS;
+    for (;;) {
+      const read = await ask(`${broker}/v1/audit?task=${TASK}`, { bearer });
+      const events = (read.body['events'] as AuditEvent[]).toReversed();
+      const calls = events.filter(({ action }) => action === 'tool.call').length;
+      // The CRM tells of its calls together, now and then, and lets none of them wait for it.
+      if (calls < CALLS && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
+      }
+      const refusals = events.filter((event) => event.outcome === 'refused').length;
+      return outcome(
+        read,
+        read.status === 200 && calls === CALLS && refusals === 6,
+        `${events.length} events, ${calls} of them calls that the CRM saw, ${refusals} of them refusals;`,
+        'the true reasons are here, and here only',
+        ...table(events.map(auditRow)),
+      );
+    }
   });
 
   await step('operator asks why the credential died', async () => {
@@ -204,8 +217,10 @@ interface AuditEvent {
 }
 
 function auditRow({ at, action, outcome: end, reason, principal = 'mayfly', detail }: AuditEvent): string[] {
-  const found = detail['active'] === undefined ? '' : detail['active'] === true ? 'active' : 'not active';
-  return [clockOf(at), principal, action, end, reason ?? found];
+  const called = `${String(detail['action'])} ${String(detail['resource'])}`;
+  const why = reason ?? detail['reason'];
+  const found = action === 'tool.call' ? [called, why].filter(Boolean).join(': ') : String(why ?? '');
+  return [clockOf(at), principal, action, end, found];
 }
 
 /** The time of day of an RFC 3339 time. */

@@ -82,7 +82,8 @@ test('the story comes out as told, step by step, and nothing is left behind', as
     /that it still holds .*\n {5}✓ refused by the CRM: 401 invalid_token\n.*\n +\d+\.\d ms after the completion/,
     /asks for a new one .*\n {5}✓ refused by the broker: 400 invalid_target\n +The task is closed\./,
     /cluster\/agent-7 +token\.exchange +refused +tool_not_in_manifest\n/,
-    /cluster\/crm-api +token\.introspect +permitted +not active\n/,
+    /cluster\/agent-7 +tool\.call +permitted +read customers\/42\n/,
+    /cluster\/agent-7 +tool\.call +refused +read customers\/42: revoked\n/,
     /✓ revoked at .*, by the end of the task run-42: "the summary was sent"/,
   ])
     expect(told).toMatch(line);
