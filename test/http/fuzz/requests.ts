@@ -76,6 +76,7 @@ const PLACES = [
   ['/v1/tasks/', ['open-task', 'open-task', 'closed-task']],
   ['/v1/leases/', ['lease', 'bound-lease', 'dead-lease']],
   ['/v1/quarantines/', ['quarantined']],
+  ['/status-lists/', ['status-list']],
 ] as const;
 
 function pathOf({ path }: Operation): fc.Arbitrary<string> {

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { OpenApiDocument } from '../../../src/http/openapi/document.js';
 import { systemClock } from '../../../src/domain/clock.js';
 import { TestBroker } from '../../fixtures/broker.js';
+import { statusOf } from '../../fixtures/status-list.js';
 import type { Credential, Reply } from '../../fixtures/broker-client.js';
 import { Prover, digested } from '../../fixtures/prover.js';
 import { Contract } from '../contract-document.js';
@@ -36,6 +37,7 @@ const DEEP: Readonly<Record<string, readonly string[]>> = {
 
 const TERMS = {
   limits: { requests_per_principal: 'off', refusals_per_address: 'off' },
+  status_list: { ttl: '60s' },
 };
 
 export class Target {
@@ -143,6 +145,7 @@ export class Target {
       'bound-credential': bound.access_token,
       'dead-credential': dead.access_token,
       quarantined: QUARANTINED,
+      'status-list': statusOf(live.access_token).uri.split('/').at(-1)!,
     };
     for (const [name, value] of Object.entries(values)) this.#names.set(name, value);
     for (const subject of SUBJECTS) this.#names.set(`token-${subject}`, broker.workloads.token(subject));

@@ -15,6 +15,7 @@ export const NAMES = [
   'bound-credential',
   'dead-credential',
   'quarantined',
+  'status-list',
 ] as const;
 export type Name = (typeof NAMES)[number] | `token-${string}`;
 export const named = (name: Name): string => `@@${name}@@`;
