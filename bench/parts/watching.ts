@@ -11,6 +11,15 @@ export interface WatchersTerms {
   readonly token: string;
 }
 
+/** Since they began. */
+export interface Counts {
+  /** Acceptances of what was dead. */
+  readonly wrong: number;
+  readonly probes: number;
+  /** Refusals of what was alive, because nothing had been heard for too long. */
+  readonly stale: number;
+}
+
 export type ToWatchers =
   | { readonly kind: 'open'; readonly terms: WatchersTerms }
   | { readonly kind: 'honour'; readonly credentials: readonly string[] }
@@ -18,8 +27,8 @@ export type ToWatchers =
 
 export type FromWatchers =
   | { readonly kind: 'opened' | 'honouring' }
-  /** `lastAt`: of the machine's monotonic clock, in milliseconds. `wrong`: acceptances of what was dead, so far. */
-  | { readonly kind: 'refusing'; readonly lastAt: number; readonly wrong: number; readonly probes: number };
+  /** `lastAt`: of the machine's monotonic clock, in milliseconds. */
+  | ({ readonly kind: 'refusing'; readonly lastAt: number } & Counts);
 
 type Refusing = Extract<FromWatchers, { kind: 'refusing' }>;
 
@@ -39,7 +48,7 @@ export class Watching {
     const children = Array.from({ length: processes }, () =>
       fork(script, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
     );
-    for (const child of children) process.once('exit', () => child.kill('SIGKILL'));
+    process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
     const watching = new Watching(children);
     const share = Math.ceil(terms.count / processes);
     await watching.#all('opened', (at) => ({
@@ -55,12 +64,13 @@ export class Watching {
   }
 
   /** When the last of all verifiers had refused everything. Ask before you kill. */
-  async allRefusing(): Promise<{ lastAt: number; wrong: number; probes: number }> {
+  async allRefusing(): Promise<{ readonly lastAt: number } & Counts> {
     const said = (await this.#all('refusing')) as Refusing[];
     return {
       lastAt: Math.max(...said.map(({ lastAt }) => lastAt)),
       wrong: said.reduce((sum, { wrong }) => sum + wrong, 0),
       probes: said.reduce((sum, { probes }) => sum + probes, 0),
+      stale: said.reduce((sum, { stale }) => sum + stale, 0),
     };
   }
 

@@ -13,7 +13,7 @@ export const principal = z
     /^(?:[a-z0-9-]{1,32}\/|spiffe:\/\/)[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u,
     'must be a principal: <trust>/<subject>, or a SPIFFE ID',
   );
-const tool = z.string().regex(/^[\w-]{1,64}$/, 'must be the name of a tool');
+const tool = z.string().regex(/^[\w.-]{1,64}$/, 'must be the name of a tool');
 const trust = z
   .string()
   .regex(/^[a-z0-9-]{1,32}$/, 'must be the name of a trusted issuer in the configuration');

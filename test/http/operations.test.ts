@@ -51,6 +51,7 @@ describe('a kill', () => {
     ['a signing key', () => ({ key: kidOf(credentials.one) }), ALL],
     ['everything', () => ({ all: true }), ALL],
     ['what is not there', () => ({ agent: 'cluster/nobody' }), []],
+    ['a tool whose name has dots', () => ({ tool: 'crm.v2' }), []],
   ];
 
   test.each(SELECTORS)(

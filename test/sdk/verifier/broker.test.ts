@@ -1,4 +1,6 @@
 // A verifier before a real broker: every kind of kill reaches it, and no fault of the broker's makes it accept what is dead.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { DpopKey } from '../../../src/sdk/client/index.js';
 import {
@@ -123,6 +125,67 @@ test('a credential that is bound to a key opens with a proof of it', async () =>
   expect(await tried(body.access_token, want)).toBe('accepted');
   expect(await tried(body.access_token, want)).toBe('ERR_PROOF_REPLAYED');
   expect(await tried(body.access_token)).toBe('ERR_PROOF_MISSING');
+});
+
+test('what it accepted and refused is on record at the broker, with the task, and with no credential', async () => {
+  const token = await credential('run-told');
+  await becomes(token, 'accepted');
+  expect(await tried(token, { ...READ, action: 'write', resource: 'customers/7' })).toBe('accepted');
+  expect(await tried(token, { ...READ, action: 'delete' })).toBe('ERR_ACTION');
+  await broker.complete('run-told');
+  await becomes(token, 'ERR_REVOKED');
+  const calls = async () =>
+    (await broker.audit({ task: 'run-told' })).filter(({ action }) => action === 'tool.call');
+  await until('all of them are told', async () =>
+    (await calls()).some(({ detail }) => detail['reason'] === 'revoked'),
+  );
+  const told = await calls();
+  expect(told).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({
+        outcome: 'permitted',
+        principal: 'cluster/agent-7',
+        tool: 'crm',
+        lease_id: claimsOf(token)['jti'],
+        detail: expect.objectContaining({
+          action: 'write',
+          resource: 'customers/7',
+          reported_by: 'cluster/crm-api',
+        }),
+      }),
+      expect.objectContaining({
+        outcome: 'refused',
+        detail: expect.objectContaining({ action: 'delete', reason: 'action' }),
+      }),
+    ]),
+  );
+  expect(JSON.stringify(told)).not.toContain(token.slice(-20));
+});
+
+test('a credential for single use is accepted once, by asking the broker', async () => {
+  const single = await TestBroker.start({ terms: { feed: terms.feed } });
+  mkdirSync(join(single.folder, 'policies'));
+  writeFileSync(
+    join(single.folder, 'policies', 'once.cedar'),
+    '@id("once") @single_use permit (principal, action, resource);',
+  );
+  single.configure({ feed: terms.feed, policies: './policies' });
+  expect(await single.live.reload()).toMatchObject({ swapped: true });
+  const asking = new Verifier({
+    broker: single.url,
+    token: () => single.workloads.token('crm-api'),
+    tools: { crm: { audience: 'https://crm.example', plane: 'data' } },
+  });
+  try {
+    await asking.ready();
+    await single.openTask({ id: 'run-1' });
+    const { access_token: token } = await single.credential('agent-7', { task_id: 'run-1', audience: 'crm' });
+    expect(await asking.verify(token, READ)).toMatchObject({ confirmedBy: 'introspection' });
+    await expect(asking.verify(token, READ)).rejects.toMatchObject({ code: 'ERR_SINGLE_USE', status: 401 });
+  } finally {
+    await asking.close();
+    await single.stop();
+  }
 });
 
 test('a broker that is gone makes it stale in time, and one that comes back is followed with what was killed meanwhile', async () => {
