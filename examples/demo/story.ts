@@ -218,8 +218,9 @@ interface AuditEvent {
 
 function auditRow({ at, action, outcome: end, reason, principal = 'mayfly', detail }: AuditEvent): string[] {
   const called = `${String(detail['action'])} ${String(detail['resource'])}`;
-  const why = reason ?? detail['reason'];
-  const found = action === 'tool.call' ? [called, why].filter(Boolean).join(': ') : String(why ?? '');
+  const said = detail['reason'];
+  const why = reason ?? (typeof said === 'string' ? said : '');
+  const found = action === 'tool.call' ? [called, why].filter(Boolean).join(': ') : why;
   return [clockOf(at), principal, action, end, found];
 }
 
