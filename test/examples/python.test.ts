@@ -56,7 +56,7 @@ async function agent(variables: Readonly<Record<string, string>>): Promise<Runni
     const { exit, err } = await ended;
     expect([exit, err]).toEqual([
       1,
-      expect.stringMatching(/refused, 401: the credential is not alive any more/),
+      expect.stringMatching(/refused, 401: the credential is not accepted/),
     ]);
   });
 
