@@ -8,7 +8,7 @@ import path from 'node:path';
 import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
 import { until } from '../fixtures/until.js';
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 40_000;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'mayfly-demo-test-'));
 const started: ChildProcess[] = [];
