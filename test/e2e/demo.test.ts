@@ -5,10 +5,11 @@ import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, afterEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
 import { until } from '../fixtures/until.js';
 
 const PATIENCE_MS = 40_000;
+jest.setTimeout(2 * PATIENCE_MS);
 
 const folder = mkdtempSync(path.join(tmpdir(), 'mayfly-demo-test-'));
 const started: ChildProcess[] = [];
