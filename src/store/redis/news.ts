@@ -46,6 +46,8 @@ export class News {
   readonly #heard: number[] = ALL_SLOTS.map(() => 0);
   /** How many each had told at the last beat: by the next one a message has long arrived, or never will. */
   #told: readonly number[] = [];
+  /** How often slots began to count anew: what was counted before says nothing of what comes after. */
+  #restarts = 0;
   /** Whoever waits until every slot has been heard so far. */
   readonly #waiting = new Set<() => void>();
   /** Slots count anew, and what they held before that has not been read yet. */
@@ -97,6 +99,7 @@ export class News {
   restart(counts: readonly number[]): void {
     for (const [slot, count] of counts.entries()) this.#heard[slot] = count;
     this.#told = [];
+    this.#restarts++;
     this.#unread = true;
   }
 
@@ -127,11 +130,15 @@ export class News {
     const { slots } = this.#parts;
     for (;;) {
       const { epoch } = slots;
+      const restarts = this.#restarts;
       if (this.#unread) await this.reread();
       // (1) Where every slot stands. (2) All that was told until then. (3) Only now a write: the servers that were
       // asked were those that write, and have their replicas still.
       const looks = (await slots.askAll('look')) as [count: number, now: number][];
-      await this.#heardUntil(looks.map(([count]) => count));
+      await this.#heardUntil(
+        looks.map(([count]) => count),
+        restarts,
+      );
       await slots.affirm();
       if (epoch === slots.epoch && !this.#unread)
         return { epoch, asOf: Math.min(...looks.map(([, now]) => now)), now: slots.latest };
@@ -142,7 +149,7 @@ export class News {
     await this.#parts.slots.ask('tell-peers', HOME_SLOT, [text]);
   }
 
-  async #heardUntil(counts: readonly number[]): Promise<void> {
+  async #heardUntil(counts: readonly number[], restarts: number): Promise<void> {
     const missing = (): number[] => ALL_SLOTS.filter((slot) => this.#heard[slot]! < counts[slot]!);
     if (missing().length > 0) {
       await new Promise<void>((resolve) => {
@@ -156,11 +163,18 @@ export class News {
         this.#waiting.add(look);
       });
     }
-    await this.#readMissed(missing(), counts);
+    await this.#readMissed(missing(), counts, restarts);
   }
 
+  /** A kill is said to be new once: one listener's fault must not keep it from the others. */
   tellAll(news: Told): void {
-    for (const listener of this.#listeners) listener(news);
+    for (const listener of this.#listeners) {
+      try {
+        listener(news);
+      } catch (error) {
+        this.#parts.log.warn({ err: error, kind: news.kind }, 'news could not be taken');
+      }
+    }
   }
 
   async close(): Promise<void> {
@@ -177,13 +191,15 @@ export class News {
     this.#parts.slots.heard(slot, Number(stamp));
     const message = JSON.parse(body!) as Message;
     // Where one is missing the count stays behind, and the next beat reads the slot anew.
-    const isNext = Number(count) === this.#heard[slot]! + 1;
-    if (isNext) this.#heard[slot] = Number(count);
+    // So it does where it was told in another epoch: that server counted for itself.
+    const isNext = epoch === this.#parts.slots.epoch && Number(count) === this.#heard[slot]! + 1;
     if (message.signing_keys) this.tellAll({ kind: 'signing_keys' });
     if (message.lifted !== undefined) this.lifted(message.lifted);
     if (message.selector !== undefined && message.kill !== undefined)
       this.#hearKill(revocationFromRecord(message.selector, message.kill), origin!, epoch!);
-    if (isNext) for (const look of this.#waiting) look();
+    if (!isNext) return;
+    this.#heard[slot] = Number(count);
+    for (const look of this.#waiting) look();
   }
 
   #hearKill(kill: Revocation, origin: string, epoch: string): void {
@@ -251,15 +267,19 @@ export class News {
   /** Asks each slot how much it has told. What it had told by the last beat and was not heard is read. */
   async #compare(): Promise<void> {
     const { slots } = this.#parts;
+    const restarts = this.#restarts;
     const missed = ALL_SLOTS.filter((slot) => (this.#told[slot] ?? 0) > this.#heard[slot]!);
     const counts = (await slots.askAll('look')).map(([count]) => count as number);
-    this.#told = counts;
-    await this.#readMissed(missed, counts);
+    if (restarts === this.#restarts) this.#told = counts;
+    await this.#readMissed(missed, counts, restarts);
     this.union.forgetMoot(slots.latest);
   }
 
-  /** `counts`: how many each slot had told before it is read now. */
-  async #readMissed(missed: readonly number[], counts: readonly number[]): Promise<void> {
+  /**
+   * `counts`: how many each slot had told before it is read now; after `restarts`. Those of a server that was replaced
+   * meanwhile may be more than its successor has told: taken for heard, they would hide what that loses from then on.
+   */
+  async #readMissed(missed: readonly number[], counts: readonly number[], restarts: number): Promise<void> {
     if (missed.length === 0) return;
     const { reader, tasks } = this.#parts;
     for (const slot of missed) {
@@ -268,7 +288,7 @@ export class News {
         for (const kill of await reader.wideIn(HOME_SLOT)) this.#learn(kill);
         this.quarantined(await reader.quarantines());
       }
-      this.#heard[slot] = Math.max(this.#heard[slot]!, counts[slot]!);
+      if (restarts === this.#restarts) this.#heard[slot] = Math.max(this.#heard[slot]!, counts[slot]!);
     }
     tasks.forget();
     this.tellAll({ kind: 'gap' });
