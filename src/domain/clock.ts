@@ -5,18 +5,25 @@ export interface Clock {
 }
 
 /**
+ * Milliseconds from some moment on, of which only differences mean anything: by the monotonic clock, which stands still
+ * while the machine is suspended, and by the wall clock where that has gone further. Never back.
+ */
+export function passing(wall = Date.now, monotonic = () => performance.now()): () => number {
+  let latest = wall();
+  let seenAt = monotonic();
+  return () => {
+    const at = monotonic();
+    latest = Math.max(wall(), latest + (at - seenAt));
+    seenAt = at;
+    return latest;
+  };
+}
+
+/**
  * The machine's time, which never goes back while we run: when somebody sets the clock back, time goes on
  * by the monotonic clock, so that no deadline is put off.
  */
-export function systemClock(wall = Date.now, monotonic = () => performance.now()): Clock {
-  let latest = wall();
-  let seenAt = monotonic();
-  return {
-    now() {
-      const elapsedMs = monotonic() - seenAt;
-      latest = Math.max(wall(), latest + elapsedMs);
-      seenAt += elapsedMs;
-      return Math.floor(latest);
-    },
-  };
+export function systemClock(wall?: () => number, monotonic?: () => number): Clock {
+  const time = passing(wall, monotonic);
+  return { now: () => Math.floor(time()) };
 }

@@ -19,19 +19,22 @@ export interface Heard {
   readonly oldest?: number;
 }
 
-/** A broker that has not been heard of for so long is gone, or has no streams. */
+/** A broker that has not been heard of for so long, and for so many heartbeats, is gone, or has no streams. */
 const PEER_GOOD_FOR_MS = 5000;
+const HEARTBEATS_MISSED = 3;
 const MOST_PEERS = 64;
 
 type Times = Readonly<Record<string, readonly number[]>>;
 
 export class Audience {
-  readonly #monotonic: () => number;
+  readonly #elapsed: () => number;
+  readonly #peerGoodForMs: number;
   readonly #here = new Map<string, Listening>();
   readonly #peers = new Map<string, { readonly at: number; readonly times: Times }>();
 
-  constructor(monotonic: () => number = () => performance.now()) {
-    this.#monotonic = monotonic;
+  constructor(elapsed: () => number, heartbeatMs: number) {
+    this.#elapsed = elapsed;
+    this.#peerGoodForMs = Math.max(PEER_GOOD_FOR_MS, HEARTBEATS_MISSED * heartbeatMs);
   }
 
   get size(): number {
@@ -65,7 +68,7 @@ export class Audience {
     // A broker that starts anew has another name.
     if (!this.#peers.has(peer) && this.#peers.size >= MOST_PEERS) this.#forgetPeers();
     if (this.#peers.has(peer) || this.#peers.size < MOST_PEERS)
-      this.#peers.set(peer, { at: this.#monotonic(), times });
+      this.#peers.set(peer, { at: this.#elapsed(), times });
   }
 
   /** Everybody, at all brokers, in the order of their names. `since`: counts who has applied all until then. */
@@ -89,7 +92,7 @@ export class Audience {
   }
 
   #forgetPeers(): void {
-    const now = this.#monotonic();
-    for (const [peer, { at }] of this.#peers) if (now - at > PEER_GOOD_FOR_MS) this.#peers.delete(peer);
+    const now = this.#elapsed();
+    for (const [peer, { at }] of this.#peers) if (now - at > this.#peerGoodForMs) this.#peers.delete(peer);
   }
 }

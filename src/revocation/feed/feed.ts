@@ -1,6 +1,7 @@
 // The revocation feed: kills, to everybody who reads, as they are committed; and at every heartbeat, signed, until when
 // nothing is missing.
 import { randomBytes } from 'node:crypto';
+import { passing } from '../../domain/clock.js';
 import type { FeedEntry } from '../../domain/feed.js';
 import { chained } from '../../domain/feed.js';
 import { MINUTE_MS } from '../../domain/duration.js';
@@ -9,6 +10,7 @@ import type { Revocation } from '../../domain/revocation.js';
 import type { KeyRing } from '../../keys/key-ring.js';
 import type { Store } from '../../store/store.js';
 import { Audience } from './audience.js';
+import { Confirmation, type Confirmed } from './confirmation.js';
 import type { EndReason, Position } from './message.js';
 import { changeEvent, eventId, placeIn, signed, signedEvent } from './message.js';
 import { Mirror } from './mirror.js';
@@ -34,7 +36,6 @@ export interface FeedOptions {
   readonly keys: KeyRing;
   readonly heartbeatMs: number;
   readonly log: FeedLog;
-  readonly monotonic?: () => number;
 }
 
 export interface FeedLog {
@@ -46,18 +47,10 @@ export interface FeedLog {
 const ACKNOWLEDGE_MS_PER_STREAM = 2;
 const ACKNOWLEDGE_WITHIN_MS = 250;
 
-/** What was found out by the latest look at the store. */
-interface Confirmed {
-  readonly epoch: string;
-  readonly asOf: number;
-  /** The store's time at the most, at `began` of our own monotonic clock. */
-  readonly now: number;
-  readonly began: number;
-}
-
 export class Feed {
   readonly #options: FeedOptions;
-  readonly #monotonic: () => number;
+  readonly #elapsed = passing();
+  readonly #confirmation: Confirmation;
   readonly #mirror: Mirror;
   readonly #snapshots: Snapshots;
   readonly #readers = new Map<string, FeedReader>();
@@ -71,21 +64,23 @@ export class Feed {
   /** When the last change was out, and how long that took: others want their turn as well. */
   #sentAt = 0;
   #tookMs = 0;
-  #confirmed: Confirmed | undefined;
-  #confirming: Promise<Confirmed> | undefined;
   #beat: NodeJS.Timeout | undefined;
   #beating = false;
   #pruning: NodeJS.Timeout | undefined;
   #silent = false;
   #stopped = false;
+  /** How often all streams were ended, and why the last time. */
+  #releases = 0;
+  #released: EndReason = 'resync';
   #stopWatching = (): void => {};
 
   private constructor(options: FeedOptions) {
     this.#options = options;
-    this.#monotonic = options.monotonic ?? (() => performance.now());
     this.#mirror = new Mirror(options.issuer);
-    this.#audience = new Audience(this.#monotonic);
-    this.#snapshots = new Snapshots(options, this.#mirror, this.#monotonic);
+    const epochLeft = (now: number): void => this.#mirror.learnAnew(now);
+    this.#confirmation = new Confirmation({ ...options, elapsed: this.#elapsed, epochLeft });
+    this.#audience = new Audience(this.#elapsed, options.heartbeatMs);
+    this.#snapshots = new Snapshots(options, this.#mirror, this.#elapsed);
   }
 
   /** Knows every kill in force when this resolves. @throws StoreUnavailable */
@@ -102,10 +97,13 @@ export class Feed {
       if (news.kind === 'revocation') this.#learn(news.revocation);
       if (news.kind === 'peer') this.#hearPeer(news.text);
     });
-    for (const kill of (await store.revocations()).entries) this.#learn(kill);
+    const { epoch, entries } = await store.revocations();
+    this.#confirmation.begin(epoch);
+    for (const kill of entries) this.#learn(kill);
+    this.#mirror.learnAnew(await this.#confirmation.readTime());
     this.#beat = setInterval(() => void this.#heartbeat(), heartbeatMs).unref();
     const prune = (): void =>
-      void store.now().then(
+      void this.#confirmation.readTime().then(
         (now) => this.#mirror.prune(now),
         () => {},
       );
@@ -123,15 +121,15 @@ export class Feed {
 
   /** For how long nothing has been promised, where somebody reads. Milliseconds. */
   get silentForMs(): number {
-    const { began } = this.#confirmed ?? { began: this.#monotonic() };
-    return this.#readers.size === 0 ? 0 : this.#monotonic() - began;
+    const now = this.#elapsed();
+    return this.#readers.size === 0 ? 0 : now - (this.#confirmation.latest?.began ?? now);
   }
 
   /** @throws StoreUnavailable where the store cannot be looked at: nothing can be promised then. */
   async snapshot(): Promise<Position & { readonly parts: readonly string[] }> {
-    await this.#fresh();
+    const confirmed = await this.#confirmation.fresh();
     this.#flush();
-    const { position, tokens } = this.#snapshots.whole(this.#position());
+    const { position, tokens } = this.#snapshots.whole(this.#position(confirmed));
     return { ...position, parts: tokens };
   }
 
@@ -141,11 +139,12 @@ export class Feed {
    * @throws StoreUnavailable
    */
   async subscribe(reader: FeedReader, after?: string): Promise<Subscription> {
-    const { epoch } = await this.#fresh();
+    const releases = this.#releases;
+    const confirmed = await this.#confirmation.fresh();
     this.#flush();
     const place = after === undefined ? undefined : placeIn(after);
-    const position = this.#position();
-    const canGoOn = place?.epoch === epoch && place.asOf <= position.as_of;
+    const position = this.#position(confirmed);
+    const canGoOn = place?.epoch === position.epoch && place.asOf <= position.as_of;
     const { frame, later } = canGoOn
       ? this.#snapshots.since(place.asOf, position)
       : this.#snapshots.whole(position);
@@ -154,6 +153,8 @@ export class Feed {
     this.#audience.join({ id, principal: reader.principal, applied: 0 });
     reader.write(frame);
     for (const change of later) reader.write(change);
+    // All others were ended while it waited: whoever may read no more, or finds nobody here, must not be left over.
+    if (releases !== this.#releases) this.#end(id, reader, this.#released);
     return { id, leave: () => this.#leave(id) };
   }
 
@@ -164,16 +165,19 @@ export class Feed {
 
   /** Ends every stream: whoever reads comes back. */
   release(reason: EndReason): void {
-    for (const [id, reader] of this.#readers) {
-      this.#leave(id);
-      reader.end(reason);
-    }
+    this.#releases++;
+    this.#released = reason;
+    for (const [id, reader] of this.#readers) this.#end(id, reader, reason);
+  }
+
+  #end(id: string, reader: FeedReader, reason: EndReason): void {
+    this.#leave(id);
+    reader.end(reason);
   }
 
   /** It has applied all until `asOf`, at whichever broker it reads. Answers the store's time at the most. */
   async acknowledge(principal: PrincipalName, stream: string, asOf: number): Promise<number> {
-    const { now, began } = await this.#known();
-    const latest = now + Math.ceil(this.#monotonic() - began);
+    const latest = this.#nowBy(await this.#confirmation.any());
     const applied = Math.min(asOf, latest);
     if (!this.#audience.acknowledge(stream, principal, applied))
       this.#tellPeers({ acknowledged: { stream, principal, as_of: applied } });
@@ -194,12 +198,12 @@ export class Feed {
   }
 
   #learn(kill: Revocation): void {
-    const entry = this.#mirror.add(kill);
+    const entry = this.#mirror.add(kill, this.#confirmation.now);
     if (!entry) return;
     this.#pending.push(entry);
     if (this.#due !== undefined) return;
     // Half of the time at most goes to sending, however many kills come and however many read.
-    const pauseMs = this.#sentAt + this.#tookMs - this.#monotonic();
+    const pauseMs = this.#sentAt + this.#tookMs - performance.now();
     const send = (): void => this.#flush();
     this.#due = pauseMs > 1 ? setTimeout(send, pauseMs) : setImmediate(send);
   }
@@ -211,7 +215,7 @@ export class Feed {
       this.#due = undefined;
     }
     if (this.#pending.length === 0) return;
-    const began = this.#monotonic();
+    const began = performance.now();
     const entries = this.#pending;
     this.#pending = [];
     const data = JSON.stringify({ version: ++this.#version, entries });
@@ -219,7 +223,7 @@ export class Feed {
     const frame = Buffer.from(changeEvent(data));
     this.#snapshots.follow(frame);
     this.#spread(frame);
-    this.#sentAt = this.#monotonic();
+    this.#sentAt = performance.now();
     this.#tookMs = this.#sentAt - began;
   }
 
@@ -231,10 +235,10 @@ export class Feed {
     if (this.#readers.size === 0 || this.#beating) return;
     this.#beating = true;
     try {
-      await this.#confirm();
+      const confirmed = await this.#confirmation.renew();
       if (this.#silent) this.#options.log.info({}, 'the feed goes on');
       this.#silent = false;
-      this.#promise();
+      this.#promise(confirmed);
     } catch (error) {
       if (!this.#silent && !this.#stopped)
         this.#options.log.warn({ err: error }, 'the store cannot be looked at: the feed promises nothing');
@@ -245,10 +249,10 @@ export class Feed {
   }
 
   /** Says, signed, until when everything was told. Nothing that is known is held back behind it. */
-  #promise(): void {
+  #promise(confirmed: Confirmed): void {
     const { keys, issuer, heartbeatMs } = this.#options;
     this.#flush();
-    const position = this.#position();
+    const position = this.#position(confirmed);
     const token = signed(keys, issuer, {
       ...position,
       kind: 'heartbeat',
@@ -259,37 +263,19 @@ export class Feed {
     this.#tellPeers({ feed: this.#name, times: this.#audience.times() });
   }
 
-  /** A look at the store that is no older than a heartbeat. */
-  #fresh(): Promise<Confirmed> {
-    const { heartbeatMs } = this.#options;
-    const known = this.#confirmed;
-    if (known && this.#monotonic() - known.began < heartbeatMs) return Promise.resolve(known);
-    return this.#confirm();
-  }
-
-  #known(): Promise<Confirmed> {
-    return this.#confirmed ? Promise.resolve(this.#confirmed) : this.#confirm();
-  }
-
-  #confirm(): Promise<Confirmed> {
-    const began = this.#monotonic();
-    this.#confirming ??= this.#options.store
-      .asOf()
-      .then((found) => (this.#confirmed = { ...found, began }))
-      .finally(() => (this.#confirming = undefined));
-    return this.#confirming;
-  }
-
-  #position(): Position {
-    const { epoch, asOf, now, began } = this.#confirmed!;
+  #position(confirmed: Confirmed): Position {
     return {
       feed: this.#name,
-      epoch,
+      epoch: confirmed.epoch,
       version: this.#version,
       chain: this.#chain,
-      as_of: asOf,
-      now: now + Math.ceil(this.#monotonic() - began),
+      as_of: confirmed.asOf,
+      now: this.#nowBy(confirmed),
     };
+  }
+
+  #nowBy({ now, began }: Confirmed): number {
+    return now + Math.ceil(this.#elapsed() - began);
   }
 
   #tellPeers(said: object): void {

@@ -232,6 +232,46 @@ describe('whoever comes back', () => {
   });
 });
 
+describe('whoever comes back has been told', () => {
+  test('of a kill that a store had lost, and got back long after it was committed', async () => {
+    const [here, there] = [await open(), await open()];
+    const at = await scene.store.now();
+    scene.clock.advance(10 * MINUTE_MS);
+    await there.snapshot();
+    const { lastId } = await (await Reader.of(here)).proven();
+    const mootAt = at + DAY_MS;
+    const lost = { ...select('task', 'lost'), cutoff: Infinity, at, mootAt, by: OPERATOR };
+    await scene.store.restoreRevocations([lost]);
+    const back = await Reader.of(there, lastId);
+    await back.read();
+    expect([back.log.signed[0]!.since, back.log.has(ISSUER, 'task:lost')]).toEqual([
+      expect.any(Number),
+      true,
+    ]);
+  });
+
+  test('of a kill that this broker alone knew when the store began a new epoch', async () => {
+    let epoch = 'one';
+    const store = { ...scene.store, asOf: async () => ({ ...(await scene.store.asOf()), epoch }) };
+    const feed = await open({ store });
+    await Reader.of(feed);
+    await scene.task('run-1');
+    await scene.closeTask('run-1');
+    scene.clock.advance(10 * MINUTE_MS);
+    // Another broker was there first, and has promised all that it knew.
+    epoch = 'two';
+    const lastId = `two.${await scene.store.now()}`;
+    scene.clock.advance(1);
+    await until('this one is there', async () => (await feed.snapshot()).epoch === 'two');
+    const back = await Reader.of(feed, lastId);
+    await back.read();
+    expect([back.log.signed[0]!.since, back.log.has(ISSUER, 'task:run-1')]).toEqual([
+      expect.any(Number),
+      true,
+    ]);
+  });
+});
+
 describe('acknowledgements', () => {
   test('tell who goes by a kill, each by its own stream', async () => {
     const feed = await open();
@@ -290,6 +330,37 @@ test('a reader that is let go hears why, and nothing after it', async () => {
   const frames = reader.frames.length;
   await kill('tool', 'crm');
   expect([reader.ended, feed.streams, reader.frames.length]).toEqual(['trust_changed', 0, frames]);
+});
+
+test.each(['trust_changed', 'shutting_down'] as const)(
+  'nobody is left over who was still waiting for the store when all were ended: %s',
+  async (reason) => {
+    const answers: (() => void)[] = [];
+    const asked = new Promise<void>((resolve) => answers.push(resolve));
+    const store = { ...scene.store, asOf: () => asked.then(() => scene.store.asOf()) };
+    const feed = await open({ store });
+    const subscribing = Reader.of(feed);
+    if (reason === 'shutting_down') feed.stop();
+    else feed.release(reason);
+    answers[0]!();
+    const reader = await subscribing;
+    expect([reader.ended, feed.streams, feed.audience()]).toEqual([reason, 0, []]);
+  },
+);
+
+test('a broker that was suspended passes no old look at the store off as a fresh one', async () => {
+  const wall = jest.spyOn(Date, 'now');
+  try {
+    const feed = await open({ heartbeatMs: 5000 });
+    const before = await feed.snapshot();
+    // The monotonic clock stood still.
+    wall.mockReturnValue(performance.timeOrigin + performance.now() + MINUTE_MS);
+    scene.clock.advance(MINUTE_MS);
+    const after = await feed.snapshot();
+    expect(after.as_of).toBe(before.as_of + MINUTE_MS);
+  } finally {
+    wall.mockRestore();
+  }
 });
 
 test('what is moot is forgotten', async () => {
