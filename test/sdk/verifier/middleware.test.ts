@@ -1,5 +1,5 @@
 // Before a route: what is not allowed does not reach the handler, in each of the three forms.
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, request, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import express from 'express';
@@ -109,6 +109,50 @@ test.each(forms)('%s: judges a proof by where the tool is, never by the Host hea
   expect((await call('/customers/7', good)).status).toBe(401);
   expect((await call('/customers/7', shown('http://whatever/customers/7'))).status).toBe(401);
   expect((await call('/customers/7', bearer(token))).status).toBe(401);
+});
+
+test('a proof for one page opens no other, however the request names it', async () => {
+  const app = express();
+  app.get('/customers/7', protect(scene.verifier, { tool: 'crm', action: 'read' }), (_request, response) => {
+    response.end('there');
+  });
+  await serving(app);
+  const { port } = server!.address() as AddressInfo;
+  const prover = new Prover({ now: () => scene.feed.now() });
+  const token = scene.feed.credential({ cnf: { jkt: prover.jkt } });
+  const call = async (shownFor: string): Promise<number | undefined> => {
+    const dpop = prover.proof('GET', shownFor, { claims: { ath: digested(token) } });
+    const headers = { authorization: `DPoP ${token}`, dpop };
+    return new Promise((resolve, reject) => {
+      // RFC 9112 §3.2.2
+      const path = 'http://whatever/customers/7';
+      request({ host: '127.0.0.1', port, path, headers }, ({ statusCode }) => resolve(statusCode))
+        .on('error', reject)
+        .end();
+    });
+  };
+  expect(await call('https://crm.example/api/')).toBe(401);
+  expect(await call('https://crm.example/api/customers/7')).toBe(200);
+});
+
+test('a refusal that comes when somebody has answered already ends nothing but the call', async () => {
+  const loose: unknown[] = [];
+  const note = (error: unknown): void => void loose.push(error);
+  process.on('unhandledRejection', note);
+  try {
+    const app = express();
+    app.use((_request, response, next) => {
+      next();
+      response.status(504).end();
+    });
+    app.get('/', protect(scene.verifier, { tool: 'crm', action: 'read' }));
+    const call = await serving(app);
+    expect((await call('/', bearer('garbage'))).status).toBe(504);
+    expect((await call('/', bearer('garbage'))).status).toBe(504);
+    expect(loose).toEqual([]);
+  } finally {
+    process.off('unhandledRejection', note);
+  }
 });
 
 test('what is wanted can be read off the request', async () => {

@@ -95,6 +95,8 @@ async function admit<Request extends IncomingMessage>(
 }
 
 function refuse(response: ServerResponse, refused: CredentialRefused): void {
+  // Somebody has answered meanwhile, as what limits the time of calls does: a second head would be a fault that nobody catches.
+  if (response.headersSent) return;
   const { status, wwwAuthenticate } = refused;
   response.statusCode = status;
   response.setHeader('content-type', 'application/json');

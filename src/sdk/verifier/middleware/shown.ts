@@ -44,5 +44,15 @@ function addressOf(path: string, { baseUrl, audience }: ProtectedTool): string {
   }
   // With a baseUrl, its path is one that a proxy took off; with the audience alone, callers see what we see.
   const front = baseUrl === undefined ? new URL(base).origin : base.replace(/\/+$/, '');
-  return `${front}${path.startsWith('/') ? path : '/'}`;
+  return `${front}${pathIn(path)}`;
+}
+
+/**
+ * A request line may hold a whole URI (RFC 9112 §3.2.2), and is then routed by the path of it: a proof for the front page
+ * must open no other.
+ */
+function pathIn(target: string): string {
+  if (target.startsWith('/')) return target;
+  const { pathname, search } = URL.canParse(target) ? new URL(target) : { pathname: '/', search: '' };
+  return `${pathname.startsWith('/') ? pathname : '/'}${search}`;
 }
