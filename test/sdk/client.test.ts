@@ -200,3 +200,12 @@ test('a token file is read at each call', async () => {
   writeFileSync(file, broker.workloads.token('nobody'));
   expect(await failure(client.listTasks())).toMatchObject({ code: 'ERR_FORBIDDEN' });
 });
+
+test('a source of tokens that never answers holds no call up for longer than the broker may', async () => {
+  const token = () => new Promise<string>(() => {});
+  const client = new MayflyClient({ url: broker.url, token, timeoutMs: 50 });
+  expect(await failure(client.listTasks())).toMatchObject({ code: 'ERR_TOKEN_SOURCE' });
+  const reason = new Error('no longer wanted');
+  const signal = AbortSignal.abort(reason);
+  expect(await failure(client.listTasks({}, { signal }))).toBe(reason);
+});

@@ -2,7 +2,7 @@
 import { Caller, type CallerOptions } from './caller.js';
 import { MayflyError, refusalOf } from './errors.js';
 import { brokerUrl, type Query, queryText } from './broker-url.js';
-import { pause } from './pause.js';
+import { pause, unlessEnded } from './pause.js';
 
 export interface ClientOptions extends CallerOptions {
   /** The broker, with the path that it is under if there is one. https, unless it is on this machine. */
@@ -109,9 +109,9 @@ export class Channel {
     const { method, path, query = {}, alsoGood } = outgoing;
     const patienceMs = (call.timeoutMs ?? this.#options.timeoutMs ?? 15_000) + (outgoing.waitMs ?? 0);
     const patience = AbortSignal.timeout(patienceMs);
+    const signal = call.signal ? AbortSignal.any([call.signal, patience]) : patience;
     const url = `${this.#url}${path}${queryText(query)}`;
-    const headers = { ...this.#headersOf(outgoing, call), ...(await this.caller.headers(outgoing, url)) };
-    const form = typeof outgoing.form === 'function' ? await outgoing.form() : outgoing.form;
+    const { headers, form } = await this.#shown(outgoing, call, url, signal);
     const body = form ?? (outgoing.json && JSON.stringify(outgoing.json));
     const began = performance.now();
     let response: Response;
@@ -123,7 +123,7 @@ export class Channel {
         ...(body !== undefined && { body }),
         // A redirect would carry the token to wherever it points.
         redirect: 'manual',
-        signal: call.signal ? AbortSignal.any([call.signal, patience]) : patience,
+        signal,
       });
       text = await response.text();
     } catch (error) {
@@ -138,6 +138,26 @@ export class Channel {
     }
     const refusal = refusalOf(response, text, Date.now());
     return { answer: refusal, nonceCame: this.caller.keepNonce(response, refusal) };
+  }
+
+  /** Also a source of tokens that never answers is waited for no longer: whoever calls would be held up for good. */
+  async #shown(
+    outgoing: Outgoing,
+    call: CallOptions,
+    url: string,
+    signal: AbortSignal,
+  ): Promise<{ headers: Record<string, string>; form: URLSearchParams | undefined }> {
+    const gather = async () => {
+      const headers = { ...this.#headersOf(outgoing, call), ...(await this.caller.headers(outgoing, url)) };
+      return { headers, form: typeof outgoing.form === 'function' ? await outgoing.form() : outgoing.form };
+    };
+    try {
+      return await unlessEnded(gather(), signal);
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      call.signal?.throwIfAborted();
+      throw new MayflyError('ERR_TOKEN_SOURCE', 'the workload token did not come in time', {}, error);
+    }
   }
 
   #headersOf({ json }: Outgoing, call: CallOptions): Record<string, string> {

@@ -16,3 +16,13 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
     return undefined;
   });
 }
+
+/** What comes of the work, which nobody can end; rejects with the signal's reason where that comes first. */
+export function unlessEnded<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const end = (): void => reject(signal.reason as Error);
+    if (signal.aborted) end();
+    signal.addEventListener('abort', end, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', end));
+  });
+}
