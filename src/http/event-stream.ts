@@ -8,7 +8,7 @@ const LAST_WORD_MS = 2000;
 
 export class EventStream {
   readonly #response: ServerResponse;
-  #first: number | undefined;
+  #first = 0;
   #ended = false;
 
   constructor(response: ServerResponse) {
@@ -17,10 +17,15 @@ export class EventStream {
     response.on('drain', () => (this.#first = 0));
   }
 
+  /** What it begins with, however large. As they are: a copy for each who comes back would be a snapshot for each. */
+  begin(frames: readonly Buffer[]): void {
+    this.#first = frames.reduce((sum, frame) => sum + frame.length, 0);
+    for (const frame of frames) this.#response.write(frame);
+  }
+
   /** False where it is too far behind, and nothing was written. The same bytes are written to everybody. */
   write(frame: Buffer): boolean {
     if (this.#ended) return true;
-    this.#first ??= frame.length;
     if (this.#response.writableLength > this.#first + MOST_UNSENT_BYTES) return false;
     this.#response.write(frame);
     return true;

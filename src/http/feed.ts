@@ -1,5 +1,6 @@
 // Routes of the revocation feed: what verifiers read, what they say of it, and who they are.
 import type { ServerResponse } from 'node:http';
+import type { Clock } from '../domain/clock.js';
 import { Refusal } from '../domain/refusal.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import type { EndReason, FeedReader, Feed } from '../revocation/feed/index.js';
@@ -26,7 +27,7 @@ export const feedRoutes = ({ feed, broker }: Edge) =>
     streamRevocations: (call) => {
       const leave = broker.limits.stream(call.principal.name);
       if (leave instanceof Refusal) return Promise.resolve(leave);
-      return Promise.resolve(streaming(feed, call, broker.clock.now(), leave));
+      return Promise.resolve(streaming(feed, call, broker.clock, leave));
     },
 
     acknowledgeRevocations: async ({ principal, body, entry }) => {
@@ -62,7 +63,7 @@ export const feedRoutes = ({ feed, broker }: Edge) =>
 async function streaming(
   feed: Feed,
   { principal, lastEventId }: Call,
-  now: number,
+  clock: Clock,
   leave: () => void,
 ): Promise<Answer> {
   const reader = new StreamReader(principal);
@@ -77,7 +78,7 @@ async function streaming(
         'x-accel-buffering': 'no',
         'mayfly-stream': id,
       },
-      hold: (response) => reader.begin(response, Math.max(0, principal.expiresAt - now)),
+      hold: (response) => reader.begin(response, Math.max(0, principal.expiresAt - clock.now())),
       gone: () => {
         unsubscribe();
         leave();
@@ -112,7 +113,7 @@ class StreamReader implements FeedReader {
 
   begin(response: ServerResponse, leftMs: number): void {
     this.#stream = new EventStream(response);
-    this.#stream.write(Buffer.concat(this.#before));
+    this.#stream.begin(this.#before);
     this.#before = [];
     const expiry = setTimeout(
       () => this.end('token_expired'),

@@ -47,14 +47,23 @@ test('who does not read gets nothing more after a bounded amount, and no last wo
   await until('its connection is gone', async () => (await connections()) === 0);
 });
 
+test('what many begin with is there once, not once for each', () => {
+  const frames = [Buffer.from('snapshot'), Buffer.from('change')];
+  const written: Buffer[] = [];
+  const response = { on: () => undefined, write: (frame: Buffer) => written.push(frame), writableLength: 0 };
+  new EventStream(response as never).begin(frames);
+  expect(written.map((frame, at) => frame === frames[at])).toEqual([true, true]);
+});
+
 test('a large beginning is no fault of the reader, once', async () => {
   const { stream, reader } = await opened();
   reader.pause();
   const large = Buffer.alloc(32 * 1024 * 1024, 'x');
-  expect([stream.write(large), stream.write(FRAME)]).toEqual([true, true]);
+  stream.begin([large, FRAME]);
+  expect(stream.write(FRAME)).toBe(true);
   let read = 0;
   reader.on('data', (piece: Buffer) => (read += piece.length)).resume();
-  await until('all of it is read', () => read === large.length + FRAME.length);
+  await until('all of it is read', () => read === large.length + 2 * FRAME.length);
   reader.pause();
   let written = 0;
   while (written < PLENTY && stream.write(FRAME)) written++;

@@ -68,7 +68,8 @@ export class Snapshots {
     const kept = this.#kept.get(since);
     if (kept?.snapshot.position.epoch === position.epoch) return kept.snapshot;
     const snapshot = this.#make(since, position, entries());
-    if (this.#kept.size < MOST_KEPT) this.#kept.set(since, { madeAt, snapshot });
+    // The whole one costs most, and those who come back from many places must not crowd it out.
+    if (since === undefined || this.#kept.size < MOST_KEPT) this.#kept.set(since, { madeAt, snapshot });
     return snapshot;
   }
 
