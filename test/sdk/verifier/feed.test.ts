@@ -118,6 +118,23 @@ test('a forged kill counts until the next whole snapshot, and no longer', async 
   expect(scene.kinds('resynchronised')).toHaveLength(1);
 });
 
+test('what was said dead stays so at a broker that has not heard of it, until that must have', async () => {
+  scene = await VerifierScene.start({ maxStalenessMs: 60_000 });
+  const { feed } = scene;
+  const token = feed.credential();
+  feed.beating = false;
+  feed.kill('task', 'run-42');
+  await scene.becomes(token, 'ERR_REVOKED');
+  feed.entries.pop();
+  feed.lagMs = 10_000;
+  feed.cut();
+  await until('it reads on', () => scene.kinds('connected').length + scene.kinds('resumed').length === 2);
+  expect(await scene.tried(token)).toBe('ERR_REVOKED');
+  feed.lagMs = 0;
+  feed.beating = true;
+  await scene.becomes(token, 'accepted');
+});
+
 test('a forged kill that comes in one piece with a heartbeat is not borne out by it', async () => {
   scene = await VerifierScene.start();
   const { feed } = scene;

@@ -3,7 +3,7 @@ import { chained, type FeedEntry } from '../../../domain/feed.js';
 import type { Moment } from '../time/elapsed.js';
 import type { StreamEvent } from './event-stream.js';
 import type { Knowledge } from './knowledge.js';
-import type { Heartbeat, MessageTerms, SnapshotPart } from './message.js';
+import type { Heartbeat, MessageTerms, SnapshotPart, Standing } from './message.js';
 import { readMessage } from './message.js';
 import { entriesIn } from './union.js';
 
@@ -70,7 +70,8 @@ export class Reading {
     if (event !== 'change') return { kind: 'unknown' };
     const change = changeIn(data);
     if (change && this.#unprovenEntries <= MOST_UNPROVEN) {
-      this.#knowledge.union.claim(change.entries);
+      const { union, time } = this.#knowledge;
+      union.claim(change.entries, time.now());
       this.#unproven.push(change);
       this.#unprovenEntries += change.entries.length;
     }
@@ -132,11 +133,9 @@ export class Reading {
       killed.has(keyDigest) || union.provenToKill(keyDigest);
     if (this.#parts.some(isKilled)) return odd('signed by a key that was revoked');
     for (const { entries } of this.#parts) union.prove(entries);
-    // What an earlier connection said, and nothing bore out, is in here if it was true.
-    union.claimOnly(this.#unproven.flatMap(({ entries }) => entries));
     this.#standing = { feed, epoch, version, chain };
     this.#parts = [];
-    const agrees = this.#knowledge.proven(first, this.#asked);
+    const agrees = this.#learn(first);
     return { kind: 'snapshot', resumed: since !== undefined, agrees };
   }
 
@@ -153,10 +152,16 @@ export class Reading {
     if (borneOut.length > 0) {
       for (const { entries } of borneOut) union.prove(entries);
       this.#unprovenEntries = this.#unproven.reduce((sum, { entries }) => sum + entries.length, 0);
-      union.claimOnly(this.#unproven.flatMap(({ entries }) => entries));
     }
-    const agrees = this.#knowledge.proven(heartbeat, this.#asked);
+    const agrees = this.#learn(heartbeat);
     return { kind: 'heartbeat', changes: borneOut.length, agrees, heartbeat };
+  }
+
+  #learn(standing: Standing): boolean {
+    const { union, time } = this.#knowledge;
+    const agrees = this.#knowledge.proven(standing, this.#asked);
+    union.takeBack(standing.asOf, time.now());
+    return agrees;
   }
 }
 

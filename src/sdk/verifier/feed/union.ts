@@ -7,7 +7,10 @@ interface Kill {
   readonly mootAt: number;
 }
 
-type Kills = Map<string, Kill>;
+interface Claim extends Kill {
+  /** No later than this was it in the store, if it is true; Infinity where nobody had told the time. */
+  readonly heardBy: number;
+}
 
 const DIGEST = /^[\w-]{22}$/;
 
@@ -29,9 +32,9 @@ function isEntry(value: unknown): value is FeedEntry {
 
 export class Union {
   /** Signed, or borne out by what was. */
-  readonly #proven: Kills = new Map();
-  /** Said by the stream since. It kills at once, and can be taken back. */
-  #claimed: Kills = new Map();
+  readonly #proven = new Map<string, Kill>();
+  /** Said by a stream since. It kills at once, and can be taken back. */
+  readonly #claimed = new Map<string, Claim>();
   #generation = 0;
 
   /** Another number whenever there was something to add. */
@@ -44,17 +47,35 @@ export class Union {
   }
 
   prove(entries: readonly FeedEntry[]): void {
-    this.#add(this.#proven, entries);
+    for (const entry of entries) {
+      const [digest] = entry;
+      const known = this.#proven.get(digest);
+      if (!known || addsTo(known, entry)) this.#set(this.#proven, digest, joined(known, entry));
+      const claim = this.#claimed.get(digest);
+      if (claim && !addsTo(this.#proven.get(digest)!, [digest, claim.cutoff, claim.mootAt]))
+        this.#claimed.delete(digest);
+    }
   }
 
-  claim(entries: readonly FeedEntry[]): void {
-    this.#add(this.#claimed, entries);
+  /** @param heardBy the store's time at the most */
+  claim(entries: readonly FeedEntry[], heardBy: number): void {
+    for (const entry of entries) {
+      const [digest] = entry;
+      this.#set(this.#claimed, digest, { ...joined(this.#claimed.get(digest), entry), heardBy });
+    }
   }
 
-  /** In place of all that was claimed and neither proven nor taken back. */
-  claimOnly(entries: readonly FeedEntry[]): void {
-    this.#claimed = new Map();
-    this.claim(entries);
+  /**
+   * All that was committed before `asOf` is proven: what was claimed by then, and is not among it, was never true. What
+   * came later is kept, whoever said it: the broker that is read now may not have heard of it yet.
+   *
+   * @param now the store's time at the most
+   */
+  takeBack(asOf: number, now: number): void {
+    for (const [digest, claim] of this.#claimed) {
+      if (claim.heardBy < asOf) this.#claimed.delete(digest);
+      else if (claim.heardBy === Infinity) this.#claimed.set(digest, { ...claim, heardBy: now });
+    }
   }
 
   /** Whether something that these selectors name, issued at this store time, is dead. */
@@ -78,22 +99,22 @@ export class Union {
     }
   }
 
-  /** Both times grow: what a later kill leaves alone was spared by the earlier one as well. */
-  #add(kills: Kills, entries: readonly FeedEntry[]): void {
-    for (const [digest, cutoff, mootAt] of entries) {
-      const known = kills.get(digest);
-      const until = cutoff ?? Infinity;
-      if (known && known.cutoff >= until && known.mootAt >= mootAt) continue;
-      kills.set(digest, {
-        cutoff: Math.max(until, known?.cutoff ?? 0),
-        mootAt: Math.max(mootAt, known?.mootAt ?? 0),
-      });
-      this.#generation++;
-    }
+  #set<Known extends Kill>(kills: Map<string, Known>, digest: string, kill: Known): void {
+    kills.set(digest, kill);
+    this.#generation++;
   }
 }
 
-function killsBy(kills: Kills, digest: string, issuedAt: number): boolean {
+const addsTo = ({ cutoff, mootAt }: Kill, [, until, moot]: FeedEntry): boolean =>
+  cutoff < (until ?? Infinity) || mootAt < moot;
+
+/** Both times grow: what a later kill leaves alone was spared by the earlier one as well. */
+const joined = (known: Kill | undefined, [, until, mootAt]: FeedEntry): Kill => ({
+  cutoff: Math.max(until ?? Infinity, known?.cutoff ?? 0),
+  mootAt: Math.max(mootAt, known?.mootAt ?? 0),
+});
+
+function killsBy(kills: ReadonlyMap<string, Kill>, digest: string, issuedAt: number): boolean {
   const kill = kills.get(digest);
   return kill !== undefined && issuedAt <= kill.cutoff;
 }
