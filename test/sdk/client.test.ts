@@ -202,8 +202,7 @@ test('a token file is read at each call', async () => {
 });
 
 test('a source of tokens that never answers holds no call up for longer than the broker may', async () => {
-  const token = () => new Promise<string>(() => {});
-  const client = new MayflyClient({ url: broker.url, token, timeoutMs: 50 });
+  const client = new MayflyClient({ url: broker.url, token: () => new Promise(() => {}), timeoutMs: 50 });
   expect(await failure(client.listTasks())).toMatchObject({ code: 'ERR_TOKEN_SOURCE' });
   const reason = new Error('no longer wanted');
   const signal = AbortSignal.abort(reason);

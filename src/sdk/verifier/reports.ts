@@ -99,7 +99,11 @@ export class Reports {
 
   /** The same batch under the same name until it is taken: it is recorded once. */
   async #send(): Promise<void> {
-    if (this.#batches.length === 0) this.#batches.push(this.#made());
+    if (this.#batches.length === 0) {
+      const made = this.#made();
+      if (made.calls.length === 0) return;
+      this.#batches.push(made);
+    }
     const { id, calls, dropped } = this.#batches[0]!;
     const json = { batch: id, ...(dropped > 0 && { dropped }), calls };
     try {
@@ -125,13 +129,15 @@ export class Reports {
   #made(): Batch {
     const calls: object[] = [];
     let characters = 0;
-    while (calls.length < MOST_IN_BATCH && calls.length < this.#waiting.length) {
-      const call = inForm(this.#waiting[calls.length]!);
-      characters += JSON.stringify(call).length;
-      if (characters > MOST_BATCH_CHARACTERS) break;
-      calls.push(call);
+    let taken = 0;
+    for (; taken < this.#waiting.length && calls.length < MOST_IN_BATCH; taken++) {
+      const { call, size } = weighed(this.#waiting[taken]!);
+      characters += size;
+      if (characters > MOST_BATCH_CHARACTERS && calls.length > 0) break;
+      if (call) calls.push(call);
+      else this.#lose(1);
     }
-    this.#waiting.splice(0, calls.length);
+    this.#waiting.splice(0, taken);
     return { id: randomUUID(), calls, dropped: this.#dropped };
   }
 
@@ -148,6 +154,16 @@ export class Reports {
     this.#telling = undefined;
     if (this.#untold > 0) this.#lostSome(this.#untold);
     this.#untold = 0;
+  }
+}
+
+/** What a program put into it that is no JSON, as a `bigint`, loses itself alone, and never ends the program. */
+function weighed(waiting: ReportedCall): { readonly call?: object; readonly size: number } {
+  try {
+    const call = inForm(waiting);
+    return { call, size: JSON.stringify(call).length };
+  } catch {
+    return { size: 0 };
   }
 }
 

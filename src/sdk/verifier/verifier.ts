@@ -128,11 +128,12 @@ export class Verifier implements AsyncDisposable {
    *
    * @param token as it was shown, without the scheme; undefined where nothing was
    * @throws CredentialRefused with a `code` for you, and `status` and `wwwAuthenticate` for the caller
-   * @throws MayflyError `ERR_USAGE` for a tool that this verifier was not told of
+   * @throws MayflyError `ERR_USAGE` for a tool that this verifier was not told of, and for what is no text
    */
   verify(token: string | undefined, want: Want): Promise<VerifiedCredential> {
     const tool = this.#options.tools.get(want.tool);
     if (!tool) return Promise.reject(noSuchTool(want.tool));
+    if (!isText(want.resource ?? '') || !isText(want.action ?? '')) return Promise.reject(noText());
     if (this.#closed) return Promise.reject(this.#refusal({ denied: 'ERR_STALE' }, want, tool));
     const verdict = this.#gate.judge(token, want, tool);
     if (verdict instanceof Promise) return verdict.then((came) => this.#conclude(came, want, tool));
@@ -298,3 +299,9 @@ export class Verifier implements AsyncDisposable {
 
 const noSuchTool = (name: string): MayflyError =>
   new MayflyError('ERR_USAGE', `the verifier was not told of a tool ${JSON.stringify(name)}`);
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+
+/** What is read off a request has the form that its caller gave it: a list, say, by naming it twice. */
+const noText = (): MayflyError =>
+  new MayflyError('ERR_USAGE', 'the action and the resource of a call are text, or left out');

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { type ShownRequest, Verifier } from '../../../src/sdk/verifier/index.js';
 import { digested, type Members, Prover } from '../../fixtures/prover.js';
 import { until } from '../../fixtures/until.js';
-import { VerifierScene } from './scene.js';
+import { READ, VerifierScene } from './scene.js';
 
 let scene: VerifierScene;
 afterEach(() => scene.stop());
@@ -149,6 +149,20 @@ describe('a session that runs on a credential', () => {
 });
 
 describe('calls are told to the broker', () => {
+  test('whatever a program put into them: what cannot be told is lost, and ends nothing', async () => {
+    scene = await VerifierScene.start();
+    const { feed, verifier } = scene;
+    const token = feed.credential();
+    await verifier.verify(token, { ...READ, detail: { rows: 12n } as never });
+    await verifier.verify(token, { ...READ, resource: 'customers/7' });
+    await until('the other one is told', () => feed.batches.length > 0);
+    expect([feed.batches[0]!.calls.length, verifier.status.reports.lost]).toEqual([1, 1]);
+    for (const wrong of [{ resource: { of: '7' } }, { resource: ['7', '8'] }, { action: ['read'] }]) {
+      const asked = verifier.verify(token, { ...READ, ...wrong } as never);
+      await expect(asked).rejects.toMatchObject({ code: 'ERR_USAGE' });
+    }
+  });
+
   test('in batches, each call once, whoever was refused with the reason', async () => {
     scene = await VerifierScene.start();
     const { feed } = scene;

@@ -1,5 +1,5 @@
 // Before a route: what is not allowed does not reach the handler, in each of the three forms.
-import { createServer, request, type RequestListener, type Server } from 'node:http';
+import { createServer, request as ask, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import express from 'express';
@@ -126,7 +126,7 @@ test('a proof for one page opens no other, however the request names it', async 
     return new Promise((resolve, reject) => {
       // RFC 9112 §3.2.2
       const path = 'http://whatever/customers/7';
-      request({ host: '127.0.0.1', port, path, headers }, ({ statusCode }) => resolve(statusCode))
+      ask({ host: '127.0.0.1', port, path, headers }, ({ statusCode }) => resolve(statusCode))
         .on('error', reject)
         .end();
     });
