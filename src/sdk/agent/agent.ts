@@ -13,7 +13,7 @@ import { Holding, type HoldingParts } from './holding.js';
 import { Leases } from './leases.js';
 import { TaskEnds } from './task-ends.js';
 import { AgentTool } from './tool.js';
-import { exchangeFor, type ToolTerms } from './tool-terms.js';
+import { checkText, exchangeFor, type ToolTerms } from './tool-terms.js';
 
 const CLOSED_WITHIN_MS = 5000;
 const TIDIED_AFTER = 256;
@@ -52,16 +52,21 @@ export class Agent implements AsyncDisposable {
   #proven: Promise<ProvenCalls> | undefined;
   #closing: Promise<readonly string[]> | undefined;
 
-  /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to */
+  /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to, and where no task is named */
   constructor(options: AgentOptions) {
     const { broker: url, task, dpop, clock = elapsed(), ...client } = options;
+    checkText('the task', task);
     this.task = task;
     this.#options = options;
     const broker = new MayflyClient({ ...client, url, ...(dpop && { dpop: () => this.#prover(dpop) }) });
     this.#parts = { broker, leases: new Leases(broker, clock), ends: new TaskEnds(broker), now: clock };
   }
 
-  /** The same tool on the same terms again shares its credential. */
+  /**
+   * The same tool on the same terms again shares its credential.
+   *
+   * @throws MayflyError `ERR_USAGE` for terms that say something else than they seem to, as an empty list of actions does
+   */
   tool(name: string, terms: ToolTerms = {}): AgentTool {
     const asked = exchangeFor(this.task, name, terms);
     const key = JSON.stringify(asked);

@@ -1,17 +1,31 @@
 // A request to a tool in the form in which it can be made again.
+import { MayflyError } from '../client/errors.js';
 
 export interface Outgoing {
   readonly url: URL;
   readonly init: RequestInit;
 }
 
-/** Of a `Request` the body is read into memory: a second try needs it as well. */
+/**
+ * Of a `Request` the body is read into memory: a second try needs it as well.
+ *
+ * @throws MayflyError `ERR_USAGE` for what is no whole address
+ */
 export async function outgoing(input: string | URL | Request, init: RequestInit): Promise<Outgoing> {
-  if (!(input instanceof Request)) return { url: new URL(input), init };
+  if (!(input instanceof Request)) return { url: wholeUrl(input), init };
   const { url, method, headers, signal, redirect } = input;
   const body = /^(?:GET|HEAD)$/.test(method) ? undefined : await input.arrayBuffer();
   const given = { method, headers, signal, redirect, ...(body && body.byteLength > 0 && { body }) };
   return { url: new URL(url), init: { ...given, ...init } };
+}
+
+/** A tool may be at several addresses, so a path alone is at none of them. */
+function wholeUrl(input: string | URL): URL {
+  if (URL.canParse(String(input))) return new URL(input);
+  throw new MayflyError(
+    'ERR_USAGE',
+    `${JSON.stringify(input)} is no whole address: it begins with https:// and the host`,
+  );
 }
 
 /** Where an answer to a reading points to; undefined where it is not to be followed by us. */

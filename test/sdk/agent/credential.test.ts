@@ -47,6 +47,24 @@ test('fifty who want one at the same time make one request, and so do those who 
   expect(await agent.tool('crm', { task: 'many.part' }).credential()).toMatchObject({ task_id: 'many.part' });
 });
 
+test.each([
+  ['no action', { actions: [] }],
+  [
+    'a text for the actions, which would be a list of its letters',
+    { actions: 'read' as unknown as string[] },
+  ],
+  ['no resource', { resources: [] }],
+  ['a text for the resources', { resources: 'customers/7' as unknown as string[] }],
+  ['an empty task', { task: '' }],
+])('terms that name %s are a mistake, and never all that there is', (_what, terms) => {
+  const { agent } = scene.agent('run');
+  expect(() => agent.tool('crm', terms)).toThrow(expect.objectContaining({ code: 'ERR_USAGE' }));
+});
+
+test.each([undefined, ''])('an agent whose task is %j is told so when it is made', (task) => {
+  expect(() => scene.agent(task as string)).toThrow('the task is to be named');
+});
+
 describe('shortly before its end', () => {
   test('it is renewed under its lease where the tool allows that', async () => {
     await scene.openTask('renewed', { ttl: '1h' });

@@ -127,6 +127,15 @@ describe('the credential is not sent', () => {
   });
 });
 
+test.each(['/customers', 'customers 7', '', '//', 'https://'])(
+  '%j is no whole address, and nothing is sent',
+  async (address) => {
+    const { agent, asked } = scene.agent('run');
+    const refused = await failure(agent.tool('crm').fetch(address));
+    expect([refused.code, asked, crm.seen.length]).toEqual(['ERR_USAGE', [], 0]);
+  },
+);
+
 describe('a credential that the tool calls invalid', () => {
   test('is replaced for all who hold it by one, and their calls are made once more', async () => {
     const { agent, asked } = scene.agent('run');
