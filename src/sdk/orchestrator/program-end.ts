@@ -12,6 +12,11 @@ type Signal = (typeof SIGNALS)[number];
 
 /** Nobody waits long for a program that was told to end. */
 const WITHIN_MS = 2000;
+/**
+ * What a terminal sends to everybody in its foreground, `node --watch` and other supervisors send once more: one key was
+ * pressed, and nobody is in a hurry yet.
+ */
+const SAME_MS = 500;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** A program may have this module twice. No copy takes another one for somebody who sees to the end of the program. */
@@ -25,6 +30,8 @@ const SIGNAL_EXIT = Symbol.for('signal-exit emitter');
 const open = new Set<Ending>();
 let program: Program | undefined;
 let isEnding = false;
+/** By the monotonic clock: when the signal came that it ends by. */
+let toldAt = -Infinity;
 
 /** From here on it ends with the program, until it is `dismiss`ed. */
 export function enlist(ending: Ending): void {
@@ -59,9 +66,12 @@ function leave(): void {
 
 function onSignal(signal: Signal): void {
   if (othersListen(globalThis.process, signal)) return;
+  const now = performance.now();
+  if (isEnding && now - toldAt < SAME_MS) return;
   // Told twice, whoever waits is in a hurry.
   if (isEnding) return sendAgain(signal);
   isEnding = true;
+  toldAt = now;
   void endAll('cancelled', `the program got ${signal}`).then(() => sendAgain(signal));
 }
 
@@ -96,10 +106,15 @@ function throwAgain(thrown: unknown): void {
 function gone(): void {
   leave();
   isEnding = false;
+  toldAt = -Infinity;
 }
 
+/** Also what is opened while others are ended, as long as there is time. */
 async function endAll(outcome: 'cancelled' | 'failed', reason: string): Promise<void> {
-  await Promise.all([...open].map((one) => one.end(outcome, reason, WITHIN_MS)));
+  const over = performance.now() + WITHIN_MS;
+  for (let leftMs = WITHIN_MS; open.size > 0 && leftMs > 0; leftMs = over - performance.now()) {
+    await Promise.all([...open].map((one) => one.end(outcome, reason, Math.ceil(leftMs))));
+  }
 }
 
 function othersListen(process: Program, event: Signal | 'uncaughtException'): boolean {

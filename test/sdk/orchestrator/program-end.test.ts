@@ -123,6 +123,37 @@ test('a program that has this library twice is ended all the same, with the task
   expect([await outcome('copy-1'), await outcome('copy-2')]).toEqual(['cancelled', 'cancelled']);
 });
 
+describe('one stroke of Ctrl-C', () => {
+  test('that comes twice, as under node --watch, leaves the time to cancel the tasks', async () => {
+    const id = 'twice';
+    const running = program(
+      id,
+      `const press = () => process.kill(process.pid, 'SIGINT');
+       await withTask({ ...options, id: '${id}' }, () => { press(); setTimeout(press, 5); return forever(); });`,
+      {
+        before: `const slow = (url, init) => new Promise((done) => setTimeout(done, 50)).then(() => fetch(url, init));
+          options.fetch = slow;`,
+      },
+    );
+    expect([await running.ended(), await outcome(id)]).toEqual(['SIGINT', 'cancelled']);
+  });
+
+  test('while a task is being opened leaves none open', async () => {
+    let id = '';
+    const late = await inPlaceOfBroker((response, asked) => {
+      // Opened, and nobody hears of it.
+      if (asked.url.endsWith('/tasks')) ({ id } = JSON.parse(asked.body) as { id: string });
+      else answering(200, {})(response, asked);
+    });
+    const running = program('opening', `void withTask(options, forever);`, { url: late.url });
+    await until('it is asked for', () => id !== '');
+    running.child.kill('SIGINT');
+    expect(await running.ended()).toBe('SIGINT');
+    expect(late.seen.at(-1)).toMatchObject({ url: `/v1/tasks/${id}/complete` });
+    late.close();
+  });
+});
+
 describe('a broker that does not answer', () => {
   test('holds a program up for two seconds, and no longer when it is told twice', async () => {
     const view = { id: 'x', opened_at: '2030-01-01T00:00:00Z', deadline: '2040-01-01T00:00:00Z' };
@@ -135,7 +166,8 @@ describe('a broker that does not answer', () => {
     hasty!.child.kill('SIGINT');
     await until('both try', () => silent.seen.filter(({ url }) => url.endsWith('/complete')).length === 2);
     const began = performance.now();
-    hasty!.child.kill('SIGINT');
+    const isEnded = (): boolean => hasty!.child.signalCode !== null || !hasty!.child.kill('SIGINT');
+    void until('it is told for long enough', isEnded);
     expect(await Promise.race([patient!.ended(), hasty!.ended()])).toBe('SIGINT');
     expect(await patient!.ended()).toBe('SIGTERM');
     expect(performance.now() - began).toBeLessThan(5000);

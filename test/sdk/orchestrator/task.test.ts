@@ -268,6 +268,15 @@ describe('an opening', () => {
     expect([error.code, error.problem, worked]).toEqual(['ERR_REFUSED', 'ttl-exceeded', false]);
   });
 
+  test.each([NaN, Infinity, 0, -1, 1.5, 2 ** 31])(
+    'with a completionTimeoutMs of %d is a mistake before anything is opened, and not when the work is done',
+    async (completionTimeoutMs) => {
+      const { fetch, tries } = away(() => true);
+      const mistaken = failure(withTask(options({ completionTimeoutMs, fetch }), () => 1));
+      expect([(await mistaken).code, tries()]).toEqual(['ERR_USAGE', 0]);
+    },
+  );
+
   test('whose answer was not heard leaves no task open', async () => {
     let id = '';
     const deaf: typeof fetch = async (url, init) => {
