@@ -198,8 +198,10 @@ export class RunningTask implements AsyncDisposable {
       if (Date.parse(this.#view.deadline) <= Date.parse(before)) this.#extension.clear();
     } catch (error) {
       const { code, problem } = error as MayflyError;
+      // The task above is kept open as well, at the same moment: its deadline, which is the bound, may be put off yet.
+      const isBound = problem === 'deadline-not-later' && this.#view.parent !== undefined;
       if (problem === 'task-closed') this.#stopFor(over(`the task ${this.id} is closed`));
-      else if (code !== 'ERR_REFUSED' && code !== 'ERR_FORBIDDEN' && code !== 'ERR_NOT_FOUND') {
+      else if (isBound || !/^ERR_(?:REFUSED|FORBIDDEN|NOT_FOUND)$/.test(code)) {
         const leftMs = this.#parts.clock.until(before);
         if (leftMs > 0 && !this.#ending) this.#extendIn(leftMs / 2);
       }

@@ -151,6 +151,24 @@ describe('a task below', () => {
     });
   });
 
+  test('is kept open as that one is, also where it asked for more before that one had it', async () => {
+    const tools = [{ tool: 'crm', actions: ['read'] }];
+    let isPartFirst = true;
+    const held: typeof fetch = async (url, init) => {
+      const { pathname } = new URL(url as string);
+      if (pathname.endsWith('/long/extend')) await until('the part was refused', () => !isPartFirst);
+      const response = await fetch(url, init);
+      if (pathname.endsWith('/long.part/extend')) isPartFirst = false;
+      return response;
+    };
+    await withTask(options({ id: 'long', ttl: 4, keepAlive: true, fetch: held }), (task) =>
+      task.child({ name: 'part', purpose: 'a part', tools }, async (part) => {
+        const first = part.view.deadline;
+        await until('its deadline is later', () => part.view.deadline > first);
+      }),
+    );
+  });
+
   test('is told when the one above is cancelled', async () => {
     const abort = new AbortController();
     const tools = [{ tool: 'crm', actions: ['read'] }];
