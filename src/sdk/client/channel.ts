@@ -210,8 +210,9 @@ const WHY_NOT: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name of the host cannot be looked up',
 };
 
-function whyNot(error: unknown): string {
+/** Why there was no answer, for a person. */
+export function whyNot(error: unknown): string {
   const { message, cause } = error as Error;
-  const { code, message: causeMessage } = (cause ?? {}) as { code?: string; message?: string };
-  return WHY_NOT[code ?? ''] ?? code ?? causeMessage ?? message;
+  const { code, message: causeMessage } = (cause ?? error) as { code?: string; message?: string };
+  return WHY_NOT[code ?? ''] ?? (typeof code === 'string' ? code : (causeMessage ?? message));
 }

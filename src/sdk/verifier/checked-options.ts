@@ -21,7 +21,7 @@ export function checked(options: VerifierOptions, url: string) {
   if (!(maxStalenessMs > 0 && Number.isFinite(maxStalenessMs))) throw wrong('maxStalenessMs');
   if (!(mostRemembered >= 2 && Number.isFinite(mostRemembered))) throw wrong('mostRemembered');
   if (whenStale !== 'refuse' && whenStale !== 'introspect') throw wrong('whenStale');
-  const byName = new Map(Object.entries(tools));
+  const byName = new Map(Object.entries((tools as typeof tools | undefined) ?? {}));
   if (byName.size === 0) throw wrong('tools: there is none');
   for (const [name, tool] of byName) checkTool(name, tool);
   return {
@@ -37,10 +37,14 @@ export function checked(options: VerifierOptions, url: string) {
 }
 
 function checkTool(name: string, { audience, plane, baseUrl }: ProtectedTool): void {
-  if (typeof audience !== 'string' || audience === '') throw wrong(`tools.${name}.audience`);
-  if (!PLANES.has(plane)) throw wrong(`tools.${name}.plane`);
+  if (typeof audience !== 'string' || audience === '')
+    throw wrong(`tools.${name}.audience`, 'as in the catalogue');
+  if (!PLANES.has(plane)) throw wrong(`tools.${name}.plane`, 'tool, data or cloud');
   if (baseUrl !== undefined && !/^https?:\/\//.test(baseUrl)) throw wrong(`tools.${name}.baseUrl`);
 }
 
-const wrong = (what: string): MayflyError =>
-  new MayflyError('ERR_USAGE', `the verifier's ${what} is not right`);
+const wrong = (what: string, right?: string): MayflyError =>
+  new MayflyError(
+    'ERR_USAGE',
+    `the verifier's ${what} is not right${right === undefined ? '' : `: ${right}`}`,
+  );

@@ -2,6 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { SignatureAlgorithm } from '../../jws/algorithms.js';
 import { KeySet } from '../../jws/key-set.js';
+import { whyNot } from '../client/channel.js';
 
 const FRESH_MS = 5 * 60_000;
 const LEAST_FRESH_MS = 10_000;
@@ -82,7 +83,7 @@ export class Keys {
       this.#fetched = true;
     } catch (error) {
       this.#freshUntil = this.#options.elapsed() + LEAST_FRESH_MS;
-      this.#options.unreachable((error as Error).message);
+      this.#options.unreachable(whyNot(error));
     }
   }
 

@@ -155,7 +155,7 @@ describe('a task below', () => {
     const tools = [{ tool: 'crm', actions: ['read'] }];
     let isPartFirst = true;
     const held: typeof fetch = async (url, init) => {
-      const { pathname } = new URL(url as string);
+      const { pathname } = new URL(url);
       if (pathname.endsWith('/long/extend')) await until('the part was refused', () => !isPartFirst);
       const response = await fetch(url, init);
       if (pathname.endsWith('/long.part/extend')) isPartFirst = false;

@@ -1,5 +1,6 @@
 // A verifier follows the feed through whatever happens to it: what is dead stays dead, and it recovers by itself.
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { Verifier, type VerifierOptions } from '../../../src/sdk/verifier/index.js';
 import { signingKey } from '../../fixtures/feed-server.js';
 import { until } from '../../fixtures/until.js';
 import { VerifierScene } from './scene.js';
@@ -281,4 +282,33 @@ test('what can concern nothing alive is forgotten, by the store’s time', async
   feed.entries = [];
   feed.skewMs += 60_000;
   await until('one is forgotten', () => verifier.status.kills === 1);
+});
+
+const status =
+  (code: number): ((feed: VerifierScene['feed']) => void) =>
+  ({ instead }) =>
+    void instead.set('/v1/revocations/stream', (_request, response) => response.writeHead(code).end());
+
+describe('whoever waits until it is ready is told why it is not, when', () => {
+  test.each<[string, string, Partial<VerifierOptions>, ((feed: VerifierScene['feed']) => void)?]>([
+    ['it may not read the feed', 'has not the role verifier', {}, status(403)],
+    ['its token is not accepted', 'the workload token is not accepted', {}, status(401)],
+    ['something else answers', 'there is no feed at that address', {}, status(404)],
+    ['nothing listens', 'nothing listens there', { broker: 'http://127.0.0.1:2' }],
+    [
+      'the broker has another name',
+      'the broker calls itself "http://127.0.0.1:',
+      { issuer: 'http://localhost:1' },
+    ],
+  ])('%s', async (_what, why, options, prepare = () => undefined) => {
+    scene = await VerifierScene.start(options, prepare);
+    await until('it has tried', () => scene.events.some(({ kind }) => /^(?:disc|resync)/.test(kind)));
+    await expect(scene.verifier.ready({ timeoutMs: 1 })).rejects.toThrow(why);
+  });
+});
+
+test('a verifier without tools is told so', async () => {
+  scene = await VerifierScene.start();
+  const mistaken = { broker: 'http://127.0.0.1:2', token: 'x' } as unknown as VerifierOptions;
+  expect(() => new Verifier(mistaken)).toThrow('tools: there is none');
 });

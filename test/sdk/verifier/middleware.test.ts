@@ -170,10 +170,11 @@ test('what is wanted can be read off the request', async () => {
   expect((await call('/customers/8', bearer(token))).status).toBe(403);
 });
 
+const unknown = () => ({ tool: 'mail', action: 'send' });
+
 test('a fault is not a refusal, and lets nobody through', async () => {
   const told: unknown[] = [];
   const app = express();
-  const unknown = { tool: 'mail', action: 'send' };
   app.get('/', protect(scene.verifier, unknown), (_request, response) => void response.end('there'));
   app.use(((error: unknown, _request, response, _next) => {
     told.push(error);
@@ -183,9 +184,42 @@ test('a fault is not a refusal, and lets nobody through', async () => {
   expect((await inExpress('/', bearer(scene.feed.credential()))).status).toBe(500);
   expect(told).toEqual([expect.objectContaining({ code: 'ERR_USAGE' })]);
   server!.close().closeAllConnections();
-  const plain = await serving(guard(scene.verifier, unknown, (_request, response) => response.end('there')));
+  const plain = await serving(
+    guard(
+      scene.verifier,
+      unknown,
+      (_request, response) => response.end('there'),
+      (error) => told.push(error),
+    ),
+  );
   expect((await plain('/', bearer(scene.feed.credential()))).status).toBe(500);
+  expect(told).toHaveLength(2);
+  expect(told[1]).toMatchObject({ code: 'ERR_USAGE' });
   const fetched = withCredential(scene.verifier, unknown, () => new Response('there'));
   await expect(fetched(new Request('http://a/', bearer('x')))).rejects.toMatchObject({ code: 'ERR_USAGE' });
   expect(() => credentialOf({})).toThrow('no credential was verified');
+});
+
+test('a tool that the verifier was not told of is found out when the route is made', () => {
+  const want = { tool: 'cmr', action: 'read' };
+  const mistakes = [
+    () => protect(scene.verifier, want),
+    () => guard(scene.verifier, want, () => undefined),
+    () => withCredential(scene.verifier, want, () => new Response()),
+  ];
+  for (const mistake of mistakes) expect(mistake).toThrow('not told of a tool "cmr"');
+});
+
+test('what a handler of guard throws is told, as nobody else would hear of it', async () => {
+  const told: unknown[] = [];
+  const thrown = new Error('a mistake');
+  const handler = guard(
+    scene.verifier,
+    { tool: 'crm', action: 'read' },
+    () => Promise.reject(thrown),
+    (error) => told.push(error),
+  );
+  const call = await serving(handler);
+  expect((await call('/', bearer(scene.feed.credential()))).status).toBe(500);
+  expect(told).toEqual([thrown]);
 });

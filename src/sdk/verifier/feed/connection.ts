@@ -1,5 +1,5 @@
 // One stream from the broker: asked for, read, and given up when it falls silent.
-import type { Channel } from '../../client/channel.js';
+import { type Channel, whyNot } from '../../client/channel.js';
 import { MayflyError } from '../../client/errors.js';
 import type { Moment } from '../time/elapsed.js';
 import { EventStream, StreamFlaw } from './event-stream.js';
@@ -96,7 +96,7 @@ export class Connection {
       await response.body?.cancel();
       const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
       return this.end({
-        reason: response.ok ? 'what answers there is no feed' : `answered with status ${response.status}`,
+        reason: response.ok ? 'what answers there is no feed' : statusReason(response.status),
         ...(nonceCame && response.status === 401 && { atOnce: true }),
         ...(retryAfter >= 0 && { retryAfterMs: retryAfter * 1000 }),
       });
@@ -143,7 +143,17 @@ export class Connection {
 function whyOf(error: unknown): string {
   // Ours say it themselves: there is no workload token, say.
   if (error instanceof MayflyError) return error.message;
-  const { message, cause } = error as Error;
-  const { code } = (cause ?? error) as { code?: unknown };
-  return typeof code === 'string' ? code : message;
+  return whyNot(error);
+}
+
+/** What a broker means by it, for whoever sets the verifier up. */
+const MEANINGS: Readonly<Record<number, string>> = {
+  401: 'the workload token is not accepted',
+  403: 'the workload token has not the role verifier',
+  404: 'there is no feed at that address',
+};
+
+function statusReason(status: number): string {
+  const meaning = MEANINGS[status];
+  return `answered with status ${status}${meaning === undefined ? '' : `: ${meaning}`}`;
 }

@@ -44,11 +44,17 @@ export interface MessageTerms {
   readonly keys: Keys;
 }
 
+/** Signed by what answers there, which calls itself otherwise than we were told. */
+export interface Foreign {
+  readonly kind: 'foreign';
+  readonly issuer: string;
+}
+
 /** Undefined for anything that is not exactly such a message by a key of the feed's. */
 export async function readMessage(
   text: string,
   { issuer, keys }: MessageTerms,
-): Promise<SnapshotPart | Heartbeat | undefined> {
+): Promise<SnapshotPart | Heartbeat | Foreign | undefined> {
   const token = parseCompact(text, MOST_BYTES);
   if (token instanceof Refusal) return undefined;
   const { typ, alg, kid, crit } = token.header;
@@ -57,7 +63,8 @@ export async function readMessage(
   const key = await keys.find(kid, algorithm);
   if (!key || !verifySync(algorithm, key, token.signingInput, token.signature)) return undefined;
   const { payload } = token;
-  if (payload['iss'] !== issuer) return undefined;
+  const { iss } = payload;
+  if (iss !== issuer) return isText(iss) ? { kind: 'foreign', issuer: iss } : undefined;
   const standing = standingIn(payload, selectorDigest(issuer, { kind: 'key', name: kid }));
   if (!standing) return undefined;
   if (payload['kind'] === 'snapshot') return snapshotIn(payload, standing);

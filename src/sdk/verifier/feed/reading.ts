@@ -86,6 +86,7 @@ export class Reading {
       case 'snapshot':
       case 'heartbeat': {
         const message = await readMessage(heard.data, this.#terms);
+        if (message?.kind === 'foreign') return odd(otherIssuer(message.issuer, this.#terms.issuer));
         if (message?.kind !== heard.kind) return odd(`a ${heard.kind} that the broker did not sign`);
         if (this.#knowledge.isPast(message.epoch)) return odd('of a store that was left behind');
         return message.kind === 'snapshot' ? this.#collect(message) : this.#bearOut(message);
@@ -175,6 +176,10 @@ function changeIn(data: string): Change | undefined {
     return undefined;
   }
 }
+
+/** Most often one broker by two names, as `localhost` and `127.0.0.1`. */
+const otherIssuer = (said: string, expected: string): string =>
+  `the broker calls itself ${JSON.stringify(said.slice(0, 200))}, and not ${JSON.stringify(expected)}: that is for the option issuer`;
 
 /** Unsigned: shown only if it is one of those that a broker gives. */
 function endReason(data: string): string {

@@ -4,7 +4,7 @@ import { CredentialRefused } from '../refused.js';
 import type { Verifier } from '../verifier.js';
 import { refusalBody, RETRY_AFTER_SECONDS } from './refusal.js';
 import { shownIn } from './shown.js';
-import { type WantOf, wantOf } from './want.js';
+import { checkWant, type WantOf, wantOf } from './want.js';
 
 export type FetchHandler<Rest extends readonly unknown[]> = (
   request: Request,
@@ -14,6 +14,8 @@ export type FetchHandler<Rest extends readonly unknown[]> = (
 /**
  * Refuses, or calls the handler. What else it is called with is passed on. What the handler throws is thrown.
  *
+ * @throws MayflyError `ERR_USAGE` for a tool that the verifier was not told of
+ *
  * @example
  * export default { fetch: withCredential(verifier, { tool: 'crm', action: 'read' }, handler) };
  */
@@ -22,6 +24,7 @@ export function withCredential<Rest extends readonly unknown[]>(
   want: WantOf<Request>,
   handler: (request: Request, credential: VerifiedCredential, ...rest: Rest) => Response | Promise<Response>,
 ): FetchHandler<Rest> {
+  checkWant(verifier, want);
   return async (request, ...rest) => {
     let credential: VerifiedCredential;
     try {

@@ -1,11 +1,12 @@
 // Before handlers of node:http and of Express.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { inspect } from 'node:util';
 import type { VerifiedCredential } from '../credential.js';
 import { CredentialRefused } from '../refused.js';
 import type { Verifier } from '../verifier.js';
 import { refusalBody, RETRY_AFTER_SECONDS } from './refusal.js';
 import { shownIn } from './shown.js';
-import { type WantOf, wantOf } from './want.js';
+import { checkWant, type WantOf, wantOf } from './want.js';
 
 /** As Express and its kin take it. */
 export type NodeMiddleware<Request extends IncomingMessage = IncomingMessage> = (
@@ -29,6 +30,8 @@ export function credentialOf(request: object): VerifiedCredential {
 /**
  * For Express: refuses, or goes on, and `credentialOf(request)` tells whose call it is. A fault goes to `next`.
  *
+ * @throws MayflyError `ERR_USAGE` for a tool that the verifier was not told of
+ *
  * @example
  * app.get('/customers/:id', protect(verifier, { tool: 'crm', action: 'read' }), handler);
  */
@@ -36,6 +39,7 @@ export function protect<Request extends IncomingMessage>(
   verifier: Verifier,
   want: WantOf<Request>,
 ): NodeMiddleware<Request> {
+  checkWant(verifier, want);
   const answer = async (
     request: Request,
     response: ServerResponse,
@@ -54,6 +58,9 @@ export function protect<Request extends IncomingMessage>(
 /**
  * For node:http. What the handler throws ends in 500, or in the connection where the answer had begun.
  *
+ * @param onFault told of what was thrown, as Express tells it: on standard error
+ * @throws MayflyError `ERR_USAGE` for a tool that the verifier was not told of
+ *
  * @example
  * createServer(guard(verifier, { tool: 'crm', action: 'read' }, (request, response, { sub }) => response.end(sub)));
  */
@@ -61,18 +68,24 @@ export function guard(
   verifier: Verifier,
   want: WantOf<IncomingMessage>,
   handler: (request: IncomingMessage, response: ServerResponse, credential: VerifiedCredential) => unknown,
+  onFault: (error: unknown) => void = written,
 ): NodeHandler {
+  checkWant(verifier, want);
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
       await handler(request, response, await admit(verifier, want, request));
     } catch (error) {
       if (error instanceof CredentialRefused && !response.headersSent) return refuse(response, error);
+      onFault(error);
       if (response.headersSent) return void response.destroy(error as Error);
       response.writeHead(500).end();
     }
   };
   return (request, response) => void answer(request, response);
 }
+
+/** Answered with 500 and kept to itself, a mistake of the program would be found by nobody. */
+const written = (error: unknown): void => void process.stderr.write(`${inspect(error)}\n`);
 
 async function admit<Request extends IncomingMessage>(
   verifier: Verifier,
