@@ -19,7 +19,7 @@ export type VerifierEventKind =
   | 'keys_unreachable'
   /** More proofs came than are remembered: no more are taken until the oldest are moot. */
   | 'proofs_full'
-  /** `count` calls were never told to the audit log. */
+  /** `count` calls were never told to the audit log; `reason` is that of the last. */
   | 'reports_lost';
 
 export interface VerifierEvent {

@@ -22,6 +22,11 @@ const POINTLESS: ReadonlySet<number> = new Set([400, 404, 405, 413, 422]);
 /** Something in it is wrong, or it is too much: half of it may be neither. */
 const DIVISIBLE: ReadonlySet<number> = new Set([400, 413, 422]);
 
+const UNWRITABLE = -1;
+const LATER = { call: undefined, size: 0 };
+
+const NOT_OURS = 'answered with status 404: the workload token has not the role verifier for that tool';
+
 interface Batch {
   readonly id: string;
   readonly calls: readonly object[];
@@ -30,7 +35,7 @@ interface Batch {
 
 export class Reports {
   readonly #channel: Channel;
-  readonly #lostSome: (count: number) => void;
+  readonly #lostSome: (count: number, reason: string) => void;
   #waiting: ReportedCall[] = [];
   /** Made, and not taken yet. */
   readonly #batches: Batch[] = [];
@@ -38,13 +43,15 @@ export class Reports {
   #dropped = 0;
   #lost = 0;
   #untold = 0;
+  /** Of those that were lost last. */
+  #reason = '';
   #telling: NodeJS.Timeout | undefined;
   #failures = 0;
   #timer: NodeJS.Timeout | undefined;
   #sending: Promise<void> | undefined;
   #closed = false;
 
-  constructor(channel: Channel, lostSome: (count: number) => void) {
+  constructor(channel: Channel, lostSome: (count: number, reason: string) => void) {
     this.#channel = channel;
     this.#lostSome = lostSome;
   }
@@ -59,7 +66,7 @@ export class Reports {
 
   add(call: ReportedCall): void {
     const most = call.lease === undefined ? MOST_WAITING_WITHOUT_LEASE : MOST_WAITING;
-    if (this.#waiting.length >= most) return this.#lose(1);
+    if (this.#waiting.length >= most) return this.#lose(1, 'more wait than are kept');
     const waiting = this.#waiting.push(call);
     if (this.#sending || this.#failures > 0) return;
     if (waiting === FLUSH_FROM) this.#after(0);
@@ -72,7 +79,7 @@ export class Reports {
     clearTimeout(this.#timer);
     await this.#sending;
     while (this.waiting > 0 && this.#failures === 0) await this.#send();
-    if (this.waiting > 0) this.#lose(this.waiting);
+    if (this.waiting > 0) this.#lose(this.waiting, 'the verifier was closed');
     this.#tell();
   }
 
@@ -121,27 +128,35 @@ export class Reports {
       }
       this.#batches.shift();
       if (calls.length > 1 && DIVISIBLE.has(status)) this.#batches.unshift(...halves(calls));
-      else this.#lose(calls.length);
+      else this.#lose(calls.length, status === 404 ? NOT_OURS : `answered with status ${status}`);
     }
     this.#failures = 0;
   }
 
+  /** Of one tool: a broker takes none of a batch in which one call is of a tool that is not ours. */
   #made(): Batch {
     const calls: object[] = [];
+    const left: ReportedCall[] = [];
+    const tool = this.#waiting[0]?.tool;
     let characters = 0;
-    let taken = 0;
-    for (; taken < this.#waiting.length && calls.length < MOST_IN_BATCH; taken++) {
-      const { call, size } = weighed(this.#waiting[taken]!);
+    let isFull = false;
+    for (const waiting of this.#waiting) {
+      const { call, size } = isFull || waiting.tool !== tool ? LATER : weighed(waiting);
+      if (size === UNWRITABLE) {
+        this.#lose(1, 'something in it cannot be written as JSON');
+        continue;
+      }
       characters += size;
-      if (characters > MOST_BATCH_CHARACTERS && calls.length > 0) break;
-      if (call) calls.push(call);
-      else this.#lose(1);
+      isFull ||= calls.length === MOST_IN_BATCH || (characters > MOST_BATCH_CHARACTERS && calls.length > 0);
+      if (call && !isFull) calls.push(call);
+      else left.push(waiting);
     }
-    this.#waiting.splice(0, taken);
+    this.#waiting = left;
     return { id: randomUUID(), calls, dropped: this.#dropped };
   }
 
-  #lose(count: number): void {
+  #lose(count: number, reason: string): void {
+    this.#reason = reason;
     this.#lost += count;
     this.#dropped += count;
     this.#untold += count;
@@ -152,7 +167,7 @@ export class Reports {
   #tell(): void {
     clearTimeout(this.#telling);
     this.#telling = undefined;
-    if (this.#untold > 0) this.#lostSome(this.#untold);
+    if (this.#untold > 0) this.#lostSome(this.#untold, this.#reason);
     this.#untold = 0;
   }
 }
@@ -163,7 +178,7 @@ function weighed(waiting: ReportedCall): { readonly call?: object; readonly size
     const call = inForm(waiting);
     return { call, size: JSON.stringify(call).length };
   } catch {
-    return { size: 0 };
+    return { size: UNWRITABLE };
   }
 }
 

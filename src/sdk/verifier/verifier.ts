@@ -72,7 +72,7 @@ export class Verifier implements AsyncDisposable {
     this.#known = new KnownTokens(terms.mostRemembered);
     this.#keys = keysAt('/jwks');
     this.#feedKeys = keysAt('/jwks/feed');
-    this.#reports = new Reports(channel, (count) => this.#tell('reports_lost', { count }));
+    this.#reports = new Reports(channel, (count, reason) => this.#tell('reports_lost', { count, reason }));
     this.#gate = new Gate({
       knowledge: this.#knowledge,
       keys: this.#keys,
@@ -285,7 +285,7 @@ export class Verifier implements AsyncDisposable {
     kind: VerifierEvent['kind'],
     facts: { readonly reason?: string; readonly count?: number } = {},
   ): void {
-    if (facts.reason !== undefined) this.#lastReason = facts.reason;
+    if (facts.reason !== undefined && kind !== 'reports_lost') this.#lastReason = facts.reason;
     const { onEvent } = this.#options;
     if (!onEvent) return;
     const { stalenessMs } = this;

@@ -1,6 +1,6 @@
 // What the feed alone cannot say: proofs of keys, single use, and the broker's word where the feed is too old.
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { type ShownRequest, Verifier } from '../../../src/sdk/verifier/index.js';
+import { type ShownRequest, Verifier, type VerifierOptions } from '../../../src/sdk/verifier/index.js';
 import { digested, type Members, Prover } from '../../fixtures/prover.js';
 import { until } from '../../fixtures/until.js';
 import { READ, VerifierScene } from './scene.js';
@@ -225,6 +225,35 @@ describe('calls are told to the broker', () => {
     expect(feed.batches[0]!.batch).toBe(names[0]);
     expect(feed.batches.reduce((sum, { dropped = 0 }) => sum + dropped, 0)).toBe(lost);
     expect(feed.batches.reduce((sum, { calls }) => sum + calls.length, 0)).toBe(10_600 - lost);
+  });
+
+  test('of one tool, whatever becomes of those of another that the broker does not let us speak for', async () => {
+    const tools = ['mail', 'crm'].map((name) => [
+      name,
+      { audience: `https://${name}.example`, plane: 'data' },
+    ]);
+    scene = await VerifierScene.start({ tools: Object.fromEntries(tools) as VerifierOptions['tools'] });
+    const { feed } = scene;
+    feed.instead.set('/v1/audit/tool-calls', (request, response) => {
+      let body = '';
+      request.on('data', (text: Buffer) => (body += text.toString()));
+      request.on('end', () => {
+        const foreign = body.includes('"mail"');
+        if (!foreign) feed.batches.push(JSON.parse(body) as (typeof feed.batches)[number]);
+        response.writeHead(foreign ? 404 : 202).end('{}');
+      });
+    });
+    const token = feed.credential();
+    await scene.tried(token, { tool: 'mail', action: 'send' });
+    await scene.tried(token);
+    await scene.tried(token, { tool: 'mail', action: 'send' });
+    await scene.tried(token);
+    await scene.told('reports_lost');
+    await until('the others are told', () => feed.batches.length > 0);
+    expect(feed.batches.flatMap(({ calls }) => calls)).toMatchObject([{ tool: 'crm' }, { tool: 'crm' }]);
+    expect(scene.kinds('reports_lost')).toMatchObject([
+      { count: 2, reason: expect.stringContaining('has not the role verifier for that tool') },
+    ]);
   });
 
   test('whatever callers put into one of them', async () => {
