@@ -30,6 +30,7 @@ export function devTrust(brokerUrl: string, jwks: NonNullable<OidcTrust['jwks']>
       byName('operator', 'operator'),
       byName('approver', 'approver'),
       byName('auditor', 'auditor'),
+      byName('verifier', 'verifier'),
       { grant: { role: 'verifier', tools: ['crm'] }, claims: [{ claim: 'sub', anyOf: ['crm-api'] }] },
     ],
   };

@@ -347,6 +347,9 @@ describe('the examples', () => {
     expect(settings.issuer).toBe('http://127.0.0.1:8420');
     expect(dev.issuer).toBe('http://127.0.0.1:8420/dev');
     expect(settings.catalogue.byName('crm')).toMatchObject({ sensitivity: 'confidential', renewable: true });
+    // Whoever tries tools of his own can protect each of them.
+    const all = dev.roles.filter(({ grant }) => grant.role === 'verifier' && grant.tools === undefined);
+    expect(all).toMatchObject([{ claims: [{ claim: 'sub', anyOf: ['verifier'] }] }]);
     for (const tool of dev.roles.flatMap(({ grant }) => grant.tools ?? [])) {
       expect(settings.catalogue.byName(tool)).toBeDefined();
     }

@@ -13,7 +13,10 @@ export function addDevToken(dev: Command, shell: Shell): void {
   dev
     .command('token')
     .description('print a workload token for the development broker')
-    .requiredOption('--as <name>', 'its sub: agent-1, planner, operator, approver, auditor or crm-api')
+    .requiredOption(
+      '--as <name>',
+      'its sub: agent-1, planner, operator, approver, auditor, verifier or crm-api',
+    )
     .option('--ttl <duration>', 'how long it is good for', duration, '1h')
     .option('--claim <name=value>', 'a further claim, JSON or else text; may be repeated', collectClaims)
     .option('--data <folder>', 'where `mayfly dev` keeps its key', './data')
