@@ -109,12 +109,8 @@ function gone(): void {
   toldAt = -Infinity;
 }
 
-/** Also what is opened while others are ended, as long as there is time. */
 async function endAll(outcome: 'cancelled' | 'failed', reason: string): Promise<void> {
-  const over = performance.now() + WITHIN_MS;
-  for (let leftMs = WITHIN_MS; open.size > 0 && leftMs > 0; leftMs = over - performance.now()) {
-    await Promise.all([...open].map((one) => one.end(outcome, reason, Math.ceil(leftMs))));
-  }
+  await Promise.all([...open].map((one) => one.end(outcome, reason, WITHIN_MS)));
 }
 
 function othersListen(process: Program, event: Signal | 'uncaughtException'): boolean {
