@@ -17,6 +17,8 @@ const WITHIN_MS = 2000;
  * pressed, and nobody is in a hurry yet.
  */
 const SAME_MS = 500;
+/** A signal that a program sends itself. */
+const ARRIVED_WITHIN_MS = 1000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** A program may have this module twice. No copy takes another one for somebody who sees to the end of the program. */
@@ -30,13 +32,15 @@ const SIGNAL_EXIT = Symbol.for('signal-exit emitter');
 const open = new Set<Ending>();
 let program: Program | undefined;
 let isEnding = false;
+/** A signal is on its way that shall meet nobody of ours: work that opens a task at each turn would catch it again and again. */
+let isLeaving = false;
 /** By the monotonic clock: when the signal came that it ends by. */
 let toldAt = -Infinity;
 
 /** From here on it ends with the program, until it is `dismiss`ed. */
 export function enlist(ending: Ending): void {
   open.add(ending);
-  if (!program) listen();
+  if (!program && !isLeaving) listen();
 }
 
 export function dismiss(ending: Ending): void {
@@ -79,7 +83,14 @@ function onSignal(signal: Signal): void {
 function sendAgain(signal: Signal): void {
   const { process } = globalThis;
   gone();
-  if (copies(process).count === 0) process.kill(process.pid, signal);
+  if (copies(process).count > 0) return;
+  isLeaving = true;
+  // Whoever outlives it was not to be ended.
+  setTimeout(() => {
+    isLeaving = false;
+    if (open.size > 0 && !program) listen();
+  }, ARRIVED_WITHIN_MS).unref();
+  process.kill(process.pid, signal);
 }
 
 /** What the work waits for will never come. */

@@ -1,4 +1,7 @@
 // One call as the audit log takes it: what callers made up is cut to size, so that it keeps no other call out of the log.
+import type { VerifiedCredential } from './credential.js';
+import type { Denied } from './gate.js';
+import type { Want } from './options.js';
 
 export interface ReportedCall {
   /** Milliseconds since 1970, by this machine's clock. */
@@ -35,5 +38,30 @@ export function inForm({ at, action, resource, detail, ...facts }: ReportedCall)
     ...(action && { action: action.slice(0, LONGEST_ACTION) }),
     ...(resource && { resource: resource.slice(0, LONGEST_RESOURCE) }),
     ...(details.length > 0 && { detail: Object.fromEntries(details) as object }),
+  };
+}
+
+export function acceptedCall(
+  { leaseId: lease, taskId: task, sub: agent }: VerifiedCredential,
+  { tool, action, resource, detail }: Want,
+): ReportedCall {
+  const what = { tool, action: action ?? undefined, resource };
+  return { at: Date.now(), ...what, outcome: 'accepted', lease, task, agent, detail };
+}
+
+export function refusedCall(
+  { denied, credential, tokenDigest }: Denied,
+  { tool, action, resource, detail }: Want,
+): ReportedCall {
+  return {
+    at: Date.now(),
+    tool,
+    action: action ?? undefined,
+    resource,
+    outcome: 'refused',
+    reason: denied.slice('ERR_'.length).toLowerCase(),
+    ...(credential && { lease: credential.leaseId, task: credential.taskId, agent: credential.sub }),
+    ...(tokenDigest !== undefined && { token_digest: tokenDigest }),
+    detail,
   };
 }

@@ -12,6 +12,7 @@ import { checked } from './checked-options.js';
 import type { ProtectedTool, VerifierOptions, Want } from './options.js';
 import { ShownProofs } from './proofs.js';
 import { CredentialRefused } from './refused.js';
+import { acceptedCall, refusedCall } from './reported-call.js';
 import { Reports } from './reports.js';
 import type { VerifierStatus } from './status.js';
 import { Elapsed, type MachineClocks, machineClocks } from './time/elapsed.js';
@@ -235,37 +236,13 @@ export class Verifier implements AsyncDisposable {
   }
 
   #accepted(credential: VerifiedCredential, want: Want): void {
-    if (!this.#options.reportCalls || want.action === null) return;
-    const { leaseId: lease, taskId: task, sub: agent } = credential;
-    const { tool, action, resource, detail } = want;
-    this.#reports.add({
-      at: Date.now(),
-      tool,
-      action,
-      resource,
-      outcome: 'accepted',
-      lease,
-      task,
-      agent,
-      detail,
-    });
+    if (this.#options.reportCalls && want.action !== null) this.#reports.add(acceptedCall(credential, want));
   }
 
-  #denied({ denied, credential, tokenDigest }: Denied, want: Want): void {
+  #denied(denied: Denied, want: Want): void {
     // Of whoever showed nothing there is nothing to tell.
-    if (!this.#options.reportCalls || denied === 'ERR_TOKEN_MISSING') return;
-    const { tool, action, resource, detail } = want;
-    this.#reports.add({
-      at: Date.now(),
-      tool,
-      action: action ?? undefined,
-      resource,
-      outcome: 'refused',
-      reason: denied.slice('ERR_'.length).toLowerCase(),
-      ...(credential && { lease: credential.leaseId, task: credential.taskId, agent: credential.sub }),
-      ...(tokenDigest !== undefined && { token_digest: tokenDigest }),
-      detail,
-    });
+    if (this.#options.reportCalls && denied.denied !== 'ERR_TOKEN_MISSING')
+      this.#reports.add(refusedCall(denied, want));
   }
 
   /** After whatever may have changed something, and from time to time, as time itself changes things. */

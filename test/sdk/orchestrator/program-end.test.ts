@@ -123,6 +123,21 @@ test('a program that has this library twice is ended all the same, with the task
   expect([await outcome('copy-1'), await outcome('copy-2')]).toEqual(['cancelled', 'cancelled']);
 });
 
+test('a program that opens one task after the other, whatever becomes of them, ends with the first signal', async () => {
+  const running = program(
+    'busy',
+    `for (let told = false; ; told = true) {
+       await withTask(options, () => {}).catch(() => {});
+       if (!told) running();
+     }`,
+    // Where nothing listens, each opening fails at once, and the next one begins.
+    { url: 'http://127.0.0.1:19' },
+  );
+  await isRunning(running);
+  running.child.kill('SIGTERM');
+  expect(await running.ended()).toBe('SIGTERM');
+});
+
 describe('one stroke of Ctrl-C', () => {
   test('that comes twice, as under node --watch, leaves the time to cancel the tasks', async () => {
     const id = 'twice';
