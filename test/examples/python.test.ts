@@ -54,10 +54,7 @@ async function agent(variables: Readonly<Record<string, string>>): Promise<Runni
     await until('it works', () => said().includes('2: Ada'));
     await scene.broker.complete(task);
     const { exit, err } = await ended;
-    expect([exit, err]).toEqual([
-      1,
-      expect.stringMatching(/refused, 401: the credential is not accepted/),
-    ]);
+    expect([exit, err]).toEqual([1, expect.stringMatching(/refused, 401: the credential is not accepted/)]);
   });
 
   test('says why it gets no credential, with the request id, and never its token', async () => {
