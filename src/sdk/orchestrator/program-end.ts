@@ -17,6 +17,8 @@ const WITHIN_MS = 2000;
  * pressed, and nobody is in a hurry yet.
  */
 const SAME_MS = 500;
+/** After the last task. */
+const LINGER_MS = 1000;
 /** A signal that a program sends itself. */
 const ARRIVED_WITHIN_MS = 1000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -31,6 +33,7 @@ const SIGNAL_EXIT = Symbol.for('signal-exit emitter');
 
 const open = new Set<Ending>();
 let program: Program | undefined;
+let lingering: ReturnType<typeof setTimeout> | undefined;
 let isEnding = false;
 /** A signal is on its way that shall meet nobody of ours: work that opens a task at each turn would catch it again and again. */
 let isLeaving = false;
@@ -40,12 +43,16 @@ let toldAt = -Infinity;
 /** From here on it ends with the program, until it is `dismiss`ed. */
 export function enlist(ending: Ending): void {
   open.add(ending);
+  clearTimeout(lingering);
   if (!program && !isLeaving) listen();
 }
 
 export function dismiss(ending: Ending): void {
   open.delete(ending);
-  if (open.size === 0) leave();
+  clearTimeout(lingering);
+  // A signal that arrives while its listener is taken away is lost: work that opens one task after the other is listened
+  // for all the while.
+  if (open.size === 0) (lingering = setTimeout(leave, LINGER_MS)).unref?.();
 }
 
 function listen(): void {
@@ -60,6 +67,7 @@ function listen(): void {
 }
 
 function leave(): void {
+  clearTimeout(lingering);
   if (!program) return;
   for (const signal of SIGNALS) program.off(signal, onSignal);
   program.off('beforeExit', onIdle);

@@ -28,6 +28,7 @@ const RIGHTS: Readonly<Record<string, (key: string, channel: string) => readonly
   lpush: (key) => [key, '1'],
   lpop: (key) => [key],
   lindex: (key) => [key, '0'],
+  llen: (key) => [key],
   lrange: (key) => [key, '0', '1'],
   zadd: (key) => [key, '1', 'm'],
   zrem: (key) => [key, 'm'],

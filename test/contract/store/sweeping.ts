@@ -94,6 +94,20 @@ export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise
   });
 
   describe('retention', () => {
+    it('tells how a lease ended for as long as it is on record, though the same is killed again long after', async () => {
+      const scene = await begin();
+      await scene.task('run-1', { ttlMs: HOUR_MS });
+      const lease = await scene.issue('run-1');
+      const { at } = await scene.revoke(select('agent', lease.agent));
+      // Nobody has swept meanwhile.
+      scene.clock.advance(100 * DAY_MS);
+      await scene.revoke(select('agent', lease.agent));
+      expect(await scene.store.readLease(lease.id)).toMatchObject({
+        state: 'revoked',
+        ended: { cause: 'agent', at },
+      });
+    });
+
     it('lets leases go when they are past it, and keeps counting them', async () => {
       const scene = await begin();
       await scene.task('run-1', { ttlMs: HOUR_MS });

@@ -4,6 +4,7 @@ import { cpSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { freePort } from '../../../examples/demo/port.js';
 import type { TaskView } from '../../../src/wire/tasks.js';
 import { TestBroker } from '../../fixtures/broker.js';
 import { answering, inPlaceOfBroker } from '../../fixtures/in-place-of-broker.js';
@@ -131,7 +132,7 @@ test('a program that opens one task after the other, whatever becomes of them, e
        if (!told) running();
      }`,
     // Where nothing listens, each opening fails at once, and the next one begins.
-    { url: 'http://127.0.0.1:19' },
+    { url: `http://127.0.0.1:${await freePort()}` },
   );
   await isRunning(running);
   running.child.kill('SIGTERM');

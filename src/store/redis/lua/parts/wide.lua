@@ -12,9 +12,8 @@ local function add_wide(selector, kill, keep_ms)
       one.cutoff = one.cutoff and kill.cutoff and math.max(one.cutoff, kill.cutoff) or nil
       known = true
     end
-    if not one.cutoff or one.mootAt + keep_ms > now then
-      kept[#kept + 1] = one
-    end
+    -- Also one that is long moot: a lease that it ended may still be on record, and is told by it until it is forgotten.
+    kept[#kept + 1] = one
   end
   if not known then
     kept[#kept + 1] = kill
