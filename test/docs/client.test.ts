@@ -70,7 +70,9 @@ test('the page names every method and every code', () => {
     (name) => name !== 'constructor' && name !== 'url',
   );
   expect(methods.filter((name) => !page.includes(`\`${name}(`))).toEqual([]);
-  expect(methods).toEqual(expect.arrayContaining(Object.keys(ACCESS)));
+  // The stream goes on and on: mayfly/verifier reads it.
+  const routes = Object.keys(ACCESS).filter((route) => route !== 'streamRevocations');
+  expect(methods).toEqual(expect.arrayContaining(routes));
   const codes: Readonly<Record<MayflyErrorCode, true>> = {
     ERR_USAGE: true,
     ERR_TOKEN_SOURCE: true,
