@@ -69,8 +69,11 @@ function stream(
   response.removeHeader('transfer-encoding');
   const lines = [...security, ...Object.entries(headers ?? {}).flat()];
   response.writeHead(status, [...lines, 'connection', 'close', 'x-request-id', requestId]);
-  response.flushHeaders();
-  hold?.(response);
+  if (response.req.method === 'HEAD') response.end();
+  else {
+    response.flushHeaders();
+    hold?.(response);
+  }
 }
 
 const hasBody = ({ headers }: IncomingMessage): boolean =>

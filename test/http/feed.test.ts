@@ -88,6 +88,15 @@ test('a kill is there before its next heartbeat, by a message that a stranger ca
   expect(log.last).toMatchObject({ iss: broker.url, kind: 'heartbeat' });
 });
 
+test('a question for its head alone opens no stream', async () => {
+  const { status, text } = await broker.call('HEAD', '/v1/revocations/stream', { as: 'crm-api' });
+  expect([status, text]).toEqual([200, '']);
+  await until('nobody reads', async () => {
+    const { body } = await broker.get<VerifierList>('/v1/verifiers', 'operator');
+    return body.connected === 0;
+  });
+});
+
 test('no key that signs the feed stands among those of credentials', async () => {
   const kids = async (path: string) =>
     (await broker.call<JSONWebKeySet>('GET', path)).body.keys.map(({ kid }) => kid);

@@ -195,7 +195,12 @@ export class Target {
       const socket = connect({ port: Number(port), host: '127.0.0.1' });
       let received = '';
       socket.setEncoding('utf8').setTimeout(2 * ANSWERED_WITHIN_MS, () => socket.destroy());
-      socket.on('data', (text: string) => (received += text));
+      socket.on('data', (text: string) => {
+        received += text;
+        // Of a stream that has no end of its own, its beginning is the answer.
+        if (/^content-type: text\/event-stream/im.test(received) && received.endsWith('\n\n'))
+          socket.destroy();
+      });
       socket.on('error', (error: NodeJS.ErrnoException) => {
         if (error.code === 'ECONNREFUSED') reject(error);
       });
