@@ -5,7 +5,7 @@ import type { BrokerPlace } from './parts/broker.js';
 import { brokerPlace, buildBroker, startBroker, tokenFor, TRUST_NAME } from './parts/broker.js';
 import { Connection } from './parts/connection.js';
 import { temporaryFolder } from './parts/folder.js';
-import { machine } from './parts/machine.js';
+import { unpinned } from './parts/machine.js';
 import { readOptions } from './parts/options.js';
 import { jsonRequest } from './parts/request.js';
 import { Seeder } from './parts/seed.js';
@@ -61,7 +61,7 @@ const brokers = [];
 for (const place of places) brokers.push(await startBroker(place, dist, { env: store.env, anyCore: true }));
 
 console.log(
-  `${machine()}; 2 brokers, one Redis, verifiers in ${PROCESSES} processes; all of it on the same cores\n`,
+  `${unpinned()}; 2 brokers, one Redis, verifiers in ${PROCESSES} processes; all of it on the same cores\n`,
 );
 const rows: string[][] = [];
 let missed = 0;

@@ -27,7 +27,11 @@ function keepOn(cores: string, others: readonly number[]): void {
     spawnSync('taskset', ['-acp', cores, String(pid)], { stdio: 'ignore' });
 }
 
+/** Where nothing has a core of its own. */
+export const unpinned = (): string =>
+  `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.versions.node}`;
+
 export const machine = (): string =>
-  `${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown'}, Node ${process.versions.node}, ${
+  `${unpinned()}, ${
     canPin ? 'servers on one core, load on another' : 'NOT pinned to cores: figures are of the whole machine'
   }`;

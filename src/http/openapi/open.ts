@@ -47,6 +47,15 @@ const NOT_FOUND: DocumentedAnswer = {
   example: refusalAnswer(new Refusal('route_unknown'), example.REQUEST_ID, 'problem').body,
 };
 
+const KEY_SET: DocumentedRoute['answers'] = {
+  200: {
+    description: 'RFC 7517.',
+    schema: 'Jwks',
+    type: 'application/jwk-set+json',
+    example: example.keys,
+  },
+};
+
 export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readonly operationId: string }>> = {
   '/.well-known/oauth-authorization-server': { ...metadata, operationId: 'oauthMetadata' },
   '/.well-known/openid-configuration': { ...metadata, operationId: 'openidMetadata' },
@@ -54,28 +63,14 @@ export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readon
     operationId: 'jwks',
     tag: 'Discovery',
     summary: 'The keys that credentials are signed with',
-    answers: {
-      200: {
-        description: 'RFC 7517.',
-        schema: 'Jwks',
-        type: 'application/jwk-set+json',
-        example: example.keys,
-      },
-    },
+    answers: KEY_SET,
   },
   '/jwks/feed': {
     operationId: 'feedJwks',
     tag: 'Discovery',
     summary: 'The keys that the revocation feed is signed with',
     description: 'Apart from those of credentials: what these sign is no credential.',
-    answers: {
-      200: {
-        description: 'RFC 7517.',
-        schema: 'Jwks',
-        type: 'application/jwk-set+json',
-        example: example.keys,
-      },
-    },
+    answers: KEY_SET,
   },
   '/status-lists': {
     operationId: 'statusLists',
