@@ -16,6 +16,8 @@ const TASK = 'run-42';
 const OTHER_TASK = 'run-43';
 /** Calls of agent-7 to the CRM: one that was answered, two that were not permitted, and one too late. */
 const CALLS = 4;
+/** The kill is on its way to the CRM when the completion is acknowledged: that takes milliseconds, not this long. */
+const REFUSED_WITHIN_MS = 1000;
 const REPORTED_WITHIN_MS = 3000;
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
@@ -137,6 +139,7 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
   chapter('The task is over, and so is everything that was given out for it');
 
   let completedAt = 0;
+  let stillAnswered = 0;
   await step(`planner completes ${TASK}`, async () => {
     const completed = await ask(`${broker}/v1/tasks/${TASK}/complete`, {
       bearer: await tokenOf('planner'),
@@ -153,7 +156,9 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
   });
 
   await step('agent-7 reads customer 42 again, with the credential that it still holds', async () => {
-    const read = await callCrm('/customers/42');
+    let read = await callCrm('/customers/42');
+    for (; read.status === 200 && performance.now() - completedAt < REFUSED_WITHIN_MS; stillAnswered++)
+      read = await callCrm('/customers/42');
     const sinceMs = performance.now() - completedAt;
     const told = refused(read, 401, 'invalid_token', 'the CRM');
     return {
@@ -161,6 +166,7 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
       lines: [
         ...told.lines,
         `${sinceMs.toFixed(1)} ms after the completion was acknowledged, without a call to the broker`,
+        ...(stillAnswered === 0 ? [] : [`(${stillAnswered} before that were still answered)`]),
       ],
     };
   });
@@ -179,14 +185,14 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
       const events = (read.body['events'] as AuditEvent[]).toReversed();
       const calls = events.filter(({ action }) => action === 'tool.call').length;
       // The CRM tells of its calls together, now and then, and lets none of them wait for it.
-      if (calls < CALLS && performance.now() < until) {
+      if (calls < CALLS + stillAnswered && performance.now() < until) {
         await new Promise((resolve) => setTimeout(resolve, 50));
         continue;
       }
       const refusals = events.filter((event) => event.outcome === 'refused').length;
       return outcome(
         read,
-        read.status === 200 && calls === CALLS && refusals === 6,
+        read.status === 200 && calls === CALLS + stillAnswered && refusals === 6,
         `${events.length} events, ${calls} of them calls that the CRM saw, ${refusals} of them refusals;`,
         'the true reasons are here, and here only',
         ...table(events.map(auditRow)),

@@ -66,10 +66,13 @@ const brokerOf = (told: string): number => Number(/mayfly serve, process (\d+)/.
 
 test('the story comes out as told, step by step, and nothing is left behind', async () => {
   const demo = startDemo();
-  expect(await demo.ended).toBe(0);
-  expect(demo.complained()).toBe('');
-
+  const exitCode = await demo.ended;
   const told = demo.told();
+  // First, as it says what went wrong.
+  expect(told).not.toMatch(/not as told|WARNING|Error|^ +at /m);
+  expect(demo.complained()).toBe('');
+  expect(exitCode).toBe(0);
+
   for (const line of [
     /1 {2}planner opens the task run-42.*\d\.\d ms\n {5}✓ open until/,
     /agent-7 exchanges its workload token .*\n {5}✓ scope read, at most \d+ s, recorded as\n +lease_\w{28}\n/,
@@ -88,7 +91,6 @@ test('the story comes out as told, step by step, and nothing is left behind', as
     /✓ revoked at .*, by the end of the task run-42: "the summary was sent"/,
   ])
     expect(told).toMatch(line);
-  expect(told).not.toMatch(/not as told|WARNING|Error|^ +at /m);
 
   expect(isAlive(brokerOf(told))).toBe(false);
   expect(leftFiles()).toEqual([]);
