@@ -11,6 +11,7 @@ import type { KeyRing } from '../../keys/key-ring.js';
 import type { Store } from '../../store/store.js';
 import { Audience } from './audience.js';
 import { Confirmation, type Confirmed } from './confirmation.js';
+import { Heartbeats, type HeartbeatsTerms } from './heartbeats.js';
 import type { EndReason, Position } from './message.js';
 import { changeEvent, eventId, placeIn, signed, signedEvent } from './message.js';
 import { Mirror } from './mirror.js';
@@ -35,16 +36,11 @@ export interface FeedOptions {
   /** Of the feed's own use: nothing that these keys sign is a credential. */
   readonly keys: KeyRing;
   readonly heartbeatMs: number;
-  readonly log: FeedLog;
+  readonly log: HeartbeatsTerms['log'];
 }
 
-export interface FeedLog {
-  info(facts: object, message: string): void;
-  warn(facts: object, message: string): void;
-}
-
-/** Whoever reads has this for each stream to acknowledge in: however many there are, a broker gets 500 a second. */
-const ACKNOWLEDGE_MS_PER_STREAM = 2;
+/** Whoever reads has this for each stream to acknowledge in: however many there are, a broker gets 200 a second. */
+const ACKNOWLEDGE_MS_PER_STREAM = 5;
 const ACKNOWLEDGE_WITHIN_MS = 250;
 
 export class Feed {
@@ -55,6 +51,7 @@ export class Feed {
   readonly #snapshots: Snapshots;
   readonly #readers = new Map<string, FeedReader>();
   readonly #audience: Audience;
+  readonly #heartbeats: Heartbeats;
   readonly #name = randomBytes(12).toString('base64url');
   #version = 0;
   #chain = randomBytes(32).toString('base64url');
@@ -64,11 +61,8 @@ export class Feed {
   /** When the last change was out, and how long that took: others want their turn as well. */
   #sentAt = 0;
   #tookMs = 0;
-  #beat: NodeJS.Timeout | undefined;
-  #beating = false;
   #pruning: NodeJS.Timeout | undefined;
-  #silent = false;
-  #stopped = false;
+  #toldPeersAt = -Infinity;
   /** How often all streams were ended, and why the last time. */
   #releases = 0;
   #released: EndReason = 'resync';
@@ -81,6 +75,12 @@ export class Feed {
     this.#confirmation = new Confirmation({ ...options, elapsed: this.#elapsed, epochLeft });
     this.#audience = new Audience(this.#elapsed, options.heartbeatMs);
     this.#snapshots = new Snapshots(options, this.#mirror, this.#elapsed);
+    this.#heartbeats = new Heartbeats({
+      ...options,
+      elapsed: this.#elapsed,
+      confirm: () => this.#confirmation.renew(),
+      promise: (confirmed, streams) => this.#promise(confirmed, streams),
+    });
   }
 
   /** Knows every kill in force when this resolves. @throws StoreUnavailable */
@@ -91,7 +91,7 @@ export class Feed {
   }
 
   async #open(): Promise<void> {
-    const { store, heartbeatMs } = this.#options;
+    const { store } = this.#options;
     // First listens, then reads: nothing falls between the two.
     this.#stopWatching = store.watch((news) => {
       if (news.kind === 'revocation') this.#learn(news.revocation);
@@ -101,7 +101,7 @@ export class Feed {
     this.#confirmation.begin(epoch);
     for (const kill of entries) this.#learn(kill);
     this.#mirror.learnAnew(await this.#confirmation.readTime());
-    this.#beat = setInterval(() => void this.#heartbeat(), heartbeatMs).unref();
+    this.#heartbeats.begin();
     const prune = (): void =>
       void this.#confirmation.readTime().then(
         (now) => this.#mirror.prune(now),
@@ -151,6 +151,7 @@ export class Feed {
     const id = randomBytes(12).toString('base64url');
     this.#readers.set(id, reader);
     this.#audience.join({ id, principal: reader.principal, applied: 0 });
+    this.#heartbeats.join(id);
     reader.write(frame);
     for (const change of later) reader.write(change);
     // All others were ended while it waited: whoever may read no more, or finds nobody here, must not be left over.
@@ -161,6 +162,7 @@ export class Feed {
   #leave(id: string): void {
     this.#readers.delete(id);
     this.#audience.leave(id);
+    this.#heartbeats.leave(id);
   }
 
   /** Ends every stream: whoever reads comes back. */
@@ -190,9 +192,8 @@ export class Feed {
   }
 
   stop(): void {
-    this.#stopped = true;
+    this.#heartbeats.stop();
     this.#stopWatching();
-    clearInterval(this.#beat);
     clearInterval(this.#pruning);
     this.release('shutting_down');
   }
@@ -222,34 +223,13 @@ export class Feed {
     this.#chain = chained(this.#chain, data);
     const frame = Buffer.from(changeEvent(data));
     this.#snapshots.follow(frame);
-    this.#spread(frame);
+    for (const reader of this.#readers.values()) reader.write(frame);
     this.#sentAt = performance.now();
     this.#tookMs = this.#sentAt - began;
   }
 
-  #spread(frame: Buffer): void {
-    for (const reader of this.#readers.values()) reader.write(frame);
-  }
-
-  async #heartbeat(): Promise<void> {
-    if (this.#readers.size === 0 || this.#beating) return;
-    this.#beating = true;
-    try {
-      const confirmed = await this.#confirmation.renew();
-      if (this.#silent) this.#options.log.info({}, 'the feed goes on');
-      this.#silent = false;
-      this.#promise(confirmed);
-    } catch (error) {
-      if (!this.#silent && !this.#stopped)
-        this.#options.log.warn({ err: error }, 'the store cannot be looked at: the feed promises nothing');
-      this.#silent = true;
-    } finally {
-      this.#beating = false;
-    }
-  }
-
-  /** Says, signed, until when everything was told. Nothing that is known is held back behind it. */
-  #promise(confirmed: Confirmed): void {
+  /** Says to these, signed, until when everything was told. Nothing that is known is held back behind it. */
+  #promise(confirmed: Confirmed, streams: readonly string[]): void {
     const { keys, issuer, heartbeatMs } = this.#options;
     this.#flush();
     const position = this.#position(confirmed);
@@ -259,7 +239,10 @@ export class Feed {
       heartbeat_ms: heartbeatMs,
       acknowledge_within_ms: Math.max(ACKNOWLEDGE_WITHIN_MS, this.streams * ACKNOWLEDGE_MS_PER_STREAM),
     });
-    this.#spread(Buffer.from(signedEvent('heartbeat', eventId(position), token)));
+    const frame = Buffer.from(signedEvent('heartbeat', eventId(position), token));
+    for (const id of streams) this.#readers.get(id)?.write(frame);
+    if (this.#elapsed() - this.#toldPeersAt < heartbeatMs / 2) return;
+    this.#toldPeersAt = this.#elapsed();
     this.#tellPeers({ feed: this.#name, times: this.#audience.times() });
   }
 
