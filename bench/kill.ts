@@ -1,4 +1,5 @@
 // The kill: from the completion of a task until the last of many verifiers refuses its credentials, with two brokers.
+import { setTimeout as pause } from 'node:timers/promises';
 import { HOUR_MS } from '../src/domain/duration.js';
 import { principalName } from '../src/domain/ids.js';
 import type { BrokerPlace } from './parts/broker.js';
@@ -33,18 +34,23 @@ const GOALS_MS: Readonly<Record<number, number>> = { 100: 25, 1000: 100 };
 const KILLS: Readonly<Record<number, number>> = { 1: 500, 1000: 100 };
 /** Below this many seconds nobody wants the figures, only to know that all of it works. */
 const IN_EARNEST_SECONDS = 3;
+/** A kill comes at any moment between two heartbeats (1 s), and when verifiers are done with what they were shown before. */
+const SETTLE_MS = 200;
+const WITHIN_MS = 1000;
 /** As many as verifiers have cores for. */
 const PROCESSES = 2;
 const TTL_MS = HOUR_MS;
 /** Tasks are seeded so many at a time: their credentials are kept in memory. */
 const MOST_KEPT_CREDENTIALS = 50_000;
 
-const { seconds } = readOptions([]);
+const { seconds, verifiers: only } = readOptions(['verifiers']);
 const inEarnest = seconds >= IN_EARNEST_SECONDS;
 const scenes: readonly Scene[] = inEarnest
-  ? [100, 1000].flatMap((verifiers) =>
-      [1, 1000].map((credentials) => ({ verifiers, credentials, kills: KILLS[credentials]! })),
-    )
+  ? [100, 1000]
+      .filter((verifiers) => verifiers === (only ?? verifiers))
+      .flatMap((verifiers) =>
+        [1, 1000].map((credentials) => ({ verifiers, credentials, kills: KILLS[credentials]! })),
+      )
   : [{ verifiers: 20, credentials: 10, kills: 20 }];
 
 const dist = buildBroker();
@@ -109,6 +115,7 @@ async function played({ verifiers, credentials, kills }: Scene): Promise<string[
     const connections = await Promise.all(places.map(({ url }) => Connection.open(url)));
     for (const [index, { id, tokens }] of seeded.entries()) {
       await watching.honour(tokens);
+      await pause(SETTLE_MS + (inEarnest ? Math.random() * WITHIN_MS : 0));
       const refusing = watching.allRefusing();
       const at = index % places.length;
       const completion = jsonRequest(places[at]!.url, `/v1/tasks/${id}/complete`, {}, tokenFor('planner'));

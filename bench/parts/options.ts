@@ -12,6 +12,8 @@ export interface Options {
   readonly also: string | undefined;
   readonly store: StoreKind;
   readonly leases: number;
+  /** Of the scenes that there are, those with so many verifiers. */
+  readonly verifiers: number | undefined;
 }
 
 type Known = keyof Options;
@@ -41,6 +43,7 @@ export function readOptions(
     also: values.also,
     store,
     leases: number('leases', (values.leases ?? (inEarnest ? manyLeases : fewLeases)) || 1, 100_000_000),
+    verifiers: values.verifiers === undefined ? undefined : number('verifiers', values.verifiers, 10_000),
   };
 }
 
