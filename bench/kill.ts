@@ -96,7 +96,7 @@ if (wrongInAll > 0)
 console.log(missed === 0 ? 'goals reached' : `${missed} goals MISSED`);
 
 async function played({ verifiers, credentials, kills }: Scene): Promise<string[]> {
-  const watching = await Watching.start(PROCESSES, {
+  const watching = await Watching.start(PROCESSES, dist, {
     count: verifiers,
     urls: places.map(({ url }) => url),
     issuer: first.issuer,

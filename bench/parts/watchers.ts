@@ -1,7 +1,6 @@
 // Verifiers in a process of their own, as tools have them: told by their parent what to honour, they tell when they stopped.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { VerifiedCredential } from '../../src/sdk/verifier/index.js';
-import { CredentialRefused, Verifier } from '../../src/sdk/verifier/index.js';
+import type * as Sdk from '../../src/sdk/verifier/index.js';
 import { TOOL } from './broker.js';
 import type { FromWatchers, ToWatchers, WatchersTerms } from './watching.js';
 
@@ -11,12 +10,15 @@ const PROBE_EVERY_MS = 2;
 const STALE_FOR_MS = 20_000;
 const PAUSE_MS = 50;
 
+/** As it is shipped: what runs TypeScript as it stands adds to every closure. */
+const { CredentialRefused, Verifier } = (await import(process.argv[2]!)) as typeof Sdk;
+
 const want = { tool: TOOL.name, action: TOOL.actions[0], resource: 'accounts/eu/7' };
 /** Of the whole machine: the same for every process. */
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const say = (message: FromWatchers): void => void process.send!(message);
 
-const verifiers: Verifier[] = [];
+const verifiers: Sdk.Verifier[] = [];
 /** Of the task at hand, and by verifier: what is shown to it. */
 let shown: (readonly string[])[] = [];
 let refusing: boolean[] = [];
@@ -50,7 +52,7 @@ async function honour(credentials: readonly string[]): Promise<void> {
   refusing = verifiers.map(() => false);
   let left = verifiers.length;
   let last = 0;
-  const ended = async (verifier: Verifier, at: number): Promise<void> => {
+  const ended = async (verifier: Sdk.Verifier, at: number): Promise<void> => {
     await refused(verifier, at);
     last = Math.max(last, now());
     if (--left > 0) return;
@@ -71,7 +73,7 @@ async function honour(credentials: readonly string[]): Promise<void> {
 }
 
 /** Where all the verifiers of many machines share two cores, one may not have had its turn for long: it is waited for. */
-async function acceptedAt(verifier: Verifier, credential: string): Promise<VerifiedCredential> {
+async function acceptedAt(verifier: Sdk.Verifier, credential: string): Promise<Sdk.VerifiedCredential> {
   for (const until = now() + STALE_FOR_MS; ; await pause(PAUSE_MS)) {
     try {
       return await verifier.verify(credential, want);
@@ -83,18 +85,18 @@ async function acceptedAt(verifier: Verifier, credential: string): Promise<Verif
 }
 
 /** Every one of them, asked for once more. */
-async function refused(verifier: Verifier, at: number): Promise<void> {
+async function refused(verifier: Sdk.Verifier, at: number): Promise<void> {
   for (const one of shown[at]!) if (await accepts(verifier, one)) wrong++;
   refusing[at] = true;
 }
 
-const accepts = (verifier: Verifier, credential: string): Promise<boolean> =>
+const accepts = (verifier: Sdk.Verifier, credential: string): Promise<boolean> =>
   verifier.verify(credential, want).then(
     () => true,
     () => false,
   );
 
-async function tried(verifier: Verifier, credential: string, isDead: boolean): Promise<void> {
+async function tried(verifier: Sdk.Verifier, credential: string, isDead: boolean): Promise<void> {
   if ((await accepts(verifier, credential)) && isDead) wrong++;
 }
 

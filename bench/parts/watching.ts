@@ -2,6 +2,8 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export interface WatchersTerms {
   readonly count: number;
@@ -44,9 +46,10 @@ export class Watching {
   }
 
   /** So many verifiers, in so many processes. */
-  static async start(processes: number, terms: WatchersTerms): Promise<Watching> {
+  static async start(processes: number, dist: string, terms: WatchersTerms): Promise<Watching> {
+    const kit = pathToFileURL(path.join(dist, 'sdk', 'verifier', 'index.js')).href;
     const children = Array.from({ length: processes }, () =>
-      fork(script, { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
+      fork(script, [kit], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
     );
     process.once('exit', () => children.forEach((child) => child.kill('SIGKILL')));
     const watching = new Watching(children);

@@ -39,8 +39,8 @@ export interface FeedOptions {
   readonly log: HeartbeatsTerms['log'];
 }
 
-/** Whoever reads has this for each stream to acknowledge in: however many there are, a broker gets 200 a second. */
-const ACKNOWLEDGE_MS_PER_STREAM = 5;
+/** Whoever reads has this for each stream to acknowledge in: however many there are, a broker gets 100 a second. */
+const ACKNOWLEDGE_MS_PER_STREAM = 10;
 const ACKNOWLEDGE_WITHIN_MS = 250;
 
 export class Feed {

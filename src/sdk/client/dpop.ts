@@ -116,14 +116,20 @@ export async function newDpopJwk(): Promise<DpopJwk> {
   return { kty: 'EC', crv: 'P-256', x: x!, y: y!, d: d! };
 }
 
+/** What is asked of an answer here, whoever brought it. */
+export interface Answered {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+}
+
 /** The nonce that an answer brought for the next proof (§8.2). */
-export function nonceIn({ headers }: Pick<Response, 'headers'>): string | undefined {
+export function nonceIn({ headers }: Pick<Answered, 'headers'>): string | undefined {
   const nonce = headers.get('dpop-nonce');
   return nonce !== null && NONCE.test(nonce) ? nonce : undefined;
 }
 
 /** §9: whoever was asked did nothing yet but ask for a nonce. */
-export const asksForNonce = (response: Pick<Response, 'status' | 'headers'>): boolean =>
+export const asksForNonce = (response: Answered): boolean =>
   response.status === 401 &&
   /\bdpop\b[^]*\buse_dpop_nonce\b/i.test(response.headers.get('www-authenticate') ?? '');
 

@@ -1,5 +1,6 @@
 // The options of a verifier, with what they leave out, and without what cannot be meant.
 import { MayflyError } from '../client/errors.js';
+import { openBy, openByNode } from './feed/opening.js';
 import type { ProtectedTool, VerifierOptions } from './options.js';
 
 const MAX_STALENESS_MS = 5000;
@@ -16,7 +17,7 @@ export function checked(options: VerifierOptions, url: string) {
     whenStale = 'refuse',
     reportCalls = true,
     onEvent,
-    fetch: fetched = globalThis.fetch,
+    fetch: fetched,
   } = options;
   if (!(maxStalenessMs > 0 && Number.isFinite(maxStalenessMs))) throw wrong('maxStalenessMs');
   if (!(mostRemembered >= 2 && Number.isFinite(mostRemembered))) throw wrong('mostRemembered');
@@ -32,7 +33,8 @@ export function checked(options: VerifierOptions, url: string) {
     whenStale,
     reportCalls,
     onEvent,
-    fetch: fetched,
+    fetch: fetched ?? globalThis.fetch,
+    open: fetched ? openBy(fetched) : openByNode,
   };
 }
 

@@ -104,6 +104,18 @@ export class CredentialRefused extends Error {
   }
 }
 
+/** Without a stack: where credentials are refused by the thousand it would cost more than all that was found out about them. */
+export function refusedFor(code: CredentialRefusedCode, facts?: RefusedFacts): CredentialRefused {
+  const { stackTraceLimit } = Error;
+  // Where it may not be set, as in a hardened realm, there is a stack.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return new CredentialRefused(code, facts);
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
+}
+
 const challenge = (scheme: string, parameters: readonly string[]): string =>
   [scheme, parameters.join(', ')].filter((part) => part !== '').join(' ');
 

@@ -11,7 +11,7 @@ import { Keys } from './keys.js';
 import { checked } from './checked-options.js';
 import type { ProtectedTool, VerifierOptions, Want } from './options.js';
 import { ShownProofs } from './proofs.js';
-import { CredentialRefused } from './refused.js';
+import { type CredentialRefused, refusedFor } from './refused.js';
 import { acceptedCall, refusedCall } from './reported-call.js';
 import { Reports } from './reports.js';
 import type { VerifierStatus } from './status.js';
@@ -59,7 +59,7 @@ export class Verifier implements AsyncDisposable {
     const channel = new Channel({ ...options, url: options.broker, retries: 0 });
     const terms = checked(options, channel.url);
     this.#options = terms;
-    const { issuer, maxStalenessMs, whenStale, fetch: fetched } = terms;
+    const { issuer, maxStalenessMs, whenStale, fetch: fetched, open } = terms;
     const time = new Elapsed(clocks);
     const elapsed = (): number => time.most();
     const keysAt = (path: string): Keys =>
@@ -90,7 +90,7 @@ export class Verifier implements AsyncDisposable {
       issuer,
       keys: this.#feedKeys,
       channel,
-      fetch: fetched,
+      open,
       knowledge: this.#knowledge,
       maxStalenessMs,
       elapsed,
@@ -228,7 +228,7 @@ export class Verifier implements AsyncDisposable {
 
   #refusal(denied: Denied, want: Want, { resourceMetadata }: ProtectedTool): CredentialRefused {
     this.#denied(denied, want);
-    return new CredentialRefused(denied.denied, {
+    return refusedFor(denied.denied, {
       ...(want.action !== null && { action: want.action }),
       ...(resourceMetadata !== undefined && { resourceMetadata }),
       dpop: want.request?.scheme === 'DPoP',

@@ -1,5 +1,5 @@
 // Credentials that something long-lived runs on: told at once when one dies.
-import { CredentialRefused } from './refused.js';
+import { refusedFor } from './refused.js';
 
 export interface Watch {
   /** Aborted when the credential is revoked or runs out, and where it was asked for, when nobody knows; its reason is the `CredentialRefused`. */
@@ -45,7 +45,7 @@ export class Watches {
     const code = watched.death();
     if (code === undefined) return;
     this.#stop(watched);
-    watched.abort.abort(new CredentialRefused(code));
+    watched.abort.abort(refusedFor(code));
   }
 
   #stop(watched: Watched): void {

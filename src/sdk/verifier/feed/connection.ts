@@ -5,17 +5,20 @@ import type { Moment } from '../time/elapsed.js';
 import { EventStream, StreamFlaw } from './event-stream.js';
 import type { Knowledge } from './knowledge.js';
 import type { MessageTerms } from './message.js';
-import { Reading, type Step } from './reading.js';
+import type { Open } from './opening.js';
+import { type Heard, Reading, type Step } from './reading.js';
 
 /** Until the first signed message: an intermediary that holds everything back is found out by it. */
 const FIRST_MESSAGE_MS = 5000;
 const HEARTBEATS_MISSED = 3;
+/** Changes that wait for a heartbeat: more are gone through without it. */
+const MOST_WAITING = 256;
 const LEAST_SILENCE_MS = 100;
 const PATH = '/v1/revocations/stream';
 
 export interface ConnectionTerms extends MessageTerms {
   readonly channel: Channel;
-  readonly fetch: typeof fetch;
+  readonly open: Open;
   readonly knowledge: Knowledge;
 }
 
@@ -32,6 +35,8 @@ export interface Ending {
 }
 
 export interface Told {
+  /** Of kills, as soon as they are heard of. */
+  heard(): void;
   /** Of each step that is a signed message; an answer is an order to end. */
   step(step: Step, stream: string): Ending | undefined;
 }
@@ -42,6 +47,10 @@ export class Connection {
   readonly #asked: Moment;
   readonly #reading: Reading;
   readonly #abort = new AbortController();
+  readonly #events = new EventStream();
+  /** Heard, and not accounted for yet. */
+  #waiting: Heard[] = [];
+  #accounted: Promise<void> = Promise.resolve();
   #ending: Ending | undefined;
   #silence: NodeJS.Timeout | undefined;
   #silenceMs = FIRST_MESSAGE_MS;
@@ -78,44 +87,58 @@ export class Connection {
   }
 
   async #read(resumeFrom: string | undefined): Promise<void> {
-    const { channel, fetch: fetched } = this.#terms;
+    const { channel, open } = this.#terms;
     const url = `${channel.url}${PATH}`;
-    const response = await fetched(url, {
-      headers: {
-        accept: 'text/event-stream',
-        'cache-control': 'no-store',
-        ...(resumeFrom !== undefined && { 'last-event-id': resumeFrom }),
-        ...(await channel.caller.headers({ method: 'GET', as: 'caller' }, url)),
-      },
-      redirect: 'manual',
-      signal: this.#abort.signal,
-    });
-    const nonceCame = channel.caller.keepNonce(response);
-    const type = response.headers.get('content-type') ?? '';
-    if (!response.ok || !response.body || !type.startsWith('text/event-stream')) {
-      await response.body?.cancel();
-      const retryAfter = Number(response.headers.get('retry-after') ?? NaN);
+    const headers = {
+      accept: 'text/event-stream',
+      'cache-control': 'no-store',
+      ...(resumeFrom !== undefined && { 'last-event-id': resumeFrom }),
+      ...(await channel.caller.headers({ method: 'GET', as: 'caller' }, url)),
+    };
+    const opened = await open(url, headers, this.#abort.signal);
+    const nonceCame = channel.caller.keepNonce(opened);
+    const { status } = opened;
+    const type = opened.headers.get('content-type') ?? '';
+    if (status !== 200 || !type.startsWith('text/event-stream')) {
+      opened.leave();
+      const retryAfter = Number(opened.headers.get('retry-after') ?? NaN);
       return this.end({
-        reason: response.ok ? 'what answers there is no feed' : statusReason(response.status),
-        ...(nonceCame && response.status === 401 && { atOnce: true }),
+        reason: status === 200 ? 'what answers there is no feed' : statusReason(status),
+        ...(nonceCame && status === 401 && { atOnce: true }),
         ...(retryAfter >= 0 && { retryAfterMs: retryAfter * 1000 }),
       });
     }
-    const stream = response.headers.get('mayfly-stream') ?? '';
-    const events = new EventStream();
-    let taken: Promise<unknown> = Promise.resolve();
-    for await (const chunk of response.body as unknown as AsyncIterable<Uint8Array>) {
-      for (const event of events.take(chunk)) {
-        const heard = this.#reading.hear(event);
-        taken = taken
-          // What follows something odd is not asked for any more.
-          .then(async () => this.#ending ?? this.#step(await this.#reading.take(heard), stream))
-          .catch((error: unknown) => this.end({ reason: whyOf(error), anew: true, odd: true }));
-      }
-      if (this.#ending) break;
-    }
-    await taken;
+    const stream = opened.headers.get('mayfly-stream') ?? '';
+    await opened.read((chunk) => this.#take(chunk, stream));
+    await this.#accounted;
     this.end({ reason: 'the broker closed the connection' });
+  }
+
+  /**
+   * Kills count at once. What is owed to them, the chain that a heartbeat bears out, is reckoned when that has come: where
+   * many verifiers share a machine, the first must not do it while the last has not heard.
+   */
+  #take(chunk: Uint8Array, stream: string): void {
+    for (const event of this.#events.take(chunk)) {
+      const heard = this.#reading.hear(event);
+      this.#waiting.push(heard);
+      const kills = heard.kind === 'change' && heard.change !== undefined;
+      if (kills && !this.#ending) this.#told.heard();
+      if (!kills || this.#waiting.length >= MOST_WAITING)
+        this.#accounted = this.#accounted.then(() => this.#account(stream));
+    }
+  }
+
+  async #account(stream: string): Promise<void> {
+    try {
+      for (const heard of this.#waiting.splice(0)) {
+        // What follows something odd is not asked for any more.
+        if (this.#ending) return;
+        this.#step(await this.#reading.take(heard), stream);
+      }
+    } catch (error) {
+      this.end({ reason: whyOf(error), anew: true, odd: true });
+    }
   }
 
   #step(step: Step, stream: string): void {
@@ -127,7 +150,7 @@ export class Connection {
     }
     if (step.kind === 'nothing') return;
     if (step.kind === 'heartbeat') this.#silenceMs = step.heartbeat.heartbeatMs * HEARTBEATS_MISSED;
-    if (step.kind !== 'change') this.#listen();
+    this.#listen();
     const order = this.#told.step(step, stream);
     if (order) this.end(order);
   }

@@ -54,7 +54,10 @@ export class Feed {
   async #run(): Promise<void> {
     const { knowledge, tell } = this.#terms;
     while (!this.#closing.signal.aborted) {
-      this.#connection = new Connection(this.#terms, { step: (step, stream) => this.#step(step, stream) });
+      this.#connection = new Connection(this.#terms, {
+        heard: this.#terms.stepped,
+        step: (step, stream) => this.#step(step, stream),
+      });
       this.#connectedAt = this.#terms.elapsed();
       const ending = await this.#connection.follow(this.#anew ? undefined : knowledge.resumeFrom);
       this.#connected = false;
@@ -76,7 +79,6 @@ export class Feed {
 
   #step(step: Step, stream: string): Ending | undefined {
     const { knowledge, tell, stepped, maxStalenessMs, elapsed } = this.#terms;
-    if (step.kind === 'change') stepped();
     if (step.kind !== 'snapshot' && step.kind !== 'heartbeat') return undefined;
     if (!step.agrees && !this.#contradicted) tell('time_contradicted');
     this.#contradicted = !step.agrees;

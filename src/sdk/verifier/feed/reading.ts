@@ -19,7 +19,6 @@ export type Heard =
 
 export type Step =
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'change' }
   | { readonly kind: 'part' }
   | { readonly kind: 'snapshot'; readonly resumed: boolean; readonly agrees: boolean }
   | {
@@ -106,7 +105,7 @@ export class Reading {
     this.#counted++;
     this.#standing.version = change.version;
     this.#standing.chain = chained(this.#standing.chain, data);
-    return { kind: 'change' };
+    return { kind: 'nothing' };
   }
 
   #collect(part: SnapshotPart): Step {
