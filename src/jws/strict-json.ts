@@ -17,33 +17,45 @@ export function parseStrictObject(bytes: Uint8Array): Record<string, unknown> | 
   }
 }
 
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const OPEN_LIST = 0x5b;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
 /** Walks text that JSON.parse took: the names of each object that is open, and whether a name comes next. */
 function isStrict(text: string): boolean {
+  // Most texts have no escapes at all: then a string ends at the next quote, and says what stands there.
+  const escapes = text.includes('\\');
   const open: (Set<string> | undefined)[] = [];
+  let names: Set<string> | undefined;
   let nameNext = false;
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
-      case '{':
-      case '[':
-        if (open.push(text[at] === '{' ? new Set() : undefined) > MOST_DEPTH) return false;
-        nameNext = text[at] === '{';
+    switch (text.charCodeAt(at)) {
+      case OPEN_OBJECT:
+      case OPEN_LIST:
+        nameNext = text.charCodeAt(at) === OPEN_OBJECT;
+        names = nameNext ? new Set() : undefined;
+        if (open.push(names) > MOST_DEPTH) return false;
         break;
-      case '}':
-      case ']':
+      case CLOSE_OBJECT:
+      case CLOSE_LIST:
         open.pop();
+        names = open.at(-1);
         nameNext = false;
         break;
-      case ',':
-        nameNext = open.at(-1) !== undefined;
+      case COMMA:
+        nameNext = names !== undefined;
         break;
-      case '"': {
-        const end = endOfString(text, at);
+      case QUOTE: {
+        const end = escapes ? endOfString(text, at) : text.indexOf('"', at + 1);
         // What is written as it stands was UTF-8, which has no halves of characters.
-        const escaped = text.slice(at, end).includes('\\');
+        const escaped = escapes && text.slice(at, end).includes('\\');
         if (escaped || nameNext) {
-          const said = unescaped(text, at, end);
+          const said = escaped ? unescaped(text, at, end) : text.slice(at + 1, end);
           if (escaped && LONE_SURROGATE.test(said)) return false;
-          if (nameNext && !isNewName(said, open.at(-1)!)) return false;
+          if (nameNext && !isNewName(said, names!)) return false;
         }
         nameNext = false;
         at = end;
@@ -60,10 +72,8 @@ const isNewName = (name: string, names: Set<string>): boolean =>
   name !== '__proto__' && names.size < names.add(name).size;
 
 /** Names are compared as they are meant: `"\u0069ss"` is `iss`. */
-function unescaped(text: string, start: number, end: number): string {
-  const raw = text.slice(start + 1, end);
-  return raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
-}
+const unescaped = (text: string, start: number, end: number): string =>
+  JSON.parse(text.slice(start, end + 1)) as string;
 
 function endOfString(text: string, start: number): number {
   let end = text.indexOf('"', start + 1);
