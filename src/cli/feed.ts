@@ -4,7 +4,6 @@ import type { FeedEntry } from '../domain/feed.js';
 import { selectorDigest } from '../domain/feed.js';
 import { SELECTOR_KINDS, type SelectorKind } from '../domain/selector.js';
 import type { FeedSnapshot } from '../wire/feed.js';
-import { wireTime } from '../wire/common.js';
 import { type BrokerOptions, brokerCommand, connect, show } from './broker-command.js';
 import { EXIT, Failure, usage } from './failure.js';
 import { selectorIn } from './revoke.js';
@@ -50,7 +49,7 @@ async function feed(options: FeedOptions, shell: Shell): Promise<void> {
     show(shell, options, told, ({ as_of: asOf, version, kills }) =>
       facts([
         ['kills', String(kills)],
-        ['as of', when(wireTime(asOf), connection.now())],
+        ['as of', when(timeOf(asOf), connection.now())],
         ['changes told by this broker', String(version)],
       ]),
     );
@@ -66,7 +65,7 @@ async function feed(options: FeedOptions, shell: Shell): Promise<void> {
       [
         'until',
         found.length > 0
-          ? when(wireTime(Math.max(...found.map(([, , moot]) => moot))), connection.now())
+          ? when(timeOf(Math.max(...found.map(([, , moot]) => moot))), connection.now())
           : undefined,
       ],
     ]),
@@ -88,3 +87,6 @@ function partIn(token: string): Part {
     throw usage('what answers there is no Mayfly broker: its feed cannot be read');
   }
 }
+
+/** RFC 3339. Not by the wire's schemas, which every command would have to load. */
+const timeOf = (ms: number): string => new Date(ms).toISOString();
