@@ -25,16 +25,6 @@ export const scenes = [
     defines: ['KILL', 'JWT', 'OTHER_TREE', 'CRASHES=1'],
   },
   {
-    name: 'task-and-agent',
-    shows: 'a close and a kill of the agent at the same time, against a JWT and an external credential',
-    defines: ['CLOSE', 'KILL', 'JWT', 'EXTERNAL', 'NO_INTERRUPTION', 'LATEST=1'],
-  },
-  {
-    name: 'task-and-agent-crash',
-    shows: 'a close and a kill of the agent at the same time, against JWTs in two trees; a broker crashes',
-    defines: ['CLOSE', 'KILL', 'JWT', 'OTHER_TREE', 'LATEST=1', 'CRASHES=1'],
-  },
-  {
     name: 'task-failover',
     shows: 'a close and an external credential; the master is lost to a replica that lags',
     defines: ['CLOSE', 'EXTERNAL', 'FAILOVERS=1'],
@@ -59,15 +49,25 @@ export const scenes = [
     shows: 'a verifier that never asks, after a kill of an agent; a broker crashes',
     defines: ['KILL', 'OTHER_TREE', 'VERIFIER', 'LATEST=1', 'CRASHES=1'],
   },
+];
+
+/** More at once: up to a minute and a gigabyte each. @type {readonly Scene[]} */
+export const largeScenes = [
+  {
+    name: 'task-and-agent',
+    shows: 'a close and a kill of the agent at the same time, against a JWT and an external credential',
+    defines: ['CLOSE', 'KILL', 'JWT', 'EXTERNAL', 'NO_INTERRUPTION', 'LATEST=1'],
+  },
+  {
+    name: 'task-and-agent-crash',
+    shows: 'a close and a kill of the agent at the same time, against JWTs in two trees; a broker crashes',
+    defines: ['CLOSE', 'KILL', 'JWT', 'OTHER_TREE', 'LATEST=1', 'CRASHES=1'],
+  },
   {
     name: 'feed-agent-failover',
     shows: 'a verifier that never asks, after a kill of an agent; the master of either slot is lost',
     defines: ['KILL', 'OTHER_TREE', 'VERIFIER', 'LATEST=1', 'FAILOVERS=1', 'NO_INTERRUPTION'],
   },
-];
-
-/** More at once: up to a minute and a gigabyte each. @type {readonly Scene[]} */
-export const largeScenes = [
   {
     name: 'agent-crashes',
     shows: 'as agent; both brokers crash, clocks differ by more',

@@ -5,7 +5,7 @@ import { hasRedis } from '../fixtures/redis/presence.js';
 import { StandaloneRedis } from '../fixtures/redis/standalone.js';
 import { raceOn } from './race-redis.js';
 
-const TASKS = 200;
+const TASKS = 100;
 const LIMIT_MS = 60_000;
 
 (hasRedis ? describe : describe.skip)('three brokers on one Redis', () => {

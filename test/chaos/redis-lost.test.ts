@@ -9,7 +9,7 @@ const LIMIT_MS = 90_000;
 (hasRedis ? describe : describe.skip)('when Redis goes away under load', () => {
   test(
     'kill -9 and a restart lose nothing; brokers are unready meanwhile, and come back by themselves',
-    () => loseRedis({ ...serverKilled, rounds: 3 }),
+    () => loseRedis({ ...serverKilled, rounds: 2 }),
     LIMIT_MS,
   );
 
