@@ -120,6 +120,14 @@ export async function startBroker(
     const keys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'credential' });
     const { issuer, statusList } = settings;
     const feedKeys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'feed' });
+    const receiptKeys = await KeyRing.open({
+      ...keySettings,
+      store,
+      seal,
+      clock,
+      use: 'receipt',
+      keepsAll: true,
+    });
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(issuer, keys, statusList !== undefined)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
@@ -193,6 +201,7 @@ export async function startBroker(
       broker,
       feed,
       feedKeys,
+      receiptKeys,
       ...(statusList && { statusLists: new StatusLists({ issuer, store, keys, clock, ...statusList }) }),
       authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
         force.authenticator.authenticate(token, trace, forKill),
@@ -217,7 +226,7 @@ export async function startBroker(
     const listeners = await openListeners(edge, settings);
     sweeper.wake();
     const turnKeys = (): void =>
-      void Promise.all([keys.turn(), feedKeys.turn()]).catch((error: unknown) =>
+      void Promise.all([keys, feedKeys, receiptKeys].map((ring) => ring.turn())).catch((error: unknown) =>
         log.error({ err: error }, 'the signing keys could not be looked after'),
       );
     // What another broker rotated or killed is used, or dropped, here too.

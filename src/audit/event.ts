@@ -8,6 +8,7 @@ export const AUDIT_ACTIONS = [
   'token.revoke',
   'task.open',
   'task.read',
+  'task.receipt',
   'task.list',
   'task.extend',
   'task.complete',

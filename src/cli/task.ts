@@ -5,6 +5,7 @@ import { addTaskComplete } from './task/complete.js';
 import { addTaskExtend } from './task/extend.js';
 import { addTaskList } from './task/list.js';
 import { addTaskOpen } from './task/open.js';
+import { addTaskReceipt } from './task/receipt.js';
 import { addTaskShow } from './task/show.js';
 import { addTaskSignal } from './task/signal.js';
 
@@ -16,4 +17,5 @@ export function addTask(program: Command, shell: Shell): void {
   addTaskComplete(task, shell);
   addTaskExtend(task, shell);
   addTaskSignal(task, shell);
+  addTaskReceipt(task, shell);
 }

@@ -44,6 +44,7 @@ export const REFUSAL_REASONS = [
   'task_closed',
   'task_ending',
   'task_conflict',
+  'task_not_settled',
   'task_ttl_exceeded',
   'deadline_not_later',
   'parent_unknown',

@@ -32,6 +32,7 @@ export const ACCESS = {
   openTask: on('post', '/v1/tasks', 'task.open', ['orchestrator'], 'json'),
   listTasks: on('get', '/v1/tasks', 'task.list', ['orchestrator', 'operator', 'auditor'], 'none', true),
   readTask: on('get', TASK, 'task.read', ['orchestrator', 'operator', 'auditor']),
+  readReceipt: on('get', `${TASK}/receipt`, 'task.receipt', ['orchestrator', 'operator', 'auditor']),
   completeTask: {
     ...kill('post', `${TASK}/complete`, 'task.complete', ['orchestrator', 'operator'], 'json', true),
     byRun: true,
@@ -77,6 +78,7 @@ export const PUBLIC_PATHS = [
   '/.well-known/openid-configuration',
   '/jwks',
   '/jwks/feed',
+  '/jwks/receipts',
   '/status-lists',
   '/status-lists/:id',
   '/healthz',

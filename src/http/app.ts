@@ -22,6 +22,7 @@ import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
+import { receiptRoutes } from './receipts.js';
 import { aggregationAnswer, statusListAnswer } from './status-lists.js';
 import { taskRoutes } from './tasks.js';
 import { routeName } from './told.js';
@@ -48,6 +49,7 @@ export function createApp(edge: Edge): RequestListener {
     ...operationRoutes(broker),
     ...feedRoutes(edge),
     ...toolCallRoutes(broker),
+    ...receiptRoutes(edge),
     readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {
@@ -65,6 +67,7 @@ export function createApp(edge: Edge): RequestListener {
     '/.well-known/openid-configuration': () => metadataAnswer(broker),
     '/jwks': () => jwksAnswer(broker.keys),
     '/jwks/feed': () => jwksAnswer(edge.feedKeys),
+    '/jwks/receipts': () => jwksAnswer(edge.receiptKeys),
     '/status-lists': (_request, id) => aggregationAnswer(edge, id),
     '/status-lists/:id': (request, id) => statusListAnswer(edge, String(request.params['id']), request, id),
     '/healthz': healthAnswer,

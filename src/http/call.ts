@@ -30,6 +30,7 @@ export interface Edge extends Door, StatusListEdge {
   readonly feed: Feed;
   /** What the feed is signed with: published apart, as nothing that it signs is a credential. */
   readonly feedKeys: KeyRing;
+  readonly receiptKeys: KeyRing;
   /** What that trust is: another object once the configuration was swapped. */
   trust(): unknown;
   readonly log: Log;

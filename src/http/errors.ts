@@ -104,6 +104,13 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'invalid_request',
     'A task with this id was opened with another body.',
   ),
+  task_not_settled: error(
+    409,
+    'not-settled',
+    'invalid_request',
+    'The task is not over: open, or credentials of it are still being killed.',
+    { retryAfterSeconds: SOON_SECONDS },
+  ),
   task_ttl_exceeded: error(400, 'ttl-exceeded', 'invalid_request', 'A task may not last that long.', {
     tellsDetail: true,
   }),

@@ -72,6 +72,7 @@ export function metadataAnswer(broker: Broker): Answer {
     // Ours alone: docs/feed.md.
     mayfly_feed_endpoint: `${issuer}/v1/revocations/stream`,
     mayfly_feed_jwks_uri: `${issuer}/jwks/feed`,
+    mayfly_receipt_jwks_uri: `${issuer}/jwks/receipts`,
     grant_types_supported: [TOKEN_EXCHANGE],
     response_types_supported: [],
     token_endpoint_auth_methods_supported: ['none'],

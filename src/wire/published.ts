@@ -12,6 +12,7 @@ export const metadata = z
     revocation_endpoint: z.string(),
     mayfly_feed_endpoint: z.string().exactOptional().describe('Server-sent events of kills: docs/feed.md.'),
     mayfly_feed_jwks_uri: z.string().exactOptional().describe('The keys that the feed is signed with.'),
+    mayfly_receipt_jwks_uri: z.string().exactOptional().describe('The keys that receipts are signed with.'),
     grant_types_supported: texts,
     response_types_supported: texts,
     token_endpoint_auth_methods_supported: texts.describe('`none`: the subject token is the proof.'),

@@ -43,11 +43,22 @@ export const layers = {
   // Whoever uses it gets nothing of the server, and no schemas either.
   sdk: ['types:wire'],
   // Checks what the broker signed, so it goes by the same rules: the pure ones, which need nothing but Node.
-  'sdk/verifier': ['sdk', 'sdk/client', 'domain', 'jws', 'types:wire'],
+  'sdk/verifier': ['sdk', 'sdk/client', 'sdk/verifier/receipt.ts', 'domain', 'jws', 'types:wire'],
+  'sdk/verifier/receipt.ts': ['domain', 'jws', 'types:wire'],
   'sdk/agent': ['sdk', 'sdk/client', 'types:wire'],
   'sdk/orchestrator': ['sdk', 'sdk/client', 'types:wire'],
   'sdk/mcp': ['sdk', 'sdk/client', 'sdk/verifier', 'jws', 'types:wire'],
-  cli: ['wire', 'config', 'domain', 'sdk', 'cli/serve.ts', 'cli/dev.ts', 'cli/doctor.ts', 'cli/policy.ts'],
+  cli: [
+    'wire',
+    'config',
+    'domain',
+    'sdk',
+    'sdk/verifier/receipt.ts',
+    'cli/serve.ts',
+    'cli/dev.ts',
+    'cli/doctor.ts',
+    'cli/policy.ts',
+  ],
   // The two commands that run a broker.
   'cli/serve.ts': ['cli', 'cli/serve'],
   'cli/serve': ['cli', 'config', 'telemetry', 'main.ts'],

@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   openTask: 'task open',
   listTasks: 'task list',
   readTask: 'task show',
+  readReceipt: 'task receipt',
   completeTask: 'task complete',
   extendTask: 'task extend',
   signalTask: 'task signal',

@@ -62,6 +62,7 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
   openTask: () => ({ as: 'planner', wrongRole: 'agent-1', path: '/v1/tasks', json: newTask('run-1') }),
   listTasks: () => ({ as: 'planner', wrongRole: 'agent-1', path: '/v1/tasks' }),
   readTask: () => ({ as: 'planner', wrongRole: 'agent-1', path: '/v1/tasks/run-1' }),
+  readReceipt: () => ({ as: 'planner', wrongRole: 'agent-1', path: '/v1/tasks/run-1/receipt' }),
   completeTask: () => ({ as: 'planner', wrongRole: 'agent-1', path: '/v1/tasks/run-1/complete', json: {} }),
   extendTask: () => ({
     as: 'planner',
@@ -146,6 +147,15 @@ const OWN: Readonly<Record<string, Provocations>> = {
     409: () => ofClosed('/signals', { type: 'anomaly' }),
   },
   readTask: { 404: () => broker.get('/v1/tasks/none', 'planner') },
+  readReceipt: {
+    200: async () => {
+      await broker.openTask({ id: 'run-over' });
+      await broker.complete('run-over');
+      return broker.get('/v1/tasks/run-over/receipt', 'planner');
+    },
+    404: () => broker.get('/v1/tasks/none/receipt', 'planner'),
+    409: () => broker.get('/v1/tasks/run-1/receipt', 'planner'),
+  },
   completeTask: {
     200: async () => {
       await broker.openTask({ id: 'run-3' });

@@ -88,6 +88,13 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     absent: { path: '/v1/tasks/none', reason: 'task_unknown' },
     foreign: foreignTask(),
   },
+  readReceipt: {
+    as: 'planner',
+    wrongRole: 'agent-1',
+    path: () => task('/receipt'),
+    absent: { path: '/v1/tasks/none/receipt', reason: 'task_unknown' },
+    foreign: foreignTask('/receipt'),
+  },
   completeTask: {
     as: 'planner',
     wrongRole: 'agent-1',

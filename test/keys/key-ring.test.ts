@@ -114,6 +114,16 @@ describe('rotation', () => {
     expect(kids(ring)).toEqual([ring.current().kid]);
   });
 
+  test('in a ring that keeps all, however long ago: what it signed may be checked at any time', async () => {
+    const ring = await open({ use: 'receipt', keepsAll: true });
+    const first = ring.current().kid;
+    for (let turns = 0; turns < 3; turns++) {
+      scene.clock.advance(ROTATE_MS);
+      await ring.turn();
+    }
+    expect([ring.byId(first)?.kid, kids(ring).length]).toEqual([first, 4]);
+  });
+
   test('a broker that was away for long still publishes a key before it signs with it', async () => {
     const first = (await open()).current().kid;
     scene.clock.advance(10 * ROTATE_MS);

@@ -146,6 +146,10 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
     'the task had ended',
     'Open a new one. Ended tasks do not come back, and that is the point.',
   ),
+  task_not_settled: advice(
+    'the task was not over: open, or a credential of it was still being killed at its target',
+    'Complete the task; `mayfly task complete --wait 30s` waits for its targets.',
+  ),
   task_ending: advice(
     'the task was so near its deadline that not a second was left',
     'Extend the task, or open the next one with a longer ttl.',

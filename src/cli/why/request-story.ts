@@ -12,6 +12,7 @@ const DID: Readonly<Record<string, string>> = {
   'token.revoke': 'gave a credential back',
   'task.open': 'opened a task',
   'task.read': 'looked at a task',
+  'task.receipt': 'asked for the receipt of a task',
   'task.list': 'listed tasks',
   'task.extend': 'extended a task',
   'task.complete': 'ended a task',

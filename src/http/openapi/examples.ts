@@ -259,6 +259,7 @@ export const metadata: Metadata = {
   revocation_endpoint: `${ISSUER}/revoke`,
   mayfly_feed_endpoint: `${ISSUER}/v1/revocations/stream`,
   mayfly_feed_jwks_uri: `${ISSUER}/jwks/feed`,
+  mayfly_receipt_jwks_uri: `${ISSUER}/jwks/receipts`,
   grant_types_supported: [TOKEN_EXCHANGE],
   response_types_supported: [],
   token_endpoint_auth_methods_supported: ['none'],

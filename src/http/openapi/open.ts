@@ -72,6 +72,14 @@ export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readon
     description: 'Apart from those of credentials: what these sign is no credential.',
     answers: KEY_SET,
   },
+  '/jwks/receipts': {
+    operationId: 'receiptJwks',
+    tag: 'Discovery',
+    summary: 'The keys that receipts are signed with',
+    description:
+      'Also those of long ago, unless they were killed: a receipt is checked whenever somebody asks.',
+    answers: KEY_SET,
+  },
   '/status-lists': {
     operationId: 'statusLists',
     tag: 'Discovery',

@@ -86,6 +86,21 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     answers: { 200: { description: 'The task.', schema: 'Task', example: example.openTask } },
     refusals: ['task_unknown'],
   },
+  readReceipt: {
+    tag: 'Tasks',
+    summary: 'Read how a task ended, signed',
+    description:
+      'Of a settled task: every credential of it, when its end was ordered and when that was confirmed, or that it was not. A JWT with the claims of `Receipt`, by a key of `/jwks/receipts`. Tasks below it have receipts of their own.',
+    path: task,
+    answers: {
+      200: {
+        description: 'The receipt.',
+        schema: 'ReceiptToken',
+        type: 'application/mayfly-receipt+jwt',
+      },
+    },
+    refusals: ['task_unknown', 'task_not_settled'],
+  },
   completeTask: {
     tag: 'Tasks',
     summary: 'Close a task, and kill every credential of it',

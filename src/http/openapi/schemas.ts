@@ -33,6 +33,7 @@ import {
   taskView,
 } from '../../wire/tasks.js';
 import { tokenResponse } from '../../wire/token-response.js';
+import { receiptClaims, receiptToken } from '../../wire/receipt.js';
 import { toolCallsBody, toolCallsView } from '../../wire/tool-calls.js';
 import { toolList, toolView } from '../../wire/tools.js';
 
@@ -76,6 +77,8 @@ export const SCHEMAS = {
   AuditList: auditList,
   Metadata: metadata,
   Jwks: jwks,
+  ReceiptToken: receiptToken,
+  Receipt: receiptClaims,
   StatusListToken: statusListToken,
   StatusListAggregation: statusListAggregation,
   Health: health,

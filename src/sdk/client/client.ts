@@ -1,12 +1,12 @@
 // A broker as an object: one method for each route of the contract.
-import type { Introspection, KeySet, Readiness, ServerMetadata } from './answers.js';
+import type { Introspection } from './answers.js';
 import type { AuditFilter, ExchangeRequest, LeaseFilter, TaskFilter } from './asked.js';
 import { exchangeForm, formOf } from './asked.js';
 import { segment } from './broker-url.js';
 import { type CallOptions, Channel, type ClientOptions, type Outgoing } from './channel.js';
-import { MayflyError } from './errors.js';
-import { get, open, post } from './outgoing.js';
+import { get, post } from './outgoing.js';
 import { eachOf } from './pages.js';
+import { Published, readJson } from './published.js';
 import type * as view from './views.js';
 
 /** Recovery goes through all tasks: the broker works on it for seconds before it answers. */
@@ -23,17 +23,14 @@ const RECOVERY_WAIT_MS = 45_000;
  * const mayfly = new MayflyClient({ url: 'https://mayfly.example', token: { file: '/var/run/secrets/token' } });
  * const { access_token } = await mayfly.exchange({ task_id: 'run-42', audience: 'crm', scope: 'read' });
  */
-export class MayflyClient {
+export class MayflyClient extends Published {
   readonly #channel: Channel;
 
   /** @throws MayflyError `ERR_USAGE` for a URL that no token should be sent to */
   constructor(options: ClientOptions) {
-    this.#channel = new Channel(options);
-  }
-
-  /** The broker's address, without a slash at the end. */
-  get url(): string {
-    return this.#channel.url;
+    const channel = new Channel(options);
+    super(channel);
+    this.#channel = channel;
   }
 
   // Credentials
@@ -79,6 +76,11 @@ export class MayflyClient {
 
   async readTask(id: string, call: CallOptions = {}): Promise<view.TaskView> {
     return this.#read(get(`/v1/tasks/${segment(id)}`), call);
+  }
+
+  /** How a settled task ended, signed: a JWT for `verifyReceipt` of `mayfly/verifier`. */
+  async readReceipt(id: string, call: CallOptions = {}): Promise<string> {
+    return (await this.#channel.send(get(`/v1/tasks/${segment(id)}/receipt`), call)).text;
   }
 
   /**
@@ -244,52 +246,7 @@ export class MayflyClient {
     return (await this.#channel.send(get('/metrics'), call)).text;
   }
 
-  // Open to everybody: no token is sent
-
-  /** RFC 8414. */
-  metadata(call: CallOptions = {}): Promise<ServerMetadata> {
-    return this.#read(open('/.well-known/oauth-authorization-server'), call);
-  }
-
-  /** The same for clients of OpenID Connect. */
-  openidConfiguration(call: CallOptions = {}): Promise<ServerMetadata> {
-    return this.#read(open('/.well-known/openid-configuration'), call);
-  }
-
-  /** The keys that credentials are signed with (RFC 7517). */
-  jwks(call: CallOptions = {}): Promise<KeySet> {
-    return this.#read(open('/jwks'), call);
-  }
-
-  /** The keys that the revocation feed is signed with. */
-  feedJwks(call: CallOptions = {}): Promise<KeySet> {
-    return this.#read(open('/jwks/feed'), call);
-  }
-
-  /** The contract as an OpenAPI 3.1 document. */
-  openapi(call: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
-    return this.#read(open('/openapi.json'), call);
-  }
-
-  /** Whether the broker lives: resolves while it does. */
-  async health(call: CallOptions = {}): Promise<void> {
-    await this.#read(open('/healthz'), call);
-  }
-
-  /** Whether the broker can do its work, and if not, why. Not being ready is an answer here and no error. */
-  async readiness(call: CallOptions = {}): Promise<Readiness> {
-    const asked = { ...open('/readyz'), alsoGood: 503, repeatable: false };
-    const { status, why } = await this.#read<{ status: string; why?: string }>(asked, call);
-    return { ready: status === 'ready', ...(why !== undefined && { why }) };
-  }
-
-  async #read<Body>(outgoing: Outgoing, call: CallOptions): Promise<Body> {
-    const { text } = await this.#channel.send(outgoing, call);
-    try {
-      return JSON.parse(text) as Body;
-    } catch {
-      const message = `what answers at ${this.url} is no Mayfly broker: it sent no JSON`;
-      throw new MayflyError('ERR_NOT_A_BROKER', message);
-    }
+  #read<Body>(outgoing: Outgoing, call: CallOptions): Promise<Body> {
+    return readJson(this.#channel, outgoing, call);
   }
 }

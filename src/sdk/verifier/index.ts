@@ -2,6 +2,7 @@
 export { Verifier } from './verifier.js';
 export { CredentialRefused } from './refused.js';
 export { permits } from './permits.js';
+export { type ReceiptTerms, verifyReceipt } from './receipt.js';
 export { credentialOf, guard, protect, refusalResponse, withCredential } from './middleware/index.js';
 export type { CredentialRefusedCode } from './refused.js';
 export type { VerifiedCredential } from './credential.js';

@@ -54,7 +54,7 @@ function opened(response: IncomingMessage): Opened {
             take(chunk);
           } catch (error) {
             response.destroy();
-            reject(error as Error);
+            reject(error);
           }
         });
       }),
