@@ -53,8 +53,7 @@ function opened(response: IncomingMessage): Opened {
           try {
             take(chunk);
           } catch (error) {
-            response.destroy();
-            reject(error);
+            response.destroy(error as Error);
           }
         });
       }),
