@@ -9,6 +9,7 @@ export const AUDIT_ACTIONS = [
   'task.open',
   'task.read',
   'task.receipt',
+  'task.credentials',
   'task.list',
   'task.extend',
   'task.complete',

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import type { Shell } from './shell.js';
 import { addTaskComplete } from './task/complete.js';
+import { addTaskCredentials } from './task/credentials.js';
 import { addTaskExtend } from './task/extend.js';
 import { addTaskList } from './task/list.js';
 import { addTaskOpen } from './task/open.js';
@@ -18,4 +19,5 @@ export function addTask(program: Command, shell: Shell): void {
   addTaskExtend(task, shell);
   addTaskSignal(task, shell);
   addTaskReceipt(task, shell);
+  addTaskCredentials(task, shell);
 }

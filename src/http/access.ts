@@ -42,6 +42,8 @@ export const ACCESS = {
   /** It ends what it forbids: nothing may hold it back. */
   signalTask: kill('post', `${TASK}/signals`, 'task.signal', ['orchestrator', 'verifier'], 'json'),
 
+  issueCredentials: on('post', `${TASK}/credentials`, 'task.credentials', ['agent'], 'json'),
+
   listTools: on('get', '/v1/tools', 'tool.list', ROLES),
 
   listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator', 'auditor'], 'none', true),

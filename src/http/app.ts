@@ -22,6 +22,7 @@ import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
+import { credentialRoutes } from './credentials.js';
 import { receiptRoutes } from './receipts.js';
 import { aggregationAnswer, statusListAnswer } from './status-lists.js';
 import { taskRoutes } from './tasks.js';
@@ -50,6 +51,7 @@ export function createApp(edge: Edge): RequestListener {
     ...feedRoutes(edge),
     ...toolCallRoutes(broker),
     ...receiptRoutes(edge),
+    ...credentialRoutes(edge),
     readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {

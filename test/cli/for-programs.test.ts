@@ -31,6 +31,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   completeTask: 'task complete',
   extendTask: 'task extend',
   signalTask: 'task signal',
+  issueCredentials: 'task credentials',
   listTools: 'tool list',
   listLeases: 'lease list',
   readLease: 'lease show',

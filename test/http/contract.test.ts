@@ -76,6 +76,12 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
     path: '/v1/tasks/run-1/signals',
     json: { type: 'untrusted_content', reason: 'read a web page' },
   }),
+  issueCredentials: () => ({
+    as: 'agent-1',
+    wrongRole: 'planner',
+    path: '/v1/tasks/run-1/credentials',
+    json: { credentials: [{ audience: 'crm', scope: 'read' }, { audience: 'none' }] },
+  }),
   listTools: () => ({ as: 'agent-1', wrongRole: 'nobody', path: '/v1/tools' }),
   listLeases: () => ({ as: 'agent-1', wrongRole: 'planner', path: '/v1/leases' }),
   readLease: () => ({ as: 'agent-1', wrongRole: 'planner', path: `/v1/leases/${lease}` }),
@@ -147,6 +153,9 @@ const OWN: Readonly<Record<string, Provocations>> = {
     409: () => ofClosed('/signals', { type: 'anomaly' }),
   },
   readTask: { 404: () => broker.get('/v1/tasks/none', 'planner') },
+  issueCredentials: {
+    404: () => broker.post('/v1/tasks/%20/credentials', 'agent-1', { credentials: [{ audience: 'crm' }] }),
+  },
   readReceipt: {
     200: async () => {
       await broker.openTask({ id: 'run-over' });

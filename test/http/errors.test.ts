@@ -123,6 +123,16 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     foreign: foreignTask('/signals'),
     malformed: { json: { type: 'Un-trusted', reason: '', more: 1 }, flaws: ['type', 'reason', ''] },
   },
+  issueCredentials: {
+    as: 'agent-1',
+    wrongRole: 'planner',
+    path: () => task('/credentials'),
+    json: { credentials: [{ audience: 'crm' }] },
+    malformed: {
+      json: { credentials: [{ scope: 1, more: 1 }], more: 1 },
+      flaws: ['credentials[0].scope', 'credentials[0]', ''],
+    },
+  },
   readRevocations: { as: 'crm-api', wrongRole: 'agent-1', path: () => '/v1/revocations' },
   streamRevocations: { as: 'crm-api', wrongRole: 'agent-1', path: () => '/v1/revocations/stream' },
   acknowledgeRevocations: {

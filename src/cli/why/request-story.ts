@@ -13,6 +13,7 @@ const DID: Readonly<Record<string, string>> = {
   'task.open': 'opened a task',
   'task.read': 'looked at a task',
   'task.receipt': 'asked for the receipt of a task',
+  'task.credentials': 'asked for several credentials of a task',
   'task.list': 'listed tasks',
   'task.extend': 'extended a task',
   'task.complete': 'ended a task',

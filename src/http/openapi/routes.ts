@@ -1,17 +1,15 @@
 // The contract of every route that authenticates its caller. What has no entry here does not compile.
 import { z } from 'zod';
 import { auditQuery } from '../../wire/audit.js';
-import { taskId } from '../../wire/common.js';
 import { leaseId, listLeasesQuery } from '../../wire/leases.js';
 import { recoverQuery } from '../../wire/recovery.js';
 import { revokeQuery } from '../../wire/revocations.js';
-import { completeTaskQuery, listTasksQuery } from '../../wire/tasks.js';
 import type { RouteName } from '../access.js';
 import * as example from './examples.js';
 import { FEED_ROUTES } from './feed-routes.js';
 import type { DocumentedRoute } from './route.js';
+import { TASK_ROUTES } from './task-routes.js';
 
-const task = { id: { description: 'The task.', schema: taskId } };
 const lease = { id: { description: 'The lease.', schema: leaseId } };
 
 /** A task that is not there and one that is not the caller's look alike. */
@@ -44,108 +42,7 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     answers: { 200: { description: 'It is dead, if it was one of the caller.' } },
   },
 
-  openTask: {
-    tag: 'Tasks',
-    summary: 'Open a task',
-    description:
-      'The same body again answers 200 with the task that exists; another body for the same id, 409. The id of a closed task stays taken.',
-    body: { schema: 'NewTask', example: example.newTask },
-    answers: {
-      200: {
-        description: 'It was opened before.',
-        schema: 'Task',
-        example: example.openTask,
-        headers: ['Location'],
-      },
-      201: { description: 'It is open.', schema: 'Task', example: example.openTask, headers: ['Location'] },
-    },
-    refusals: [
-      'task_id_not_allowed',
-      'policy_denied',
-      'approval_required',
-      'exceeds_parent',
-      'parent_unknown',
-      'task_conflict',
-      'task_closed',
-      'task_ttl_exceeded',
-      'too_many_tasks',
-      'too_many_children',
-    ],
-  },
-  listTasks: {
-    tag: 'Tasks',
-    summary: 'List tasks, newest first',
-    description: 'An orchestrator finds its own.',
-    query: listTasksQuery,
-    answers: { 200: { description: 'A page.', schema: 'TaskList', example: { tasks: [example.openTask] } } },
-  },
-  readTask: {
-    tag: 'Tasks',
-    summary: 'Read a task',
-    path: task,
-    answers: { 200: { description: 'The task.', schema: 'Task', example: example.openTask } },
-    refusals: ['task_unknown'],
-  },
-  readReceipt: {
-    tag: 'Tasks',
-    summary: 'Read how a task ended, signed',
-    description:
-      'Of a settled task: every credential of it, when its end was ordered and when that was confirmed, or that it was not. A JWT with the claims of `Receipt`, by a key of `/jwks/receipts`. Tasks below it have receipts of their own.',
-    path: task,
-    answers: {
-      200: {
-        description: 'The receipt.',
-        schema: 'ReceiptToken',
-        type: 'application/mayfly-receipt+jwt',
-      },
-    },
-    refusals: ['task_unknown', 'task_not_settled'],
-  },
-  completeTask: {
-    tag: 'Tasks',
-    summary: 'Close a task, and kill every credential of it',
-    description:
-      'Closes every task below it too. When this answers, every credential of theirs is dead. Of a task that is closed already, the first closing stands and is given again. The body may be left out. No limit holds it back.',
-    path: task,
-    query: completeTaskQuery,
-    body: {
-      schema: 'TaskCompletion',
-      example: { outcome: 'completed', reason: 'report sent' },
-      optional: true,
-    },
-    answers: { 200: { description: 'It is closed.', schema: 'Task', example: example.completedTask } },
-    refusals: ['task_unknown'],
-  },
-  extendTask: {
-    tag: 'Tasks',
-    summary: 'Give a task a later deadline',
-    description: 'Either `ttl` or `deadline`. Credentials that are out keep their ends.',
-    path: task,
-    body: { schema: 'TaskExtension', example: { ttl: '30m' } },
-    answers: {
-      200: { description: 'With its new deadline.', schema: 'Task', example: example.extendedTask },
-    },
-    refusals: [
-      'policy_denied',
-      'approval_required',
-      'task_unknown',
-      'task_closed',
-      'task_ttl_exceeded',
-      'deadline_not_later',
-    ],
-  },
-  signalTask: {
-    tag: 'Tasks',
-    summary: 'Report what happened in a task',
-    description:
-      'By its orchestrator, or by a verifier that has to do with one of its tools. It belongs to the whole tree, stays, and only narrows. When this answers, nothing is issued that was decided without it, and every live credential that policy would now deny is dead. No limit holds it back.',
-    path: task,
-    body: { schema: 'NewSignal', example: { type: 'untrusted_content', reason: 'read a web page' } },
-    answers: {
-      200: { description: 'It is on record, and in force.', schema: 'Signal', example: example.signal },
-    },
-    refusals: ['task_unknown', 'task_closed', 'too_many_signals'],
-  },
+  ...TASK_ROUTES,
 
   listTools: {
     tag: 'Credentials',

@@ -33,6 +33,7 @@ import {
   taskView,
 } from '../../wire/tasks.js';
 import { tokenResponse } from '../../wire/token-response.js';
+import { credentialsBody, credentialsView } from '../../wire/credentials.js';
 import { receiptClaims, receiptToken } from '../../wire/receipt.js';
 import { toolCallsBody, toolCallsView } from '../../wire/tool-calls.js';
 import { toolList, toolView } from '../../wire/tools.js';
@@ -77,6 +78,8 @@ export const SCHEMAS = {
   AuditList: auditList,
   Metadata: metadata,
   Jwks: jwks,
+  CredentialsAsked: credentialsBody,
+  Credentials: credentialsView,
   ReceiptToken: receiptToken,
   Receipt: receiptClaims,
   StatusListToken: statusListToken,

@@ -43,6 +43,16 @@ export class MayflyClient extends Published {
     return this.#read({ method: 'POST', path, form, as: 'nobody', binds: true, repeatable: false }, call);
   }
 
+  /** Several of one task, each decided on its own, in this order: what was not issued says why. Never sent twice. */
+  issueCredentials(
+    task: string,
+    credentials: view.CredentialsRequest['credentials'],
+    call: CallOptions = {},
+  ): Promise<view.CredentialsView> {
+    const asked = post(`/v1/tasks/${segment(task)}/credentials`, { credentials });
+    return this.#read({ ...asked, binds: true, repeatable: false }, call);
+  }
+
   /** Whether a credential is alive at this moment, and what it says (RFC 7662). */
   introspect(token: string, call: CallOptions = {}): Promise<Introspection> {
     return this.#read({ ...post('/introspect'), form: formOf({ token }), repeatable: true }, call);

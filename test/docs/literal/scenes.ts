@@ -60,6 +60,7 @@ export const ELSEWHERE: readonly {
 /** What blocks are marked by (`part=docker`) that need what no machine of a test has: why, and what is tested instead. */
 export const PARTS: Readonly<Record<string, string>> = {
   checkout: 'npm test is what runs now',
+  credentials: 'a task that is open; test/http/credentials.test.ts gives the command',
   demo: 'what a demo left up; test/examples/ runs the programs as they stand',
   dev: 'a broker that goes on until it is stopped; test/cli/dev.test.ts starts it so',
   docker: 'an engine for containers; test/deploy/ reads what it would build from',
