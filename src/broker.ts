@@ -4,6 +4,7 @@ import type { Catalogue } from './domain/tool.js';
 import type { KeyRing } from './keys/key-ring.js';
 import type { Limits } from './limits/limits.js';
 import type { Minter } from './minters/minter.js';
+import type { Targets } from './minters/targets.js';
 import type { Policy } from './policy/policy.js';
 import type { Store } from './store/store.js';
 
@@ -22,6 +23,8 @@ export interface Broker {
   readonly keys: KeyRing;
   /** By kind of credential. */
   readonly minters: ReadonlyMap<string, Minter>;
+  /** The lanes to what those make credentials at. */
+  readonly targets: Targets;
   readonly maxTaskTtlMs: number;
   /** Whether the credentials that we sign stand in status lists. */
   readonly listed: boolean;

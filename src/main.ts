@@ -23,6 +23,7 @@ import { Seal, SealError } from './keys/seal.js';
 import { Limits } from './limits/limits.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
+import { Targets } from './minters/targets.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
 import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
@@ -130,7 +131,8 @@ export async function startBroker(
     });
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(issuer, keys, statusList !== undefined)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
-    const sweeper = new Sweeper({ store, minters, unseal, clock, log, ...sharing(settings) });
+    const targets = new Targets({ clock, log });
+    const sweeper = new Sweeper({ store, minters, targets, unseal, clock, log, ...sharing(settings) });
 
     const fetched = (trust: string, outcome: string): void =>
       metrics.count('issuer_fetches_total', trust, outcome);
@@ -178,6 +180,7 @@ export async function startBroker(
       clock,
       keys,
       minters,
+      targets,
       maxTaskTtlMs: settings.tasks.maxTtlMs,
       listed: statusList !== undefined,
       limits,

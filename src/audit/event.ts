@@ -20,6 +20,8 @@ export const AUDIT_ACTIONS = [
   'lease.renew',
   'lease.release',
   'lease.settle',
+  'lease.retry',
+  'lease.force',
   'lease.review',
   'revocation.preview',
   'revocation.create',

@@ -36,6 +36,15 @@ export interface LeaseEnding {
   readonly name?: string;
   readonly reason?: string;
   readonly requestId?: RequestId;
+  /** It is `revoked` by a human's word. No target ever confirmed it (invariant 10). */
+  readonly forced?: ForcedEnd;
+}
+
+export interface ForcedEnd {
+  readonly at: number;
+  readonly by: PrincipalName;
+  readonly reason: string;
+  readonly requestId: RequestId;
 }
 
 export interface Lease {

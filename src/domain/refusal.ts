@@ -71,8 +71,10 @@ export const REFUSAL_REASONS = [
   'lease_unknown',
   'lease_not_yours',
   'lease_ended',
+  'lease_not_irrevocable',
   'not_renewable',
   'quarantine_unknown',
+  'target_unavailable',
   // limits
   'rate_limited',
   'too_many_leases',

@@ -49,6 +49,9 @@ export const ACCESS = {
   listLeases: on('get', '/v1/leases', 'lease.list', ['agent', 'operator', 'auditor'], 'none', true),
   readLease: on('get', LEASE, 'lease.read', ['agent', 'operator', 'auditor']),
   releaseLease: kill('delete', LEASE, 'lease.release', ['agent', 'operator']),
+  /** It kills what is still alive at a target. */
+  retryLease: kill('post', `${LEASE}/retry`, 'lease.retry', ['operator']),
+  forceLease: on('post', `${LEASE}/force`, 'lease.force', ['operator'], 'json'),
   renewLease: on('post', `${LEASE}/renew`, 'lease.renew', ['agent'], 'json'),
 
   revoke: kill('post', '/v1/revocations', 'revocation.create', ['operator'], 'json', true),

@@ -176,6 +176,8 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   lease_unknown: NOT_FOUND,
   lease_not_yours: NOT_FOUND,
   quarantine_unknown: NOT_FOUND,
+  lease_not_irrevocable: error(409, 'not-irrevocable', 'invalid_request', 'The lease is not irrevocable.'),
+  target_unavailable: UNAVAILABLE,
   lease_ended: error(409, 'lease-ended', 'invalid_target', 'The lease has ended.'),
   not_renewable: error(403, 'not-renewable', 'invalid_target', 'Leases of this tool cannot be renewed.'),
 

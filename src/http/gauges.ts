@@ -7,6 +7,8 @@ export function showGauges(edge: Edge, build: { readonly version: string; readon
   const { keys, clock } = broker;
   metrics.read('build_info', () => [{ labels: [build.version, process.version, build.store], value: 1 }]);
   metrics.read('ready', async () => ((await isReady(edge)) ? 1 : 0));
+  metrics.read('irrevocable_leases', () => broker.store.countIrrevocable());
+  metrics.read('targets_shut', () => broker.targets.shut.map((tool) => ({ labels: [tool], value: 1 })));
   metrics.read('feed_streams', () => edge.feed.streams);
   metrics.read('feed_entries', () => edge.feed.size);
   metrics.read('feed_silent_seconds', () => edge.feed.silentForMs / 1000);

@@ -6,9 +6,10 @@ import type { Lease, RevocationClass } from '../domain/lease.js';
 import { hasRole } from '../domain/principal.js';
 import { Refusal } from '../domain/refusal.js';
 import { renewLease } from '../issuance/renew.js';
+import { forceLease, retryLease } from '../revocation/irrevocable.js';
 import { releaseLease } from '../revocation/revoke.js';
 import type { LeaseView } from '../wire/leases.js';
-import { listLeasesQuery, renewBody } from '../wire/leases.js';
+import { forceLeaseBody, listLeasesQuery, renewBody } from '../wire/leases.js';
 import { ok } from './answer.js';
 import type { Respond } from './call.js';
 import { page, present } from './page.js';
@@ -41,6 +42,22 @@ export const leaseRoutes = (broker: Broker) => {
       if (id instanceof Refusal) return id;
       const released = await releaseLease(broker, principal, id, entry);
       return released instanceof Refusal ? released : ok(view(released));
+    },
+
+    retryLease: async ({ params, entry }) => {
+      const id = idIn(params);
+      if (id instanceof Refusal) return id;
+      const retried = await retryLease(broker, id, entry);
+      return retried instanceof Refusal ? retried : ok(view(retried), 202);
+    },
+
+    forceLease: async ({ principal, params, body, entry }) => {
+      const id = idIn(params);
+      if (id instanceof Refusal) return id;
+      const said = parse(forceLeaseBody, body);
+      if (said instanceof Refusal) return said;
+      const forced = await forceLease(broker, principal, { id, ...said }, entry);
+      return forced instanceof Refusal ? forced : ok(view(forced));
     },
 
     renewLease: async ({ principal, provenKey, params, body, entry }) => {

@@ -1,7 +1,7 @@
 // The domain's records as they stand on the wire.
 import type { AuditEvent } from '../audit/event.js';
 import type { IssuedCredential } from '../issuance/issued.js';
-import type { Lease, RevocationClass } from '../domain/lease.js';
+import type { ForcedEnd, Lease, RevocationClass } from '../domain/lease.js';
 import type { Tool } from '../domain/tool.js';
 import type { Recovered, RecoveryPreview } from '../revocation/recover.js';
 import type { Killed } from '../revocation/revoke.js';
@@ -72,6 +72,7 @@ export function leaseView(lease: Lease, revocation: RevocationClass): LeaseView 
         ...(ended.name && { name: ended.name }),
         ...(ended.reason !== undefined && { reason: ended.reason }),
         ...(ended.requestId !== undefined && { request_id: ended.requestId }),
+        ...(ended.forced && { forced: forcedView(ended.forced) }),
       },
     }),
     ...(lease.confirmedAt !== undefined && { confirmed_at: wireTime(lease.confirmedAt) }),
@@ -79,6 +80,13 @@ export function leaseView(lease: Lease, revocation: RevocationClass): LeaseView 
     request_id: lease.requestId,
   };
 }
+
+const forcedView = ({ at, by, reason, requestId }: ForcedEnd) => ({
+  at: wireTime(at),
+  by,
+  reason,
+  request_id: requestId,
+});
 
 /** The one place where a secret leaves: to the agent that asked for it. */
 export function tokenResponse(

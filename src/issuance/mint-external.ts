@@ -4,22 +4,43 @@ import type { Broker } from '../broker.js';
 import { Refusal } from '../domain/refusal.js';
 import { ContextChanged } from '../domain/tree-context.js';
 import type { ExternalMinter, Minted } from '../minters/minter.js';
+import type { LanePlace } from '../minters/targets.js';
 import type { Decided, IssuedCredential } from './issued.js';
 import { leaseRequest } from './issued.js';
 
+/**
+ * In a place of its own at the tool's target, which is asked for first: what cannot be minted now needs no lease. A mint
+ * that takes longer than its deadline is left to itself, like one whose answer was lost.
+ */
 export async function mintExternal(
   broker: Broker,
   minter: ExternalMinter,
   decided: Decided,
   entry: AuditEntry,
 ): Promise<IssuedCredential | ContextChanged | Refusal> {
-  const request = { ...leaseRequest(decided), mintDeadlineMs: minter.mintDeadlineMs };
-  const reserved = await broker.store.reserveLease(request, entry);
+  const place = await broker.targets.placeForMint(decided.grant.tool.name);
+  if (place instanceof Refusal) return place;
+  try {
+    return await mintIn(place, broker, minter, decided, entry);
+  } finally {
+    place.leave();
+  }
+}
+
+async function mintIn(
+  place: LanePlace,
+  broker: Broker,
+  minter: ExternalMinter,
+  decided: Decided,
+  entry: AuditEntry,
+): Promise<IssuedCredential | ContextChanged | Refusal> {
+  const { mintDeadlineMs } = minter;
+  const reserved = await broker.store.reserveLease({ ...leaseRequest(decided), mintDeadlineMs }, entry);
   if (reserved instanceof Refusal || reserved instanceof ContextChanged) return reserved;
 
   let minted: Minted;
   try {
-    minted = await minter.mint(reserved, decided.grant);
+    minted = await place.work(reserved.id, mintDeadlineMs, () => minter.mint(reserved, decided.grant));
   } catch (error) {
     // Nobody knows what became of it: it is killed now, and once more when it can no longer come to be.
     await broker.store.abandonLease(reserved.id, 'mint_unknown', entry);

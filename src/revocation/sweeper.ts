@@ -2,16 +2,17 @@
 import type { Clock } from '../domain/clock.js';
 import { MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Secret } from '../domain/secret.js';
+import { answerWithin } from '../minters/answer-within.js';
 import type { Minter } from '../minters/minter.js';
+import type { LanePlace, Targets } from '../minters/targets.js';
+import { PutOff } from '../minters/targets.js';
 import type { ClaimedLease, Settlement, Store } from '../store/store.js';
 
 /** Records changed in one transition: short enough not to hold up an issuance. */
 const SWEEP_LIMIT = 200;
-/** Kills under way at a time. */
-const MOST_KILLS = 32;
-/** How soon to look again while there is no room for another kill. */
-const LOOK_AGAIN_MS = 250;
-/** A kill that is not settled by then is another sweeper's to try. */
+/** Kills claimed at a time. What finds no place at its target is given back before more are claimed. */
+const MOST_CLAIMED = 64;
+/** A kill that is not settled by then is another sweeper's to try. Longer than its wait for a place and its attempt. */
 const CLAIM_WINDOW_MS = 30 * SECOND_MS;
 /** A target that has not answered by then has not let go: a failed attempt, told while the loan still runs. */
 const ATTEMPT_MS = 25 * SECOND_MS;
@@ -21,6 +22,8 @@ const MOST_ATTEMPTS = 6;
 const FIRST_RETRY_MS = SECOND_MS;
 const LONGEST_RETRY_MS = 5 * MINUTE_MS;
 
+type Place = LanePlace | PutOff;
+
 export interface SweeperLog {
   error(facts: object, message: string): void;
 }
@@ -28,6 +31,7 @@ export interface SweeperLog {
 export interface SweeperOptions {
   readonly store: Pick<Store, 'sweep' | 'claimDue' | 'settle' | 'now'>;
   readonly minters: ReadonlyMap<string, Minter>;
+  readonly targets: Targets;
   readonly unseal: (sealed: string, context: string) => string;
   readonly clock: Clock;
   readonly log: SweeperLog;
@@ -71,7 +75,7 @@ export class Sweeper {
     this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#running;
-    await settledWithin(STOP_WITHIN_MS, Promise.all(this.#kills)).catch(() => {});
+    await answerWithin(STOP_WITHIN_MS, Promise.all(this.#kills)).catch(() => {});
   }
 
   async #sweepUntilDone(): Promise<void> {
@@ -90,26 +94,36 @@ export class Sweeper {
     }
   }
 
-  /** Kills go on beside the sweep: a target that does not answer keeps no deadline and no other target waiting. */
+  /**
+   * Kills go on beside the sweep, each in the lane of its target. All that is due is claimed, whatever is under way: what
+   * is behind five hundred kills at a target that hangs is claimed, too, as those are given back.
+   */
   async #beginKills(): Promise<number> {
-    const { store, log } = this.#options;
-    const room = MOST_KILLS - this.#kills.size;
-    const due = room > 0 ? await store.claimDue(room, CLAIM_WINDOW_MS) : [];
+    const due = await this.#options.store.claimDue(MOST_CLAIMED, CLAIM_WINDOW_MS);
+    const givenBack: Promise<void>[] = [];
     for (const claimed of due) {
-      const kill = this.#kill(claimed)
-        .catch((error: unknown) =>
-          log.error(
-            { err: error, lease: claimed.lease.id },
-            'what became of a kill is not on record: once more',
-          ),
-        )
-        .finally(() => {
-          this.#kills.delete(kill);
-          this.wake();
-        });
-      this.#kills.add(kill);
+      const place = this.#options.targets.placeForKill(claimed.lease.tool);
+      const kill = this.#begin(claimed, place);
+      if (place instanceof PutOff) givenBack.push(kill);
     }
+    await Promise.all(givenBack);
     return due.length;
+  }
+
+  #begin(claimed: ClaimedLease, place: Place | Promise<Place>): Promise<void> {
+    const kill = this.#kill(claimed, place)
+      .catch((error: unknown) =>
+        this.#options.log.error(
+          { err: error, lease: claimed.lease.id },
+          'what became of a kill is not on record: once more',
+        ),
+      )
+      .finally(() => {
+        this.#kills.delete(kill);
+        this.wake();
+      });
+    this.#kills.add(kill);
+    return kill;
   }
 
   #sleepUntil(dueAt: number | undefined): void {
@@ -117,18 +131,18 @@ export class Sweeper {
     if (this.#stopped) return;
     const { clock, lookEveryMs } = this.#options;
     if (dueAt === undefined && lookEveryMs === undefined) return;
-    const leastMs = this.#kills.size < MOST_KILLS ? 1 : LOOK_AGAIN_MS;
-    const dueInMs = Math.max((dueAt ?? Infinity) - clock.now(), leastMs);
+    const dueInMs = Math.max((dueAt ?? Infinity) - clock.now(), 1);
     const delayMs = Math.min(dueInMs, lookEveryMs ?? MINUTE_MS);
     this.#timer = setTimeout(() => this.wake(), delayMs);
     this.#timer.unref();
   }
 
-  async #kill(claimed: ClaimedLease): Promise<void> {
+  async #kill(claimed: ClaimedLease, soon: Place | Promise<Place>): Promise<void> {
     const { store, log } = this.#options;
     const { lease, claim, attempts } = claimed;
-    const settlement = await this.#attempt(claimed);
-    if (settlement.kind !== 'confirmed') {
+    const place = await soon;
+    const settlement = await this.#settlementOf(claimed, place);
+    if (settlement.kind === 'failed' || settlement.kind === 'irrevocable') {
       const message =
         settlement.kind === 'irrevocable'
           ? 'a credential could not be revoked: somebody must look'
@@ -141,40 +155,38 @@ export class Sweeper {
     await store.settle(lease.id, claim, settlement);
   }
 
-  async #attempt({ lease, attempts, sealedSecret }: ClaimedLease): Promise<Settlement> {
+  async #settlementOf(claimed: ClaimedLease, place: Place): Promise<Settlement> {
+    if (place instanceof PutOff) return { kind: 'deferred', retryAfterMs: place.retryAfterMs };
+    const { attempts } = claimed;
     try {
-      const minter = this.#options.minters.get(lease.kind);
-      if (!minter?.external) throw new Error(`no minter for ${lease.kind}`);
-      const secret =
-        sealedSecret === undefined
-          ? undefined
-          : new Secret(this.#options.unseal(sealedSecret, `lease:${lease.id}`));
-      await settledWithin(this.#options.attemptMs ?? ATTEMPT_MS, minter.revoke(lease, secret));
+      // It may have waited for its place until we were to stop.
+      if (this.#stopped) return { kind: 'deferred', retryAfterMs: 0 };
+      await this.#attempt(claimed, place);
       return { kind: 'confirmed' };
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
       return attempts + 1 >= MOST_ATTEMPTS
         ? { kind: 'irrevocable', error }
         : { kind: 'failed', retryAfterMs: this.#retryAfter(attempts), error };
+    } finally {
+      place.leave();
     }
+  }
+
+  /** What is wrong on our side, a key to unseal with that is not there, is no sign that the target is down. */
+  async #attempt({ lease, sealedSecret }: ClaimedLease, place: LanePlace): Promise<void> {
+    const minter = this.#options.minters.get(lease.kind);
+    if (!minter?.external) throw new Error(`no minter for ${lease.kind}`);
+    const secret =
+      sealedSecret === undefined
+        ? undefined
+        : new Secret(this.#options.unseal(sealedSecret, `lease:${lease.id}`));
+    await place.work(lease.id, this.#options.attemptMs ?? ATTEMPT_MS, () => minter.revoke(lease, secret));
   }
 
   /** Doubles, with full jitter over its upper half, so that many brokers do not call a target in step. */
   #retryAfter(attempts: number): number {
     const backoff = Math.min(FIRST_RETRY_MS * 2 ** attempts, LONGEST_RETRY_MS);
     return Math.round(backoff * (0.5 + (this.#options.random ?? Math.random)() / 2));
-  }
-}
-
-/** @throws Error where that takes longer. */
-async function settledWithin(ms: number, work: Promise<unknown>): Promise<void> {
-  let overdue: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    overdue = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(overdue);
   }
 }

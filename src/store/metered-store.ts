@@ -43,6 +43,9 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   sweep: true,
   claimDue: true,
   settle: true,
+  retryLease: true,
+  forceLease: true,
+  countIrrevocable: true,
   record: true,
   recordInPassing: true,
   recordBatch: true,
@@ -86,7 +89,9 @@ const TOLD: Told = {
       for (const { conclusion } of events) metrics.count('audit_events_total', conclusion.outcome);
   },
   settle: (metrics, [, , settlement], isOurs) =>
-    isOurs && metrics.count('settlements_total', settlement.kind),
+    isOurs && settlement.kind !== 'deferred' && metrics.count('settlements_total', settlement.kind),
+  retryLease: (metrics) => metrics.count('irrevocable_leases_taken_up_total', 'retry'),
+  forceLease: (metrics) => metrics.count('irrevocable_leases_taken_up_total', 'force'),
   sweep: (metrics, _given, { expiredTasks }) => {
     metrics.count('sweeps_total');
     for (const _task of expiredTasks) metrics.count('tasks_closed_total', 'expired');

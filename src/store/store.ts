@@ -112,7 +112,15 @@ export interface ClaimedLease {
 export type Settlement =
   | { readonly kind: 'confirmed' }
   | { readonly kind: 'failed'; readonly retryAfterMs: number; readonly error: string }
+  /** Given back: nothing was tried, and it counts as no attempt. */
+  | { readonly kind: 'deferred'; readonly retryAfterMs: number }
   | { readonly kind: 'irrevocable'; readonly error: string };
+
+/** Whose word it is that a credential is dead, and why. */
+export interface Word {
+  readonly by: PrincipalName;
+  readonly reason: string;
+}
 
 export interface Swept {
   readonly expiredTasks: readonly TaskId[];
@@ -182,8 +190,16 @@ export interface WorkStore {
   sweep(limit: number): Promise<Swept>;
   /** Lends out up to `limit` credentials that are due to be killed at their targets, each for `windowMs`. */
   claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]>;
-  /** False where the loan had run out and somebody else has it. */
+  /**
+   * False where the loan had run out and somebody else has it. What was needed to kill a credential is kept of an
+   * irrevocable one, as it may be tried again.
+   */
   settle(id: LeaseId, claim: string, settlement: Settlement): Promise<boolean>;
+  /** An irrevocable lease is due to be killed at its target again, with as many attempts as at first. Refuses any other. */
+  retryLease(id: LeaseId, entry: AuditEntry): Promise<Lease | Refusal>;
+  /** An irrevocable lease ends `revoked` because somebody says so: nothing is confirmed by that. Refuses any other. */
+  forceLease(id: LeaseId, word: Word, entry: AuditEntry): Promise<Lease | Refusal>;
+  countIrrevocable(): Promise<number>;
 }
 
 export interface AuditStore {

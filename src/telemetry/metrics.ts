@@ -38,6 +38,10 @@ export const COUNTERS = {
     help: 'Kills of credentials at their targets: confirmed, failed (to be tried again) or irrevocable.',
     labels: ['outcome'],
   },
+  irrevocable_leases_taken_up_total: {
+    help: 'Irrevocable leases that an operator had tried again (retry) or said to be dead (force).',
+    labels: ['change'],
+  },
   store_warnings_total: {
     help: 'Warnings of the store, each in the log: connections that broke, state that was lost or made good.',
     labels: [],
@@ -92,6 +96,14 @@ export const GAUGES = {
   sweeper_overdue_seconds: {
     help: 'For how long the earliest of what is due has been waiting for the sweeper; 0 where nothing is.',
     labels: [],
+  },
+  irrevocable_leases: {
+    help: 'Credentials that could not be killed at their targets, and that nobody has taken up yet.',
+    labels: [],
+  },
+  targets_shut: {
+    help: '1 for each tool whose target failed so often that this broker asks nothing of it for a moment.',
+    labels: ['tool'],
   },
   issuer_keys_age_seconds: {
     help: 'Since the keys of a trusted issuer were last fetched.',

@@ -29,6 +29,11 @@ export const renewBody = z.strictObject({
     .describe('Seconds. The answer may be less, never more.'),
 });
 
+export const forceLeaseBody = z.strictObject({
+  reason: z.string().min(1).max(500).describe('How it is known that the credential is dead.'),
+});
+export type ForceLeaseRequest = z.input<typeof forceLeaseBody>;
+
 export const revocationClass = z
   .enum(['immediate', 'pushed', 'eventual', 'expiry-only'])
   .describe(
@@ -68,6 +73,15 @@ export const leaseView = z
         name: z.string().exactOptional().describe('What the selector named.'),
         reason: z.string().exactOptional(),
         request_id: z.string().exactOptional().describe('The request that ended it.'),
+        forced: z
+          .object({
+            at: timestamp('When that was said.'),
+            by: z.string().describe('The operator who said so.'),
+            reason: z.string(),
+            request_id: z.string().describe('The request by which it was said.'),
+          })
+          .exactOptional()
+          .describe('It could not be revoked, and is `revoked` by the word of an operator: no target confirmed it.'),
       })
       .exactOptional()
       .describe('How it ended; absent while it lives.'),

@@ -3,12 +3,16 @@ import type { LeaseView } from '../../wire/leases.js';
 import { facts, table } from '../table.js';
 import { when } from '../time.js';
 
+type Ended = NonNullable<LeaseView['ended']>;
+type Forced = NonNullable<Ended['forced']>;
+
 export function leaseText(lease: LeaseView, now: number): string {
   const { ended, confirmed_at: confirmedAt, authorization_details: details } = lease;
   return facts([
     ['lease', lease.id],
     ['state', lease.state],
     ['ended', ended && `${when(ended.at, now)} by ${endText(ended)}`],
+    ['forced', ended?.forced && forcedText(ended.forced, now)],
     ['confirmed', confirmedAt && when(confirmedAt, now)],
     ['agent', lease.agent],
     ['task', lease.task_id],
@@ -27,7 +31,10 @@ export function leaseText(lease: LeaseView, now: number): string {
   ]);
 }
 
-function endText({ cause, name, reason, request_id: requestId }: NonNullable<LeaseView['ended']>): string {
+const forcedText = ({ at, by, reason, request_id: requestId }: Forced, now: number): string =>
+  `${when(at, now)} by ${by} (${JSON.stringify(reason)}), request ${requestId}: no target confirmed it`;
+
+function endText({ cause, name, reason, request_id: requestId }: Ended): string {
   const what = [cause, name].filter(Boolean).join(' ');
   const because = reason === undefined ? '' : ` (${JSON.stringify(reason)})`;
   return `${what}${because}${requestId === undefined ? '' : `, request ${requestId}`}`;
@@ -38,7 +45,7 @@ export const leasesText = (leases: readonly LeaseView[], now: number): string =>
     ['lease', 'state', 'agent', 'task', 'tool', 'scope', 'expires'],
     leases.map((lease) => [
       lease.id,
-      lease.state,
+      lease.ended?.forced ? `${lease.state} (forced)` : lease.state,
       lease.agent,
       lease.task_id,
       lease.tool,

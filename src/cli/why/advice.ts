@@ -231,6 +231,14 @@ export const ADVICE: Readonly<Record<RefusalReason, Advice>> = {
   ),
   lease_not_yours: advice('the lease is that of another agent', 'Let that agent do this, or an operator.'),
   lease_ended: advice('the lease had ended', 'See how: `mayfly why <lease>`. Ask for a new credential.'),
+  lease_not_irrevocable: advice(
+    'the lease is not irrevocable',
+    'See how it stands: `mayfly lease show <lease>`. Of one that is revoking, the broker goes on trying by itself.',
+  ),
+  target_unavailable: advice(
+    'the target of the tool failed again and again, or was as busy as it may be',
+    'Try again. If it stays: look at the target, and at the log of the broker, which has the error.',
+  ),
   not_renewable: advice(
     'leases of this tool cannot be renewed',
     'Ask for a new credential, or set renewable for the tool.',

@@ -107,9 +107,19 @@ const selectText = ({ detail }: AuditEventView): string =>
 
 function afterTheEnd(lease: LeaseView, events: readonly AuditEventView[], now: number): string[] {
   const { state, confirmed_at: confirmedAt, kind } = lease;
+  const forced = lease.ended?.forced;
   if (state === 'revoking') return ['Its target has not let go of it yet: the broker keeps trying.'];
   if (state === 'irrevocable') {
-    return [`It could NOT be killed at its target: somebody must look there.${lastError(events)}`];
+    return [
+      `It could NOT be killed at its target: somebody must look there.${lastError(events)}`,
+      `Then \`mayfly lease retry ${lease.id}\`, or, once it is dead for certain, \`mayfly lease force\`.`,
+    ];
+  }
+  if (forced) {
+    const { at, by, reason, request_id: request } = forced;
+    return [
+      `It could NOT be killed at its target. ${by} said at ${when(at, now)} that it is dead (reason ${JSON.stringify(reason)}); request ${request}.`,
+    ];
   }
   if (confirmedAt === undefined || kind === 'jwt') return [];
   return [`Its target let go of it at ${when(confirmedAt, now)}.`];

@@ -24,6 +24,8 @@ const DID: Readonly<Record<string, string>> = {
   'lease.renew': 'renewed a lease',
   'lease.release': 'released a lease',
   'lease.settle': 'went to kill a credential at its target',
+  'lease.retry': 'had a credential that was irrevocable killed once more',
+  'lease.force': 'said that a credential which was irrevocable is dead',
   'lease.review': 'decided on a credential again, and ended it',
   'revocation.preview': 'looked at what a revocation would end',
   'revocation.create': 'revoked credentials',

@@ -1,27 +1,14 @@
 // The contract of every route that authenticates its caller. What has no entry here does not compile.
 import { z } from 'zod';
 import { auditQuery } from '../../wire/audit.js';
-import { leaseId, listLeasesQuery } from '../../wire/leases.js';
 import { recoverQuery } from '../../wire/recovery.js';
 import { revokeQuery } from '../../wire/revocations.js';
 import type { RouteName } from '../access.js';
 import * as example from './examples.js';
 import { FEED_ROUTES } from './feed-routes.js';
+import { LEASE_ROUTES } from './lease-routes.js';
 import type { DocumentedRoute } from './route.js';
 import { TASK_ROUTES } from './task-routes.js';
-
-const lease = { id: { description: 'The lease.', schema: leaseId } };
-
-/** A task that is not there and one that is not the caller's look alike. */
-const ISSUANCE = [
-  'task_unknown',
-  'target_unknown',
-  'policy_denied',
-  'approval_required',
-  'task_closed',
-  'action_not_granted',
-  'too_many_leases',
-] as const;
 
 export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
   introspect: {
@@ -50,48 +37,7 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
     answers: { 200: { description: 'All of it.', schema: 'ToolList', example: { tools: [example.tool] } } },
   },
 
-  listLeases: {
-    tag: 'Credentials',
-    summary: 'List leases, newest first',
-    description: 'The records of credentials, never the credentials. An agent gets its own.',
-    query: listLeasesQuery,
-    answers: {
-      200: { description: 'A page.', schema: 'LeaseList', example: { leases: [example.liveLease] } },
-    },
-  },
-  readLease: {
-    tag: 'Credentials',
-    summary: 'Read a lease',
-    path: lease,
-    answers: { 200: { description: 'The lease.', schema: 'Lease', example: example.liveLease } },
-    refusals: ['lease_unknown'],
-  },
-  releaseLease: {
-    tag: 'Credentials',
-    summary: 'Give back a credential by its lease',
-    description:
-      'An agent ends its own, an operator any. Of a lease that ended before, its end is given again. No limit holds it back.',
-    path: lease,
-    answers: { 200: { description: 'It is dead.', schema: 'Lease', example: example.releasedLease } },
-    refusals: ['lease_unknown'],
-  },
-  renewLease: {
-    tag: 'Credentials',
-    summary: 'Renew a credential under its lease',
-    description:
-      'For tools that are `renewable`. Decided as freshly as the first time; never more actions or resources. The body may be left out.',
-    path: lease,
-    takesProof: true,
-    body: { schema: 'Renewal', example: { requested_expiry: 200 }, optional: true },
-    answers: {
-      200: {
-        description: 'A new credential.',
-        schema: 'TokenResponse',
-        example: example.credential,
-      },
-    },
-    refusals: ['lease_unknown', 'not_renewable', 'lease_ended', ...ISSUANCE],
-  },
+  ...LEASE_ROUTES,
 
   revoke: {
     tag: 'Operating',

@@ -5,7 +5,7 @@ import { acknowledged, acknowledgement, feedSnapshot, feedStream, verifierList }
 import { oauthError, problem } from '../../wire/common.js';
 import { exchangeForm, introspectForm, revokeForm } from '../../wire/forms.js';
 import { introspection } from '../../wire/introspection.js';
-import { leaseList, leaseView, renewBody } from '../../wire/leases.js';
+import { forceLeaseBody, leaseList, leaseView, renewBody } from '../../wire/leases.js';
 import {
   health,
   jwks,
@@ -58,6 +58,7 @@ export const SCHEMAS = {
   Lease: leaseView,
   LeaseList: leaseList,
   Renewal: renewBody,
+  ForcedEnd: forceLeaseBody,
   Selector: selector,
   NewRevocation: revokeBody,
   Revocation: revocationView,

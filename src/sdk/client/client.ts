@@ -167,6 +167,16 @@ export class MayflyClient extends Published {
     return this.#read({ ...post(path, asked), binds: true, repeatable: false }, call);
   }
 
+  /** Has the credential of an irrevocable lease killed at its target once more. */
+  retryLease(id: string, call: CallOptions = {}): Promise<view.LeaseView> {
+    return this.#read({ ...post(`/v1/leases/${segment(id)}/retry`), repeatable: false }, call);
+  }
+
+  /** Says that the credential of an irrevocable lease is dead: nothing asks its target. */
+  forceLease(id: string, said: view.ForceLeaseRequest, call: CallOptions = {}): Promise<view.LeaseView> {
+    return this.#read({ ...post(`/v1/leases/${segment(id)}/force`, said), repeatable: false }, call);
+  }
+
   // Operating
 
   /** Kills what the selector names: dead when this resolves. Sent again where the broker was too busy to answer for it. */

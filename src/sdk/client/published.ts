@@ -1,7 +1,7 @@
 // What a broker tells everybody: no token is sent for it.
 import type { KeySet, Readiness, ServerMetadata } from './answers.js';
+import { jsonIn } from './answers.js';
 import type { CallOptions, Channel, Outgoing } from './channel.js';
-import { MayflyError } from './errors.js';
 import { open } from './outgoing.js';
 
 export class Published {
@@ -63,12 +63,8 @@ export class Published {
   }
 }
 
-export async function readJson<Body>(channel: Channel, outgoing: Outgoing, call: CallOptions): Promise<Body> {
-  const { text } = await channel.send(outgoing, call);
-  try {
-    return JSON.parse(text) as Body;
-  } catch {
-    const message = `what answers at ${channel.url} is no Mayfly broker: it sent no JSON`;
-    throw new MayflyError('ERR_NOT_A_BROKER', message);
-  }
-}
+export const readJson = async <Body>(
+  channel: Channel,
+  outgoing: Outgoing,
+  call: CallOptions,
+): Promise<Body> => jsonIn((await channel.send(outgoing, call)).text, channel.url);

@@ -1,7 +1,7 @@
 // What goes to a broker and comes from it, by the contract's own types.
 export type { AuditEventView, AuditList } from '../../wire/audit.js';
 export type { Acknowledged, Acknowledgement, FeedSnapshot, VerifierList } from '../../wire/feed.js';
-export type { LeaseList, LeaseView } from '../../wire/leases.js';
+export type { ForceLeaseRequest, LeaseList, LeaseView } from '../../wire/leases.js';
 export type { CredentialsRequest, CredentialsView, NotIssued } from '../../wire/credentials.js';
 export type { ReceiptClaims, ReceiptCredential } from '../../wire/receipt.js';
 export type { RecoverBody, RecoveryPreview, RecoveryView } from '../../wire/recovery.js';

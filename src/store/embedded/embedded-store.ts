@@ -5,6 +5,7 @@ import type { Clock } from '../../domain/clock.js';
 import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
 import { Contexts } from './contexts.js';
 import { EmbeddedDatabase, type Urgency, type Value } from './database.js';
+import { Irrevocable } from './irrevocable.js';
 import { Leases } from './leases.js';
 import { inTree, treeBounds } from './conditions.js';
 import { Ledger } from './ledger.js';
@@ -44,6 +45,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
   const leases = new Leases(ledger, contexts, statusLists);
   const revocations = new Revocations(ledger, tasks, leases);
   const work = new Work(ledger, tasks, leases, retention);
+  const irrevocable = new Irrevocable(ledger);
 
   const record = async (entry: AuditEntry, conclusion: AuditConclusion, urgency: Urgency): Promise<void> => {
     await db.transact(() => {
@@ -91,6 +93,9 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     sweep: (limit) => work.sweep(limit),
     claimDue: (limit, windowMs) => work.claimDue(limit, windowMs),
     settle: (id, claim, settlement) => work.settle(id, claim, settlement),
+    retryLease: (id, entry) => irrevocable.retryLease(id, entry),
+    forceLease: (id, word, entry) => irrevocable.forceLease(id, word, entry),
+    countIrrevocable: () => irrevocable.countIrrevocable(),
 
     record: (entry, conclusion) => record(entry, conclusion, 'soon'),
     recordInPassing: (entry, conclusion) => record(entry, conclusion, 'later'),

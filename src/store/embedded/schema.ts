@@ -1,6 +1,6 @@
 // The tables of the embedded store, and how an older file is brought up to date.
 
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /** Since version 2. Which instance of an agent is the only one in a tree: the first that got a lease there. */
 const INSTANCE_BINDING = `
@@ -47,6 +47,11 @@ CREATE TABLE principal_facts (
 /** Since version 4. Entries of status lists, counted through: the index grows for leases that have one. */
 const STATUS_ENTRIES = `
 CREATE INDEX lease_by_status ON lease (status_entry) WHERE status_entry IS NOT NULL;
+`;
+
+/** Since version 5. Those for which somebody must look: few, and counted whenever metrics are read. */
+const IRREVOCABLE = `
+CREATE INDEX lease_irrevocable ON lease (n) WHERE state = 'irrevocable';
 `;
 
 /*
@@ -114,7 +119,7 @@ CREATE INDEX lease_live ON lease (task_id) WHERE external = 1 AND state IN ('res
 CREATE INDEX lease_lapsing ON lease (expires_at) WHERE external = 1 AND state IN ('reserved', 'active');
 CREATE INDEX lease_reserved ON lease (mint_deadline) WHERE state = 'reserved';
 CREATE INDEX lease_due ON lease (due_at) WHERE state = 'revoking';
-
+${IRREVOCABLE}
 CREATE TABLE revocation (
   kind          TEXT NOT NULL,
   name          TEXT NOT NULL,
@@ -179,4 +184,5 @@ export const MIGRATIONS: Readonly<Record<number, string>> = {
   2: TREE_CONTEXT,
   3: `ALTER TABLE meta ADD COLUMN listed INTEGER NOT NULL DEFAULT 0; ALTER TABLE lease ADD COLUMN status_entry INTEGER;
     ${STATUS_ENTRIES}`,
+  4: IRREVOCABLE,
 };

@@ -161,8 +161,9 @@ export class Work implements WorkStore {
     const { db } = this.#ledger;
     const lease = leaseFromRow(row);
     const mintDeadline = Number(row['mint_deadline'] ?? 0);
-    if (settlement.kind === 'failed') {
-      db.sql('UPDATE lease SET claim = NULL, attempts = attempts + 1, due_at = ? WHERE n = ?').run(
+    if (settlement.kind === 'failed' || settlement.kind === 'deferred') {
+      db.sql('UPDATE lease SET claim = NULL, attempts = attempts + ?, due_at = ? WHERE n = ?').run(
+        settlement.kind === 'failed' ? 1 : 0,
         now + settlement.retryAfterMs,
         row['n']!,
       );
@@ -178,9 +179,8 @@ export class Work implements WorkStore {
     const change = settlement.kind === 'confirmed' ? 'confirm' : 'give_up';
     const to = LEASE_TRANSITIONS.revoking[change]!;
     const state: LeaseState = to === 'revoked' ? settledAs(lease.ended!.cause) : to;
-    db.sql(
-      'UPDATE lease SET state = ?, confirmed_at = ?, claim = NULL, due_at = NULL, sealed_secret = NULL WHERE n = ?',
-    ).run(state, settlement.kind === 'confirmed' ? now : null, row['n']!);
+    const confirmedAt = settlement.kind === 'confirmed' ? now : null;
+    db.sql(SETTLE).run(state, confirmedAt, row['n']!);
     const entry = new AuditEntry(requestId(now), 'lease.settle', {
       taskId: lease.taskId,
       leaseId: lease.id,
@@ -195,6 +195,10 @@ export class Work implements WorkStore {
     this.#tasks.settleUpwards(lease.taskId, now);
   }
 }
+
+/** An irrevocable one keeps its secret: without it, it could not be tried again. */
+const SETTLE = `UPDATE lease SET state = ?1, confirmed_at = ?2, claim = NULL, due_at = NULL,
+  sealed_secret = CASE WHEN ?2 IS NULL THEN sealed_secret END WHERE n = ?3`;
 
 /**
  * Word for word the condition of an index that holds external leases alone: tokens may be many, and nobody has to
@@ -211,7 +215,8 @@ const NEXT_DUE = `SELECT min(due) AS due FROM (
   UNION ALL SELECT min(at) FROM revocation WHERE walked = 0)`;
 
 const PURGEABLE_LEASES = `SELECT * FROM lease
-  WHERE expires_at <= ?1 AND (external = 0 OR (state IN ('revoked', 'expired') AND confirmed_at <= ?1))
+  WHERE expires_at <= ?1 AND (external = 0
+    OR (state IN ('revoked', 'expired') AND ifnull(confirmed_at, ended ->> '$.forced.at') <= ?1))
   ORDER BY expires_at LIMIT ?2`;
 
 /** ?1 now, ?2 the end of the retention of leases, ?3 limit. */

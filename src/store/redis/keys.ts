@@ -46,6 +46,8 @@ export const KEY_NAMES = {
   external: 'external',
   /** Those that are to be killed at their targets, by when somebody may try. */
   due: 'due',
+  /** Those that could not be killed, by when they were given up: somebody must look. */
+  irrevocable: 'irrevocable',
   /** How far the walk through external leases has come since the latest kill. */
   walk: 'walk',
   /** Kills of single tasks and leases: selector → kill. */

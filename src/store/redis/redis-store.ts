@@ -180,6 +180,9 @@ function assemble({
     sweep: (limit) => work.sweep(limit),
     claimDue: (limit, windowMs) => work.claimDue(limit, windowMs),
     settle: (id, claim, settlement) => work.settle(id, claim, settlement),
+    retryLease: (id, entry) => work.retryLease(id, entry),
+    forceLease: (id, word, entry) => work.forceLease(id, word, entry),
+    countIrrevocable: () => work.countIrrevocable(),
 
     record: (entry, conclusion) => events.record(entry, conclusion),
     recordInPassing: (entry, conclusion) => events.recordInPassing(entry, conclusion),

@@ -33,6 +33,7 @@ const RIGHTS: Readonly<Record<string, (key: string, channel: string) => readonly
   zadd: (key) => [key, '1', 'm'],
   zrem: (key) => [key, 'm'],
   zscore: (key) => [key, 'm'],
+  zcard: (key) => [key],
   zscan: (key) => [key, '0'],
   zrange: (key) => [key, '0', '1'],
   zrevrange: (key) => [key, '0', '1'],

@@ -60,6 +60,9 @@ const SCRIPTS = {
   'walk-kills': ['kill', LEASE],
   'claim-due': ['kill', LEASE],
   'settle-lease': ['kill', LEASE],
+  'retry-lease': ['kill', LEASE],
+  'force-lease': ['kill', LEASE],
+  'count-irrevocable': ['read', ['clock']],
   purge: ['kill', LEASE],
 
   'read-events': ['read', ['clock']],

@@ -1,12 +1,15 @@
 // What time alone does, and the work of killing external credentials: every broker does its share, none leads.
+import type { AuditEntry } from '../../audit/entry.js';
 import { requestId } from '../../domain/ids.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
 import { chance, leaseSlot } from '../../domain/ids.js';
-import type { ClaimedLease, Retention, Settlement, Swept, WorkStore } from '../store.js';
+import type { Lease } from '../../domain/lease.js';
+import { Refusal } from '../../domain/refusal.js';
+import type { ClaimedLease, Retention, Settlement, Swept, Word, WorkStore } from '../store.js';
 import { ALL_SLOTS } from './keys.js';
-import { chanceOf, leaseFromRecord } from './records.js';
+import { chanceOf, factsOf, leaseFromRecord, luaJson } from './records.js';
 import type { Revocations } from './revocations.js';
-import type { Answer, Slots } from './slots.js';
+import type { Answer, Argument, Slots } from './slots.js';
 
 export interface WorkParts {
   readonly slots: Slots;
@@ -150,10 +153,35 @@ export class Work implements WorkStore {
       id,
       claim,
       settlement.kind,
-      settlement.kind === 'failed' ? settlement.retryAfterMs : 0,
-      settlement.kind === 'confirmed' ? '""' : JSON.stringify(settlement.error),
+      'retryAfterMs' in settlement ? settlement.retryAfterMs : 0,
+      'error' in settlement ? luaJson(settlement.error) : '""',
       requestId(slots.latest),
     ]);
     return held === 1;
+  }
+
+  retryLease(id: LeaseId, entry: AuditEntry): Promise<Lease | Refusal> {
+    return this.#change('retry-lease', id, [factsOf(entry)], entry);
+  }
+
+  forceLease(id: LeaseId, { by, reason }: Word, entry: AuditEntry): Promise<Lease | Refusal> {
+    return this.#change('force-lease', id, [by, luaJson(reason), entry.requestId, factsOf(entry)], entry);
+  }
+
+  async #change(
+    script: 'retry-lease' | 'force-lease',
+    id: LeaseId,
+    args: readonly Argument[],
+    entry: AuditEntry,
+  ): Promise<Lease | Refusal> {
+    const [slot, chance] = [leaseSlot(id), chanceOf(id)];
+    const answer = await this.#parts.slots.call(script, slot, [chance, id, ...args]);
+    entry.markConcluded();
+    return answer instanceof Refusal ? answer : leaseFromRecord(slot, chance, answer[0] as string).lease;
+  }
+
+  async countIrrevocable(): Promise<number> {
+    const counts = (await this.#parts.slots.askAll('count-irrevocable')) as [number][];
+    return counts.reduce((sum, [count]) => sum + count, 0);
   }
 }

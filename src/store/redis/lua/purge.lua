@@ -61,9 +61,10 @@ local function forget_lease(chance, minute)
   if not lease or minute_of(lease.x) > minute then
     return -- gone already, or renewed and listed in a later minute
   end
-  if lease.e and not (lease.f and lease.f <= lease_bound) then
+  local over = lease.f or (lease.n and lease.n.forced and lease.n.forced.at)
+  if lease.e and not (over and over <= lease_bound) then
     -- Its credential may still be at the target, or was let go of a short while ago: looked at again later.
-    local revisit = whole(minute_of(lease.f or now + HOUR_MS))
+    local revisit = whole(minute_of(over or now + HOUR_MS))
     redis.call('RPUSH', key('ending', revisit), chance)
     redis.call('ZADD', key('ends'), revisit, revisit)
     return

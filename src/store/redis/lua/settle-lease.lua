@@ -1,6 +1,6 @@
 -- What became of a kill at its target.
--- ARGV: 2 chance, 3 id, 4 claim, 5 `confirmed`, `failed` or `irrevocable`, 6 milliseconds to the next attempt,
---   7 the error as JSON, 8 request.
+-- ARGV: 2 chance, 3 id, 4 claim, 5 `confirmed`, `failed`, `deferred` or `irrevocable`, 6 milliseconds to the next
+--   attempt, 7 the error as JSON, 8 request.
 -- Returns: 1, now, stamp, whether the claim still held (1 or 0).
 local chance, id, claim, how = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
@@ -12,8 +12,10 @@ if not lease or lease.l ~= claim then
   return { 1, now, stamp, 0 }
 end
 lease.l, lease.h = nil, claim
-if how == 'failed' then
-  lease.g = (lease.g or 0) + 1
+if how == 'failed' or how == 'deferred' then
+  if how == 'failed' then
+    lease.g = (lease.g or 0) + 1
+  end
   redis.call('ZADD', key('due'), whole(now + tonumber(ARGV[6])), chance)
   write_lease(chance, lease, terms)
 elseif how == 'confirmed' and lease.m and lease.j < lease.m then
@@ -21,11 +23,13 @@ elseif how == 'confirmed' and lease.m and lease.j < lease.m then
   redis.call('ZADD', key('due'), whole(math.max(lease.m, now)), chance)
   write_lease(chance, lease, terms)
 else
-  lease.z = nil
-  lease.s = 'irrevocable'
   if how == 'confirmed' then
-    lease.f = now
+    lease.f, lease.z = now, nil
     lease.s = lease.n.cause == 'ttl' and 'expired' or 'revoked'
+  else
+    -- It keeps its secret: without it, it could not be tried again.
+    lease.s = 'irrevocable'
+    redis.call('ZADD', key('irrevocable'), whole(now), chance)
   end
   redis.call('ZREM', key('due'), chance)
   write_lease(chance, lease, terms)
