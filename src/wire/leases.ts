@@ -81,7 +81,9 @@ export const leaseView = z
             request_id: z.string().describe('The request by which it was said.'),
           })
           .exactOptional()
-          .describe('It could not be revoked, and is `revoked` by the word of an operator: no target confirmed it.'),
+          .describe(
+            'It could not be revoked, and is `revoked` by the word of an operator: no target confirmed it.',
+          ),
       })
       .exactOptional()
       .describe('How it ended; absent while it lives.'),

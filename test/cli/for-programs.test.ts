@@ -36,6 +36,8 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   listLeases: 'lease list',
   readLease: 'lease show',
   releaseLease: 'lease release',
+  retryLease: 'lease retry',
+  forceLease: 'lease force',
   renewLease: 'lease renew',
   revoke: 'revoke',
   readRevocations: 'feed',

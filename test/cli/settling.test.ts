@@ -5,6 +5,7 @@ import { Secret } from '../../src/domain/secret.js';
 import { Sweeper } from '../../src/revocation/sweeper.js';
 import { MayflyError } from '../../src/sdk/client/index.js';
 import { Scene, select } from '../contract/store/scene.js';
+import { lanes } from '../fixtures/lanes.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
 import {
   type InPlaceOfBroker,
@@ -57,6 +58,7 @@ describe('at a target in memory', () => {
     const sweeper = new Sweeper({
       store,
       minters: new Map([[TARGET_KIND, target]]),
+      targets: lanes(scene.clock),
       unseal: (sealed) => sealed,
       clock: scene.clock,
       log: { error: () => {} },

@@ -5,6 +5,7 @@ import { describeContexts } from './store/contexts.js';
 import { describeExternalLeases } from './store/external-leases.js';
 import type { StoreHarness, StoreTerms } from './store/harness.js';
 import { describeInstances } from './store/instances.js';
+import { describeIrrevocable } from './store/irrevocable.js';
 import { describeLeases } from './store/leases.js';
 import { describeLimits } from './store/limits.js';
 import { describeRecords } from './store/records.js';
@@ -23,6 +24,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeTasks(begin);
     describeLeases(begin);
     describeExternalLeases(begin);
+    describeIrrevocable(begin);
     describeInstances(begin);
     describeLimits(begin);
     describeContexts(begin);

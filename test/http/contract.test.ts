@@ -7,6 +7,7 @@ import { leaseId } from '../../src/domain/ids.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { Asked, Reply } from '../fixtures/broker-client.js';
 import { TASK } from '../fixtures/broker-client.js';
+import { giveUpLeases } from '../fixtures/given-up.js';
 import { statusOf } from '../fixtures/status-list.js';
 import { toolCalls } from '../fixtures/tool-calls.js';
 import { until } from '../fixtures/until.js';
@@ -37,9 +38,15 @@ let broker: TestBroker;
 let limited: TestBroker;
 let lease: string;
 let token: string;
+/** Irrevocable. */
+let retried: string;
+let forced: string;
 
 beforeAll(async () => {
-  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING } });
+  const before = async (folder: string): Promise<void> => {
+    [retried = '', forced = ''] = await giveUpLeases(folder, 2);
+  };
+  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING }, before });
   limited = await TestBroker.start({ terms: { ...TERMS, ...LIMITED } });
   await broker.openTask({ id: 'run-1' });
   const issued = await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' });
@@ -87,6 +94,13 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
   readLease: () => ({ as: 'agent-1', wrongRole: 'planner', path: `/v1/leases/${lease}` }),
   releaseLease: () => ({ as: 'agent-1', wrongRole: 'planner', path: `/v1/leases/${lease}` }),
   renewLease: () => ({ as: 'agent-1', wrongRole: 'planner', path: `/v1/leases/${lease}/renew`, json: {} }),
+  retryLease: () => ({ as: 'operator', wrongRole: 'auditor', path: `/v1/leases/${lease}/retry` }),
+  forceLease: () => ({
+    as: 'operator',
+    wrongRole: 'agent-1',
+    path: `/v1/leases/${lease}/force`,
+    json: { reason: 'a test' },
+  }),
   revoke: () => ({
     as: 'operator',
     wrongRole: 'planner',
@@ -126,6 +140,9 @@ const call = ({ method }: Operation, { path, ...asked }: Asked & { path: string 
 const exchange = (parameters: Record<string, string>) => broker.exchange('agent-1', parameters);
 const live = async (): Promise<string> =>
   (await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' })).lease_id;
+
+const takeUp = (id: string, how: string, json?: object) =>
+  broker.call<unknown>('POST', `/v1/leases/${id}/${how}`, { as: 'operator', ...(json && { json }) });
 
 const ofClosed = async (below: string, json: object) => {
   await broker.openTask({ id: 'closed' });
@@ -185,6 +202,16 @@ const OWN: Readonly<Record<string, Provocations>> = {
       await broker.release(ended, 'agent-1');
       return broker.renew(ended, 'agent-1');
     },
+  },
+  retryLease: {
+    202: () => takeUp(retried, 'retry'),
+    404: () => takeUp(ABSENT_LEASE, 'retry'),
+    409: () => takeUp(lease, 'retry'),
+  },
+  forceLease: {
+    200: () => takeUp(forced, 'force', { reason: 'dropped by hand' }),
+    404: () => takeUp(ABSENT_LEASE, 'force', { reason: 'a test' }),
+    409: () => takeUp(lease, 'force', { reason: 'a test' }),
   },
   revokeToken: {
     200: async () => {

@@ -6,6 +6,7 @@ import { ACCESS } from '../../src/http/access.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { AnyBody, Asked, Reply } from '../fixtures/broker-client.js';
 import { expectRefusal, withoutRequestId } from '../fixtures/broker-refusals.js';
+import { giveUpLeases } from '../fixtures/given-up.js';
 import { toolCalls } from '../fixtures/tool-calls.js';
 
 /** RFC 9449 §7.2: the other way to show a token. */
@@ -14,9 +15,15 @@ const BY_PROOF = 'DPoP algs="ES256 ES384 ES512 RS256 RS384 RS512 PS256 PS384 PS5
 let broker: TestBroker;
 let lease: string;
 let token: string;
+/** Irrevocable. */
+let retried: string;
+let forced: string;
 
 beforeAll(async () => {
-  broker = await TestBroker.start({ terms: { http: { body_limit: '2KiB' } } });
+  const before = async (folder: string): Promise<void> => {
+    [retried = '', forced = ''] = await giveUpLeases(folder, 2);
+  };
+  broker = await TestBroker.start({ terms: { http: { body_limit: '2KiB' } }, before });
   await broker.openTask({ id: 'run-1', agents: ['cluster/agent-1', 'cluster/agent-2'] });
   ({ lease_id: lease, access_token: token } = await broker.credential('agent-1', {
     task_id: 'run-1',
@@ -181,6 +188,20 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     absent: { path: `${ABSENT_LEASE}/renew`, reason: 'lease_unknown' },
     foreign: foreignLease('/renew'),
     malformed: { json: { requested_expiry: 0.5, ttl: 1 }, flaws: ['requested_expiry', ''] },
+  },
+  retryLease: {
+    as: 'operator',
+    wrongRole: 'auditor',
+    path: () => `/v1/leases/${retried}/retry`,
+    absent: { path: `${ABSENT_LEASE}/retry`, reason: 'lease_unknown' },
+  },
+  forceLease: {
+    as: 'operator',
+    wrongRole: 'agent-1',
+    path: () => `/v1/leases/${forced}/force`,
+    json: { reason: 'a test' },
+    absent: { path: `${ABSENT_LEASE}/force`, reason: 'lease_unknown' },
+    malformed: { json: { reason: '', by: 'me' }, flaws: ['reason', ''] },
   },
   revoke: {
     as: 'operator',

@@ -6,6 +6,7 @@ import { ACCESS } from '../../src/http/access.js';
 import type { Reply } from '../fixtures/broker-client.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { Terms } from '../fixtures/broker-configuration.js';
+import { giveUpLeases } from '../fixtures/given-up.js';
 import { GENEROUS } from '../fixtures/broker-configuration.js';
 
 const SCARCE = { per_second: 0.01, burst: 1 };
@@ -13,6 +14,8 @@ const SCARCE = { per_second: 0.01, burst: 1 };
 interface Held {
   readonly lease: string;
   readonly token: string;
+  /** Of another task: irrevocable. */
+  readonly givenUp: string;
 }
 interface Killing {
   /** What it takes for the kill to be one. */
@@ -21,6 +24,8 @@ interface Killing {
   readonly status: number;
   readonly action: string;
   kill(broker: TestBroker, held: Held, bearer: string): Promise<Reply<unknown>>;
+  /** What it ends, where that is not the credential. */
+  ended?(broker: TestBroker, held: Held): Promise<boolean>;
 }
 
 /** By the name of the route: a new one that kills is to stand here, too. */
@@ -44,6 +49,16 @@ const KILLS: Record<string, Killing> = {
     status: 200,
     action: 'lease.release',
     kill: (broker, { lease }, bearer) => broker.call('DELETE', `/v1/leases/${lease}`, { bearer }),
+  },
+  retryLease: {
+    as: 'operator',
+    status: 202,
+    action: 'lease.retry',
+    kill: (broker, { givenUp }, bearer) => broker.call('POST', `/v1/leases/${givenUp}/retry`, { bearer }),
+    ended: async (broker, { givenUp }) => {
+      const { body } = await broker.get<{ state: string }>(`/v1/leases/${givenUp}`, 'operator');
+      return body.state === 'revoking';
+    },
   },
   revokeToken: {
     as: 'agent-1',
@@ -80,13 +95,17 @@ let given: Terms;
 
 async function begin({ terms = {} }: Pick<Killing, 'terms'> = {}): Promise<Held> {
   given = terms;
-  broker = await TestBroker.start({ terms });
+  let givenUp = '';
+  const before = async (folder: string): Promise<void> => {
+    [givenUp = ''] = await giveUpLeases(folder, 1);
+  };
+  broker = await TestBroker.start({ terms, before });
   await broker.openTask({ id: 'run-1', labels: { sensitivity: 'high' } });
   const { access_token: token, lease_id: lease } = await broker.credential('agent-1', {
     task_id: 'run-1',
     audience: 'crm',
   });
-  return { token, lease };
+  return { token, lease, givenUp };
 }
 
 async function limit(limits: object): Promise<void> {
@@ -98,10 +117,12 @@ async function limit(limits: object): Promise<void> {
 const freshToken = (sub: string): string => broker.workloads.sign(sub, { jti: String(Math.random()) });
 const ordinary = (bearer: string) => broker.call('GET', '/v1/tools', { bearer });
 
-async function expectKilled(held: Held, reply: Reply<unknown>, { status, action }: Killing): Promise<void> {
+async function expectKilled(held: Held, reply: Reply<unknown>, killing: Killing): Promise<void> {
+  const { status, action, ended } = killing;
   expect(`${reply.status} ${reply.text}`).toMatch(new RegExp(`^${status} `));
   await limit({});
-  expect(await broker.introspect(held.token)).toEqual({ active: false });
+  if (ended) expect(await ended(broker, held)).toBe(true);
+  else expect(await broker.introspect(held.token)).toEqual({ active: false });
   const events = await broker.auditOf(reply);
   const told = (event: AuditEventView): boolean => event.action === action && event.outcome === 'permitted';
   expect(events.filter(told)).toHaveLength(1);

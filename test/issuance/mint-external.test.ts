@@ -16,6 +16,7 @@ import { Sweeper } from '../../src/revocation/sweeper.js';
 import { AGENT, select, Scene } from '../contract/store/scene.js';
 import { embeddedHarness } from '../store/embedded-harness.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
+import { lanes } from '../fixtures/lanes.js';
 import { noLimits } from '../fixtures/no-limits.js';
 import { until } from '../fixtures/until.js';
 
@@ -29,6 +30,11 @@ const TOOL = {
   renewable: true,
   credential: { kind: TARGET_KIND },
 } as unknown as Tool;
+const LEDGER: Tool = { ...TOOL, name: 'ledger', audience: 'https://ledger.example' };
+const MANIFEST = {
+  agents: ['cluster/*'],
+  tools: ['crm', 'ledger'].map((tool) => ({ tool, actions: ['read'] })),
+};
 const agent = { name: AGENT, trust: 'cluster', roles: [{ role: 'agent' }] } as unknown as VerifiedPrincipal;
 
 const LOST = new Refusal('lease_unknown', 'the store was restored');
@@ -43,29 +49,35 @@ beforeEach(async () => {
   scene = await Scene.open(harness);
   target = new ExternalTarget();
   const minters = new Map([[TARGET_KIND, target]]);
-  const catalogue = new Catalogue([TOOL]);
+  const catalogue = new Catalogue([TOOL, LEDGER]);
   const rules = { catalogue, policy: cataloguePolicy(catalogue, 'digest'), runPrefixes: [] };
   const log = { error: () => {} };
-  sweeper = new Sweeper({ store: scene.store, minters, unseal: (text) => text, clock: scene.clock, log });
+  const targets = lanes(scene.clock);
+  const { store, clock } = scene;
+  sweeper = new Sweeper({ store, minters, targets, unseal: (text) => text, clock, log });
   broker = {
     issuer: 'https://broker.example',
     store: scene.store,
     clock: scene.clock,
     minters,
+    targets,
     maxTaskTtlMs: 1e9,
     limits: noLimits(scene.store, scene.clock),
     rules: () => rules,
     wake: () => sweeper.wake(),
   } as unknown as Broker;
-  await scene.task('run');
+  await scene.task('run', { manifest: MANIFEST });
 });
 afterEach(async () => {
   await sweeper.stop();
   await harness.close();
 });
 
-const issue = (entry = new AuditEntry(requestId(), 'token.exchange')): Promise<IssuedCredential | Refusal> =>
-  issueCredential(broker, agent, { taskId: 'run' as TaskId, target: { name: 'crm' }, actions: [] }, entry);
+const issue = (
+  entry = new AuditEntry(requestId(), 'token.exchange'),
+  name = 'crm',
+): Promise<IssuedCredential | Refusal> =>
+  issueCredential(broker, agent, { taskId: 'run' as TaskId, target: { name }, actions: [] }, entry);
 const granted = async (): Promise<IssuedCredential> => {
   const issued = await issue();
   if (issued instanceof Refusal) throw new Error(issued.reason);
@@ -107,6 +119,99 @@ test.each([
   expect(target.accounts.size).toBe(0);
 });
 
+test('that hangs is abandoned at its deadline, killed, and killed once more when it can no longer come to be', async () => {
+  target.mintDeadlineMs = 300;
+  let come = (): void => {};
+  target.beforeMint = () => new Promise((resolve) => (come = resolve));
+  const entry = new AuditEntry(requestId(), 'token.exchange');
+  await expect(issue(entry)).rejects.toThrow('no answer within 300 ms');
+  const [event] = await scene.store.auditEvents({ request: entry.requestId, limit: 1 });
+  expect(event).toMatchObject({ outcome: 'failed', detail: { stage: 'mint_unknown' } });
+  await until('it is killed once', () => target.attempts.length === 1);
+  expect((await onlyLease()).state).toBe('revoking');
+  // What had been stuck arrives after all.
+  come();
+  await until('it has come to be', () => target.accounts.size === 1);
+  scene.clock.advance(target.mintDeadlineMs);
+  sweeper.wake();
+  await settled();
+  expect([target.accounts.size, target.attempts.length]).toEqual([0, 2]);
+});
+
+describe('at a target that fails again and again', () => {
+  const FAILURES = 5;
+  const refused = async (): Promise<Refusal> => {
+    const answer = await issue();
+    if (!(answer instanceof Refusal)) throw new Error('it was issued');
+    return answer;
+  };
+  async function failAgainAndAgain(): Promise<void> {
+    target.beforeMint = () => Promise.reject(new Error('connection refused'));
+    for (let n = 0; n < FAILURES; n++) await expect(issue()).rejects.toThrow('connection refused');
+  }
+
+  test('is refused at once, with when to come again, and asks nothing of the target', async () => {
+    await failAgainAndAgain();
+    let asked = 0;
+    target.beforeMint = () => Promise.resolve(void asked++);
+    expect(await refused()).toMatchObject({ reason: 'target_unavailable', retryAfterMs: 1000 });
+    expect([asked, (await scene.store.listLeases({ limit: 99 })).length]).toEqual([0, FAILURES]);
+  });
+
+  test('is minted by one who tries when the pause is over, and then by all', async () => {
+    await failAgainAndAgain();
+    scene.clock.advance(1000);
+    let come = (): void => {};
+    target.beforeMint = () => new Promise((resolve) => (come = resolve));
+    const tries = issue();
+    expect(await refused()).toMatchObject({ reason: 'target_unavailable' });
+    target.beforeMint = () => Promise.resolve();
+    await until(
+      'the first one tries',
+      async () => (await scene.store.countLive({ agent: AGENT }, 9, 99)).count === 1,
+    );
+    come();
+    expect(await tries).not.toBeInstanceOf(Refusal);
+    await granted();
+    await granted();
+  });
+
+  test('waits longer after each try that fails', async () => {
+    await failAgainAndAgain();
+    for (const pauseMs of [1000, 2000]) {
+      scene.clock.advance(pauseMs / 2 - 1);
+      expect(await refused()).toMatchObject({ reason: 'target_unavailable' });
+      scene.clock.advance(pauseMs / 2 + 1);
+      await expect(issue()).rejects.toThrow('connection refused');
+    }
+  });
+
+  test('is refused there alone: another tool’s goes on', async () => {
+    await failAgainAndAgain();
+    target.beforeMint = () => Promise.resolve();
+    expect(await refused()).toMatchObject({ reason: 'target_unavailable' });
+    expect(await issue(undefined, 'ledger')).not.toBeInstanceOf(Refusal);
+  });
+
+  test('is still killed there: mints that fail hold back no kill', async () => {
+    const { lease } = await granted();
+    await failAgainAndAgain();
+    await scene.closeTask('run');
+    sweeper.wake();
+    await until('it is revoked', async () => (await scene.standing(lease.id)) === 'revoked');
+  });
+
+  test('is refused, too, while kills fail there', async () => {
+    for (let n = 0; n < FAILURES; n++) await granted();
+    target.beforeKill = () => Promise.reject(new Error('connection refused'));
+    await scene.revoke(select('tool', 'crm'));
+    sweeper.wake();
+    await until('they have failed', () => target.attempts.length === FAILURES);
+    await until('it is refused', async () => (await issue()) instanceof Refusal);
+    expect(await refused()).toMatchObject({ reason: 'target_unavailable' });
+  });
+});
+
 describe('whose mint failed', () => {
   test('is killed at once, and once more when it can no longer come to be', async () => {
     // The target did what it was asked for, and the answer was lost.
@@ -140,13 +245,16 @@ describe('whose mint failed', () => {
 });
 
 test('whose broker died during the mint is found by its lease, and killed', async () => {
-  target.afterMint = () => new Promise(() => {});
-  void issue();
+  let come = (): void => {};
+  target.afterMint = () => new Promise((resolve) => (come = resolve));
+  const late = issue();
   await until('it was minted', () => target.accounts.size === 1);
   scene.clock.advance(target.mintDeadlineMs);
   sweeper.wake();
   await settled();
   expect(target.accounts.size).toBe(0);
+  come();
+  expect(await late).toMatchObject({ reason: 'lease_ended' });
 });
 
 test('whose reservation the store has lost is killed by whoever minted it', async () => {

@@ -8,10 +8,11 @@ import type { SweeperOptions } from '../../src/revocation/sweeper.js';
 import { Sweeper } from '../../src/revocation/sweeper.js';
 import type { Store } from '../../src/store/store.js';
 import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
-import { select, Scene } from '../contract/store/scene.js';
+import { entry, select, Scene } from '../contract/store/scene.js';
 import { TERMS } from '../contract/store/harness.js';
 import { embeddedHarness } from '../store/embedded-harness.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
+import { lanes } from '../fixtures/lanes.js';
 import { until } from '../fixtures/until.js';
 
 const harness = embeddedHarness();
@@ -52,6 +53,7 @@ function sweeperOn(store: Store, more: Partial<SweeperOptions> = {}): Sweeper {
       },
     },
     minters: new Map([[TARGET_KIND, target]]),
+    targets: lanes(scene.clock),
     unseal: (sealed) => `opened ${sealed}`,
     clock: scene.clock,
     log: { error: (facts, message) => void logged.push({ facts, message }) },
@@ -69,8 +71,8 @@ async function wake(sweeper: Sweeper): Promise<void> {
   await until('it looked for work', () => looks > before, { everyMs: 1 });
 }
 
-async function account(task: string): Promise<ActiveLease> {
-  const lease = await scene.external(task, { kind: TARGET_KIND });
+async function account(task: string, tool = 'ledger'): Promise<ActiveLease> {
+  const lease = await scene.external(task, { kind: TARGET_KIND, tool });
   await target.mint(lease);
   return lease;
 }
@@ -227,6 +229,128 @@ describe('a target that fails', () => {
     await until('the attempt is given up', () => logged.length > 0);
     expect(logged[0]!.facts).toMatchObject({ lease: hanging.id, error: 'no answer within 300 ms' });
     come();
+  });
+});
+
+describe('one target that hangs', () => {
+  const MANY = 500;
+  let letGo: (() => void)[];
+
+  beforeEach(async () => {
+    letGo = [];
+    target.beforeKill = ({ tool }) =>
+      tool === 'hangs' ? new Promise<void>((resolve) => letGo.push(resolve)) : Promise.resolve();
+    await scene.task('run');
+    await Promise.all(Array.from({ length: MANY }, () => account('run', 'hangs')));
+    await scene.revoke(select('tool', 'hangs'));
+  });
+
+  test('keeps no kill of another tool waiting, though hundreds are due at it before that one', async () => {
+    const sweeper = sweeperOn(scene.store);
+    await wake(sweeper);
+    scene.clock.advance(1);
+    const healthy = await account('run', 'healthy');
+    await scene.revoke(select('lease', healthy.id));
+    const began = performance.now();
+    sweeper.wake();
+    await until('it is revoked', async () => (await state(healthy)) === 'revoked', { everyMs: 1 });
+    expect(performance.now() - began).toBeLessThan(SECOND_MS);
+    expect(letGo.length).toBeLessThanOrEqual(32);
+    expect(logged).toEqual([]);
+    target.beforeKill = () => Promise.resolve();
+    for (const go of letGo) go();
+  });
+
+  test('is asked for no more at a time than it may be, and for all of them in the end', async () => {
+    let [now, most] = [0, 0];
+    target.beforeKill = async () => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setImmediate(resolve));
+      now--;
+    };
+    const sweeper = sweeperOn(scene.store);
+    sweeper.wake();
+    await until('all are revoked', async () => {
+      scene.clock.advance(SECOND_MS);
+      await wake(sweeper);
+      return target.accounts.size === 0;
+    });
+    expect([most <= 32, target.attempts.length, logged]).toEqual([true, MANY, []]);
+  });
+});
+
+describe('a target that is down', () => {
+  const FAILURES = 5;
+  const down = (): Promise<never> => Promise.reject(new Error('connection refused'));
+  const attempts = (count: number): Promise<unknown> =>
+    until(`there were ${count} attempts`, () => target.attempts.length === count);
+
+  async function fail(sweeper: Sweeper): Promise<void> {
+    await scene.task('run');
+    for (let n = 0; n < FAILURES; n++) await account('run');
+    await scene.closeTask('run');
+    target.beforeKill = down;
+    await wake(sweeper);
+    await until('they are on record', () => settlements === FAILURES, { everyMs: 1 });
+  }
+
+  test('is left alone after a few failures in a row, and one try says how it goes on', async () => {
+    const sweeper = sweeperOn(scene.store);
+    await fail(sweeper);
+    // Each is due again before the pause is over.
+    scene.clock.advance(499);
+    await wake(sweeper);
+    expect(target.attempts).toHaveLength(FAILURES);
+    scene.clock.advance(1);
+    let come = nothing;
+    target.beforeKill = () => new Promise<void>((resolve) => (come = resolve));
+    await wake(sweeper);
+    await attempts(FAILURES + 1);
+    scene.clock.advance(2 * SECOND_MS);
+    await wake(sweeper);
+    expect(target.attempts).toHaveLength(FAILURES + 1);
+    target.beforeKill = () => Promise.resolve();
+    come();
+    await until('the try is on record', () =>
+      scene.standing(target.attempts.at(-1)! as never).then((is) => is === 'revoked'),
+    );
+    scene.clock.advance(MINUTE_MS);
+    await wake(sweeper);
+    await until('the task is settled', async () => (await scene.taskState('run')) === 'settled');
+    expect(target.accounts.size).toBe(0);
+  });
+
+  test('uses up no attempts of the credentials that wait for it', async () => {
+    const sweeper = sweeperOn(scene.store);
+    await fail(sweeper);
+    await scene.task('other');
+    const waiting = await account('other');
+    await scene.revoke(select('lease', waiting.id));
+    await wake(sweeper);
+    await until('it is given back', () => settlements === FAILURES + 1);
+    await sweeper.stop();
+    scene.clock.advance(MINUTE_MS);
+    const lent = (await scene.due()).find(({ lease }) => lease.id === waiting.id);
+    expect([lent?.attempts, target.attempts.length]).toEqual([0, FAILURES]);
+  });
+
+  test('long enough leaves a credential irrevocable, which is killed when somebody has it tried again', async () => {
+    await scene.task('run');
+    const lease = await account('run');
+    await scene.closeTask('run');
+    target.beforeKill = down;
+    const sweeper = sweeperOn(scene.store);
+    await until('it is given up', async () => {
+      scene.clock.advance(MINUTE_MS);
+      await wake(sweeper);
+      return (await state(lease)) === 'irrevocable';
+    });
+    target.beforeKill = () => Promise.resolve();
+    await scene.store.retryLease(lease.id, entry('lease.retry'));
+    sweeper.wake();
+    await until('it is revoked', async () => (await state(lease)) === 'revoked');
+    expect((await scene.store.readLease(lease.id))!.confirmedAt).toBeDefined();
+    expect(target.accounts.size).toBe(0);
   });
 });
 

@@ -42,6 +42,7 @@ function openDatabase(): EmbeddedDatabase {
 
 /** As it was before version 4. */
 function withoutStatusEntries(db: EmbeddedDatabase): void {
+  db.sql('DROP INDEX lease_irrevocable').run();
   db.sql('DROP INDEX lease_by_status').run();
   db.sql('ALTER TABLE lease DROP COLUMN status_entry').run();
   db.sql('ALTER TABLE meta DROP COLUMN listed').run();

@@ -210,6 +210,26 @@ describe.each(TRANSITIONS)('%s whose answer was lost', (_name, prepare) => {
     expect(await store.quarantines()).toEqual([]);
   });
 
+  test.each(['retry', 'force'] as const)(
+    'what was done about an irrevocable lease is done: %s',
+    async (how) => {
+      const { id } = granted(await store.activateLease((await reserved()).id, {}, entry()));
+      await store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());
+      await store.sweep(10);
+      const [claimed] = await store.claimDue(10, 60_000);
+      await store.settle(id, claimed!.claim, { kind: 'irrevocable', error: 'gone' });
+      const written = entry(`lease.${how}`);
+      wire.swallowAnswerTo(written.requestId);
+      const changed =
+        how === 'retry'
+          ? await store.retryLease(id, written)
+          : await store.forceLease(id, { by: OPERATOR, reason: 'seen' }, written);
+      expect(granted(changed).state).toBe(how === 'retry' ? 'revoking' : 'revoked');
+      expect(await store.auditEvents({ request: written.requestId, limit: 9 })).toHaveLength(1);
+      expect(await store.countIrrevocable()).toBe(0);
+    },
+  );
+
   test('a settlement counts once, and is true', async () => {
     const { id } = granted(await store.activateLease((await reserved()).id, {}, entry()));
     await store.closeTask(taskId('run-1'), { outcome: 'completed', by: PLANNER }, entry());

@@ -31,6 +31,7 @@ export const TOKEN_ROUTE: DocumentedRoute = {
     'resource_not_granted',
     'details_malformed',
     'too_many_leases',
+    'target_unavailable',
   ],
 };
 

@@ -12,7 +12,7 @@ import { leaseFromRow, revocationFromRow } from './rows.js';
 import { namedBy } from './standing.js';
 import type { Tasks } from './tasks.js';
 
-export class Work implements WorkStore {
+export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
   readonly #ledger: Ledger;
   readonly #tasks: Tasks;
   readonly #leases: Leases;

@@ -5,7 +5,7 @@ import { decide, refuse, review, signal } from './contexts.js';
 import { lift, quarantine, race, restore, revoke, revokeKey } from './kills.js';
 import { abandon, activate, issue, release, renew, reserve } from './leases.js';
 import { close, extend, open } from './tasks.js';
-import { advance, claimDue, crash, forged, setBack, settle, sweep } from './time.js';
+import { advance, claimDue, crash, forged, setBack, settle, sweep, takeUp } from './time.js';
 
 /** How often each comes, as against the others. */
 const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
@@ -31,6 +31,7 @@ const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
   [3, claimDue],
   [5, settle],
   [1, forged],
+  [2, takeUp],
   [5, advance],
   [1, setBack],
   [1, restore],

@@ -11,6 +11,8 @@ export interface ModelTask {
   readonly openedAt: number;
   deadline: number;
   closed?: { readonly at: number; readonly outcome: Outcome };
+  /** Once it is, it stays so, whatever is tried again of it. */
+  settled?: boolean;
 }
 
 export interface ModelLease {
@@ -105,7 +107,8 @@ export class StoreModel {
   isSettled(task: ModelTask): boolean {
     const outstanding = (lease: ModelLease): boolean =>
       lease.external && !lease.settled && inTree(task.id, lease.taskId);
-    return task.closed !== undefined && ![...this.leases.values()].some(outstanding);
+    task.settled ||= task.closed !== undefined && ![...this.leases.values()].some(outstanding);
+    return task.settled;
   }
 
   /** Why the store has to refuse such a lease now, if it has to. */

@@ -3,7 +3,7 @@ import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
 import { SECOND_MS } from '../../../src/domain/duration.js';
 import type { Settlement } from '../../../src/store/store.js';
-import { entry, PLENTY } from '../store/scene.js';
+import { entry, OPERATOR, PLENTY, reasonOf } from '../store/scene.js';
 import { command, nth, request, tokenOf, which } from './command.js';
 import type { ModelLease, StoreModel } from './model.js';
 
@@ -36,7 +36,14 @@ export const settle = command(
   'settle',
   fc.record({
     which,
-    kind: fc.constantFrom<Settlement['kind']>('confirmed', 'confirmed', 'confirmed', 'failed', 'irrevocable'),
+    kind: fc.constantFrom<Settlement['kind']>(
+      'confirmed',
+      'confirmed',
+      'confirmed',
+      'failed',
+      'deferred',
+      'irrevocable',
+    ),
   }),
   async ({ which: index, kind }, model, { scene }) => {
     const lent = nth(
@@ -50,7 +57,9 @@ export const settle = command(
         ? { kind }
         : kind === 'failed'
           ? { kind, error, retryAfterMs: 5_000 }
-          : { kind, error };
+          : kind === 'deferred'
+            ? { kind, retryAfterMs: 2_000 }
+            : { kind, error };
     expect(await scene.store.settle(lent.id as never, lent.claim!, settlement)).toBe(true);
     settleModel(model, lent, settlement);
   },
@@ -59,9 +68,38 @@ export const settle = command(
 function settleModel(model: StoreModel, lease: ModelLease, settlement: Settlement): void {
   if (settlement.kind === 'confirmed') return model.confirm(lease);
   delete lease.claim;
-  if (settlement.kind === 'failed') lease.dueAt = model.now + settlement.retryAfterMs;
+  if ('retryAfterMs' in settlement) lease.dueAt = model.now + settlement.retryAfterMs;
   else lease.settled = { state: 'irrevocable', at: model.now };
 }
+
+/** Of any lease: only what is irrevocable takes it. */
+export const takeUp = command(
+  'take up',
+  fc.record({ which, how: fc.constantFrom('retry' as const, 'force' as const) }),
+  async ({ which: index, how }, model, { scene }) => {
+    const all = [...model.leases.values()];
+    const givenUp = all.filter(({ settled }) => settled?.state === 'irrevocable');
+    const lease = nth(givenUp.length > 0 && index % 4 > 0 ? givenUp : all, index);
+    if (!lease || !(await scene.store.readLease(lease.id as never))) return;
+    const answer =
+      how === 'retry'
+        ? await scene.store.retryLease(lease.id as never, entry())
+        : await scene.store.forceLease(lease.id as never, { by: OPERATOR, reason: 'seen' }, entry());
+    if (lease.settled?.state !== 'irrevocable') {
+      expect(reasonOf(answer)).toBe('lease_not_irrevocable');
+      return;
+    }
+    expect(reasonOf(answer)).toBe('not refused');
+    if (how === 'force') {
+      lease.settled = { state: 'revoked', at: model.now };
+      return;
+    }
+    // What is settled now stays so.
+    for (const task of model.tasks.values()) model.isSettled(task);
+    delete lease.settled;
+    lease.dueAt = model.now;
+  },
+);
 
 export const forged = command('settle with a claim of nobody', which, async (index, model, { scene }) => {
   const lease = nth(model.leases.values(), index);
