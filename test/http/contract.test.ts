@@ -42,11 +42,12 @@ let token: string;
 let retried: string;
 let forced: string;
 
+const giveUpTwo = async (folder: string): Promise<void> => {
+  [retried = '', forced = ''] = await giveUpLeases(folder, 2);
+};
+
 beforeAll(async () => {
-  const before = async (folder: string): Promise<void> => {
-    [retried = '', forced = ''] = await giveUpLeases(folder, 2);
-  };
-  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING }, before });
+  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING }, before: giveUpTwo });
   limited = await TestBroker.start({ terms: { ...TERMS, ...LIMITED } });
   await broker.openTask({ id: 'run-1' });
   const issued = await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' });

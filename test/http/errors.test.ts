@@ -19,11 +19,12 @@ let token: string;
 let retried: string;
 let forced: string;
 
+const giveUpTwo = async (folder: string): Promise<void> => {
+  [retried = '', forced = ''] = await giveUpLeases(folder, 2);
+};
+
 beforeAll(async () => {
-  const before = async (folder: string): Promise<void> => {
-    [retried = '', forced = ''] = await giveUpLeases(folder, 2);
-  };
-  broker = await TestBroker.start({ terms: { http: { body_limit: '2KiB' } }, before });
+  broker = await TestBroker.start({ terms: { http: { body_limit: '2KiB' } }, before: giveUpTwo });
   await broker.openTask({ id: 'run-1', agents: ['cluster/agent-1', 'cluster/agent-2'] });
   ({ lease_id: lease, access_token: token } = await broker.credential('agent-1', {
     task_id: 'run-1',

@@ -83,6 +83,12 @@ const granted = async (): Promise<IssuedCredential> => {
   if (issued instanceof Refusal) throw new Error(issued.reason);
   return issued;
 };
+const nothing = (): void => {};
+const refused = async (): Promise<Refusal> => {
+  const answer = await issue();
+  if (!(answer instanceof Refusal)) throw new Error('it was issued');
+  return answer;
+};
 const onlyLease = async () => (await scene.store.listLeases({ task: 'run', limit: 2 }))[0]!;
 const settled = (): Promise<unknown> =>
   until('the lease is accounted for', async () => ['revoked', 'expired'].includes((await onlyLease()).state));
@@ -121,7 +127,7 @@ test.each([
 
 test('that hangs is abandoned at its deadline, killed, and killed once more when it can no longer come to be', async () => {
   target.mintDeadlineMs = 300;
-  let come = (): void => {};
+  let come = nothing;
   target.beforeMint = () => new Promise((resolve) => (come = resolve));
   const entry = new AuditEntry(requestId(), 'token.exchange');
   await expect(issue(entry)).rejects.toThrow('no answer within 300 ms');
@@ -140,11 +146,6 @@ test('that hangs is abandoned at its deadline, killed, and killed once more when
 
 describe('at a target that fails again and again', () => {
   const FAILURES = 5;
-  const refused = async (): Promise<Refusal> => {
-    const answer = await issue();
-    if (!(answer instanceof Refusal)) throw new Error('it was issued');
-    return answer;
-  };
   async function failAgainAndAgain(): Promise<void> {
     target.beforeMint = () => Promise.reject(new Error('connection refused'));
     for (let n = 0; n < FAILURES; n++) await expect(issue()).rejects.toThrow('connection refused');
@@ -161,7 +162,7 @@ describe('at a target that fails again and again', () => {
   test('is minted by one who tries when the pause is over, and then by all', async () => {
     await failAgainAndAgain();
     scene.clock.advance(1000);
-    let come = (): void => {};
+    let come = nothing;
     target.beforeMint = () => new Promise((resolve) => (come = resolve));
     const tries = issue();
     expect(await refused()).toMatchObject({ reason: 'target_unavailable' });
@@ -245,7 +246,7 @@ describe('whose mint failed', () => {
 });
 
 test('whose broker died during the mint is found by its lease, and killed', async () => {
-  let come = (): void => {};
+  let come = nothing;
   target.afterMint = () => new Promise((resolve) => (come = resolve));
   const late = issue();
   await until('it was minted', () => target.accounts.size === 1);

@@ -150,7 +150,7 @@ describe('failures in a row', () => {
     const fifth = await place(targets.placeForKill('crm'));
     const waiting = [targets.placeForKill('crm'), targets.placeForKill('crm')];
     await fifth.work('lease_5', 1000, fails).catch(() => {});
-    for (const one of await Promise.all(waiting)) expect(one).toBeInstanceOf(PutOff);
+    for (const one of waiting) expect(await one).toBeInstanceOf(PutOff);
   });
 
   test('of attempts that began before do not lengthen the pause', async () => {

@@ -279,11 +279,12 @@ describe('one target that hangs', () => {
   });
 });
 
+const down = (): Promise<never> => Promise.reject(new Error('connection refused'));
+const attempts = (count: number): Promise<unknown> =>
+  until(`there were ${count} attempts`, () => target.attempts.length === count);
+
 describe('a target that is down', () => {
   const FAILURES = 5;
-  const down = (): Promise<never> => Promise.reject(new Error('connection refused'));
-  const attempts = (count: number): Promise<unknown> =>
-    until(`there were ${count} attempts`, () => target.attempts.length === count);
 
   async function fail(sweeper: Sweeper): Promise<void> {
     await scene.task('run');

@@ -174,10 +174,10 @@ export class Work implements WorkStore {
     args: readonly Argument[],
     entry: AuditEntry,
   ): Promise<Lease | Refusal> {
-    const [slot, chance] = [leaseSlot(id), chanceOf(id)];
-    const answer = await this.#parts.slots.call(script, slot, [chance, id, ...args]);
+    const [slot, own] = [leaseSlot(id), chanceOf(id)];
+    const answer = await this.#parts.slots.call(script, slot, [own, id, ...args]);
     entry.markConcluded();
-    return answer instanceof Refusal ? answer : leaseFromRecord(slot, chance, answer[0] as string).lease;
+    return answer instanceof Refusal ? answer : leaseFromRecord(slot, own, answer[0] as string).lease;
   }
 
   async countIrrevocable(): Promise<number> {

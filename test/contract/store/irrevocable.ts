@@ -11,19 +11,19 @@ import { entry, granted, OPERATOR, reasonOf, select } from './scene.js';
 const ABSENT = leaseId(0, 0, '0'.repeat(16));
 const WORD = { by: OPERATOR, reason: 'dropped "by hand" – möglichst' };
 
-export function describeIrrevocable(begin: (terms?: Partial<StoreTerms>) => Promise<Scene>): void {
-  /** A lease that was given up, of a task that is closed. */
-  async function givenUp(scene: Scene, secret?: string): Promise<LeaseId> {
-    await scene.task('run-1');
-    const { id } = await scene.activate((await scene.reserve('run-1')).id, secret);
-    await scene.closeTask('run-1');
-    const [claimed] = await scene.due();
-    await scene.settle(claimed!, { kind: 'failed', retryAfterMs: 0, error: 'not now' });
-    const [again] = await scene.due();
-    await scene.settle(again!, { kind: 'irrevocable', error: 'the target is gone' });
-    return id;
-  }
+/** A lease that was given up, of a task that is closed. */
+async function givenUp(scene: Scene, secret?: string): Promise<LeaseId> {
+  await scene.task('run-1');
+  const { id } = await scene.activate((await scene.reserve('run-1')).id, secret);
+  await scene.closeTask('run-1');
+  const [claimed] = await scene.due();
+  await scene.settle(claimed!, { kind: 'failed', retryAfterMs: 0, error: 'not now' });
+  const [again] = await scene.due();
+  await scene.settle(again!, { kind: 'irrevocable', error: 'the target is gone' });
+  return id;
+}
 
+export function describeIrrevocable(begin: (terms?: Partial<StoreTerms>) => Promise<Scene>): void {
   describe('a kill that is given back', () => {
     it('is due again when that is said, and no attempt is counted', async () => {
       const scene = await begin();
