@@ -1,6 +1,6 @@
 // The lanes to the targets of external credentials, one for each tool: what one target does, or fails to do, keeps no other waiting.
 import type { Clock } from '../domain/clock.js';
-import { SECOND_MS } from '../domain/duration.js';
+import { MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Refusal } from '../domain/refusal.js';
 import { answerWithin } from './answer-within.js';
 import { Breaker } from './breaker.js';
@@ -15,6 +15,10 @@ const MINTS: PlaceTerms = { most: 32, mostWaiting: 128, waitMs: 2 * SECOND_MS };
 /** A kill that finds no place is put off for at least so long; where nothing moves, for as long as that has been so. */
 const LEAST_PAUSE_MS = SECOND_MS / 2;
 const LONGEST_PAUSE_MS = 30 * SECOND_MS;
+/** Those that are put off come back at such distances, */
+const BACK_EVERY_MS = 1;
+/** but however many they are, each after so long. */
+const LONGEST_PUT_OFF_MS = 5 * MINUTE_MS;
 const MINT_AGAIN_MS = SECOND_MS;
 
 /** A place at a target, for one attempt. */
@@ -95,6 +99,8 @@ class Lane {
   #mintTries = false;
   /** When an attempt to kill last came to an end, or the first began. */
   #movedAt: number;
+  /** When the one that was put off last comes back. */
+  #backAt = 0;
 
   constructor(tool: string, options: TargetsOptions) {
     this.#tool = tool;
@@ -151,12 +157,16 @@ class Lane {
     });
   }
 
-  /** Spread over as long again, so that those that are put off together do not come back together. */
+  /**
+   * One after the other, and with chance beside that: however many are put off together, they do not come back together,
+   * and the store is not kept busy by those that wait for one target.
+   */
   #putOff(shutForMs: number): PutOff {
-    const stillMs = this.#now - this.#movedAt;
-    const pauseMs = Math.min(Math.max(LEAST_PAUSE_MS, stillMs), LONGEST_PAUSE_MS);
-    const spreadMs = Math.round(pauseMs * this.#random());
-    return new PutOff((shutForMs > 0 ? shutForMs : pauseMs) + spreadMs);
+    const now = this.#now;
+    const pauseMs = Math.min(Math.max(LEAST_PAUSE_MS, now - this.#movedAt), LONGEST_PAUSE_MS);
+    this.#backAt = Math.max(this.#backAt + BACK_EVERY_MS, now + (shutForMs > 0 ? shutForMs : pauseMs));
+    const chanceMs = Math.round(LEAST_PAUSE_MS * this.#random());
+    return new PutOff(Math.min(this.#backAt - now, LONGEST_PUT_OFF_MS) + chanceMs);
   }
 
   placeForMint(): LanePlace | Refusal | Promise<LanePlace | Refusal> {

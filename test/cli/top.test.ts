@@ -44,9 +44,9 @@ const VIEW: View = {
   keys: true,
 };
 
-test('reads tasks, leases, kills and refusals in six requests', () => {
-  expect(asked).toHaveLength(6);
-  expect(reading).toMatchObject({ ready: true, live: 3, revoking: 0, moreLive: false });
+test('reads tasks, leases, kills and refusals in seven requests', () => {
+  expect(asked).toHaveLength(7);
+  expect(reading).toMatchObject({ ready: true, live: 3, revoking: 0, irrevocable: 0, moreLive: false });
   expect(reading.agents).toEqual([{ agent: 'cluster/agent-1', leases: 3, tasks: 2 }]);
   expect(reading.tasks.map(({ id }) => id)).toEqual(['many', 'few']);
   expect(reading.quarantines.map(({ agent }) => agent)).toEqual(['cluster/agent-2']);
@@ -69,6 +69,12 @@ test('shows an auditor what an auditor may see', async () => {
 });
 
 describe('a frame', () => {
+  test('says loudly how many credentials could not be killed, and nothing where there are none', () => {
+    expect(frame(reading, VIEW).join('\n')).not.toContain('IRREVOCABLE');
+    const worse = { ...reading, irrevocable: 200, moreIrrevocable: true };
+    expect(frame(worse, VIEW)[1]).toContain('200+ IRREVOCABLE');
+  });
+
   test('has every part, sorted as asked for', () => {
     const lines = frame(reading, VIEW);
     expect(

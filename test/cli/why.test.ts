@@ -164,6 +164,22 @@ describe('the story of a lease', () => {
     );
   });
 
+  test('says of a credential that was forced whose word that was, and how to have one tried again', () => {
+    const { ended: killed } = ended('task');
+    const forced = {
+      at: '2026-03-01T12:04:00.000Z',
+      by: 'cluster/op',
+      reason: 'dropped by hand',
+      request_id: 'req_f',
+    };
+    const lease = { ...ended('task'), kind: 'postgres', ended: { ...killed!, forced } };
+    expect(leaseStory(lease, [], NOW).join('\n')).toContain(
+      'could NOT be killed at its target. cluster/op said at 2026-03-01 12:04:00Z',
+    );
+    const left = leaseStory({ ...ended('task'), kind: 'postgres', state: 'irrevocable' }, [], NOW);
+    expect(left.join('\n')).toContain(`mayfly lease retry ${LEASE.id}`);
+  });
+
   test('says whether the target has let go', () => {
     expect(leaseStory({ ...ended('task'), kind: 'postgres', state: 'revoking' }, [], NOW).join()).toContain(
       'keeps trying',

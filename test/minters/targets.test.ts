@@ -104,13 +104,20 @@ describe('places', () => {
   });
 });
 
+test('kills that are put off come back one after the other, not together', async () => {
+  targets = lane({ kills: { most: 1, mostWaiting: 0 } });
+  await place(targets.placeForKill('crm'));
+  const pauses = Array.from({ length: 3 }, () => (targets.placeForKill('crm') as PutOff).retryAfterMs);
+  expect(pauses).toEqual([500, 501, 502]);
+});
+
 describe('failures in a row', () => {
   test('shut a target, for a pause that doubles, with chance in its upper half, to a minute', async () => {
     targets = lane({ random: () => 0.5 });
     await failing();
     const pauses: number[] = [];
     for (let n = 0; n < 8; n++) {
-      // What is put off is spread by as much again as the least pause is.
+      // Beside it is chance.
       const ms = (targets.placeForKill('crm') as PutOff).retryAfterMs - 250;
       pauses.push(ms);
       clock.advance(ms);

@@ -67,6 +67,8 @@ function summary(reading: Reading, paint: Paint): string[] {
     moreLive,
     revoking,
     moreRevoking,
+    irrevocable = 0,
+    moreIrrevocable,
     quarantines,
     rates,
   } = reading;
@@ -75,6 +77,7 @@ function summary(reading: Reading, paint: Paint): string[] {
     `${many(tasks.length, moreTasks)} open tasks`,
     `${many(live, moreLive)} live leases`,
     ...(revoking === undefined ? [] : [`${many(revoking, moreRevoking)} to settle at targets`]),
+    ...(irrevocable === 0 ? [] : [paint('red', `${many(irrevocable, moreIrrevocable)} IRREVOCABLE`)]),
     `${quarantines.length} in quarantine`,
   ];
   const lines = [parts.join('   ')];

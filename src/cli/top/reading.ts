@@ -23,6 +23,9 @@ export interface Reading {
   /** Credentials whose targets have still to let go. Undefined where the token may not see leases. */
   readonly revoking: number | undefined;
   readonly moreRevoking: boolean;
+  /** Credentials that could not be killed at their targets. Undefined likewise. */
+  readonly irrevocable: number | undefined;
+  readonly moreIrrevocable: boolean;
   readonly quarantines: readonly QuarantineView[];
   readonly kills: readonly AuditEventView[];
   readonly refusals: readonly AuditEventView[];
@@ -65,6 +68,7 @@ export class Gauge {
     const tasks = await allowed(client.listTasks({ state: 'open', limit: MOST_TASKS }, call));
     const live = await allowed(client.listLeases({ state: 'active', limit: MOST_LEASES }, call));
     const revoking = await allowed(client.listLeases({ state: 'revoking', limit: MOST_LEASES }, call));
+    const irrevocable = await allowed(client.listLeases({ state: 'irrevocable', limit: MOST_LEASES }, call));
     const quarantines = (await allowed(client.listQuarantines(call))) ?? [];
     await this.#readEvents(call);
     const withLog = this.#sawAllSince !== Infinity;
@@ -79,6 +83,8 @@ export class Gauge {
       moreLive: live?.next !== undefined,
       revoking: revoking?.leases.length,
       moreRevoking: revoking?.next !== undefined,
+      irrevocable: irrevocable?.leases.length,
+      moreIrrevocable: irrevocable?.next !== undefined,
       quarantines,
       kills: this.#events.filter(isKill).slice(0, MOST_SHOWN),
       refusals: this.#events.filter(({ outcome }) => outcome === 'refused').slice(0, MOST_SHOWN),

@@ -176,7 +176,9 @@ export class Leases implements LeaseStore {
     if (agent !== undefined) and('l.agent = ?', agent);
     if (task !== undefined) and(inTree('l.task_id'), ...treeBounds(task));
     if (tool !== undefined) and('l.tool = ?', tool);
-    if (state !== undefined) and(`${STANDING_SQL} = ?`, state);
+    // Nothing but its record makes it that, by which the few of them are found.
+    if (state === 'irrevocable') and("l.state = 'irrevocable'");
+    else if (state !== undefined) and(`${STANDING_SQL} = ?`, state);
     if (after !== undefined) and('l.id < ?', after);
     const sql = `SELECT l.* FROM lease l JOIN task t ON t.id = l.task_id
       WHERE ${where.join(' AND ')} ORDER BY l.id DESC LIMIT ?`;

@@ -200,7 +200,7 @@ export class Leases implements LeaseStore {
       (after === undefined || lease.id < after);
     const found = await Promise.all(
       (await this.#listsFor(query)).map(([slot, list, of]) =>
-        this.#first(this.#lists.newest(slot, list, of), fits, limit),
+        this.#first(this.#lists.newest(slot, list, of), fits, list === 'irrevocable' ? Infinity : limit),
       ),
     );
     return found
@@ -248,8 +248,10 @@ export class Leases implements LeaseStore {
     return cut || count >= most ? { count, atLeast: true } : { count };
   }
 
-  async #listsFor({ agent, task }: LeaseQuery): Promise<[slot: number, list: ListName, of: string][]> {
+  async #listsFor({ agent, task, state }: LeaseQuery): Promise<[slot: number, list: ListName, of: string][]> {
     if (task === undefined) {
+      // They are few, and looked for by whoever watches: not among all that there are.
+      if (state === 'irrevocable') return ALL_SLOTS.map((slot) => [slot, state, '']);
       return ALL_SLOTS.map((slot) => (agent === undefined ? [slot, 'issued', ''] : [slot, 'by', agent]));
     }
     const slot = this.#tasks.slotOf(task as TaskId);

@@ -6,7 +6,8 @@ import { leaseId } from '../../../src/domain/ids.js';
 import type { StoreTerms } from './harness.js';
 import { TERMS } from './harness.js';
 import type { Scene } from './scene.js';
-import { entry, granted, OPERATOR, reasonOf, select } from './scene.js';
+import type { LeaseQuery } from '../../../src/store/store.js';
+import { AGENT, entry, granted, OPERATOR, reasonOf, select } from './scene.js';
 
 const ABSENT = leaseId(0, 0, '0'.repeat(16));
 const WORD = { by: OPERATOR, reason: 'dropped "by hand" – möglichst' };
@@ -60,6 +61,30 @@ export function describeIrrevocable(begin: (terms?: Partial<StoreTerms>) => Prom
       expect(await scene.store.countIrrevocable()).toBe(1);
       await scene.store.retryLease(id, entry());
       expect(await scene.store.countIrrevocable()).toBe(0);
+    });
+
+    it('is found among all the others: by its state alone, and with whatever else is asked', async () => {
+      const scene = await begin();
+      const first = await givenUp(scene);
+      await scene.task('run-2');
+      const ids = [first];
+      for (let n = 0; n < 3; n++) {
+        scene.clock.advance(1);
+        await scene.external('run-2');
+        const lost = await scene.external('run-2');
+        await scene.revoke(select('lease', lost.id));
+        const [claimed] = await scene.due();
+        await scene.settle(claimed!, { kind: 'irrevocable', error: 'the target is gone' });
+        ids.unshift(lost.id);
+      }
+      const found = async (more: Partial<LeaseQuery>): Promise<string[]> =>
+        (await scene.store.listLeases({ state: 'irrevocable', limit: 9, ...more })).map(({ id }) => id);
+      expect(await found({})).toEqual(ids);
+      expect(await found({ limit: 2 })).toEqual(ids.slice(0, 2));
+      expect(await found({ after: ids[1]! })).toEqual(ids.slice(2));
+      expect(await found({ task: 'run-1' })).toEqual([first]);
+      expect(await found({ agent: AGENT, tool: 'ledger' })).toEqual(ids);
+      expect(await found({ tool: 'crm' })).toEqual([]);
     });
 
     it('that is tried again is due at once, with all its attempts and its secret, and is revoked when that is confirmed', async () => {
