@@ -3,6 +3,7 @@ import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
 import { Refusal } from '../domain/refusal.js';
 import { ContextChanged } from '../domain/tree-context.js';
+import { answerWithin } from '../minters/answer-within.js';
 import type { ExternalMinter, Minted } from '../minters/minter.js';
 import type { LanePlace } from '../minters/targets.js';
 import type { Decided, IssuedCredential } from './issued.js';
@@ -51,7 +52,7 @@ async function mintIn(
   const lease = await broker.store.activateLease(reserved.id, {}, entry);
   if (lease instanceof Refusal) {
     // A store that has lost the reservation has nothing to find the credential by: it is killed here and now.
-    if (lease.reason === 'lease_unknown') await minter.revoke(reserved);
+    if (lease.reason === 'lease_unknown') await answerWithin(mintDeadlineMs, minter.revoke(reserved));
     broker.wake();
     return lease;
   }

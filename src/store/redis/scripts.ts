@@ -61,7 +61,7 @@ const SCRIPTS = {
   'claim-due': ['kill', LEASE],
   'settle-lease': ['kill', LEASE],
   'retry-lease': ['kill', LEASE],
-  'force-lease': ['kill', LEASE],
+  'force-lease': ['write', LEASE],
   'count-irrevocable': ['read', ['clock']],
   purge: ['kill', LEASE],
 
