@@ -107,8 +107,7 @@ test('is minted under its lease’s name, and handed out once it is active', asy
 
 test('of a task that closed during the mint is refused, and killed at the target', async () => {
   target.afterMint = async () => void (await scene.closeTask('run'));
-  const refused = await issue();
-  expect(refused).toMatchObject({ reason: 'lease_ended' });
+  expect(await issue()).toMatchObject({ reason: 'lease_ended' });
   await settled();
   expect(target.accounts.size).toBe(0);
   expect(await scene.taskState('run')).toBe('settled');
