@@ -12,6 +12,7 @@ import { issueCredential } from '../../src/issuance/issue-credential.js';
 import type { Decision } from '../../src/policy/policy.js';
 import { AGENT, entry, newTask, reasonOf, Scene } from '../contract/store/scene.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
+import { lanes } from '../fixtures/lanes.js';
 import { noLimits } from '../fixtures/no-limits.js';
 import { embeddedHarness } from '../store/embedded-harness.js';
 
@@ -39,6 +40,7 @@ beforeEach(async () => {
     store: scene.store,
     clock: scene.clock,
     minters: new Map([[TARGET_KIND, new ExternalTarget()]]),
+    targets: lanes(scene.clock),
     rules: () => rules,
     wake: () => {},
     limits: noLimits(scene.store, scene.clock),

@@ -9,7 +9,11 @@ interface ForceOptions extends BrokerOptions {
 }
 
 export function addLeaseForce(lease: Command, shell: Shell): void {
-  brokerCommand(lease, 'force <id>', 'say that an irrevocable credential is dead: nothing is asked of its target')
+  brokerCommand(
+    lease,
+    'force <id>',
+    'say that an irrevocable credential is dead: nothing is asked of its target',
+  )
     .requiredOption('--reason <text>', 'how you know: it stays on record with your name')
     .action(async (id: string, options: ForceOptions) => {
       const connection = connect(options, shell);

@@ -61,6 +61,7 @@ export const ELSEWHERE: readonly {
 export const PARTS: Readonly<Record<string, string>> = {
   checkout: 'npm test is what runs now',
   credentials: 'a task that is open; test/http/credentials.test.ts gives the command',
+  'given-up': 'a credential that could not be revoked; test/http/irrevocable.test.ts types the commands',
   demo: 'what a demo left up; test/examples/ runs the programs as they stand',
   dev: 'a broker that goes on until it is stopped; test/cli/dev.test.ts starts it so',
   docker: 'an engine for containers; test/deploy/ reads what it would build from',

@@ -74,7 +74,7 @@ const anyPlace = fc.oneof(
 
 const PLACES = [
   ['/v1/tasks/', ['open-task', 'open-task', 'closed-task']],
-  ['/v1/leases/', ['lease', 'bound-lease', 'dead-lease']],
+  ['/v1/leases/', ['lease', 'bound-lease', 'dead-lease', 'given-up-lease']],
   ['/v1/quarantines/', ['quarantined']],
   ['/status-lists/', ['status-list']],
 ] as const;

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { OpenApiDocument } from '../../../src/http/openapi/document.js';
 import { systemClock } from '../../../src/domain/clock.js';
 import { TestBroker } from '../../fixtures/broker.js';
+import { giveUpLeases } from '../../fixtures/given-up.js';
 import { statusOf } from '../../fixtures/status-list.js';
 import type { Credential, Reply } from '../../fixtures/broker-client.js';
 import { Prover, digested } from '../../fixtures/prover.js';
@@ -22,6 +23,11 @@ const INSIDES = /\n\s+at |node_modules|\/src\/|\/dist\/|\.[jt]s:\d|\bSQLITE_|\bE
 
 /** Answered before anybody looks where it was to go (under `default` in the contract). */
 const PROTOCOL = new Set([400, 408, 413, 414, 429, 431]);
+
+/** Each is good for one retry or one force. */
+const MOST_GIVEN_UP = 100;
+/** What was given up is tried again at a target that is not there. */
+const WITHOUT_TARGET = /^a kill failed$|^a credential could not be revoked/;
 
 const QUARANTINED = 'cluster/agent-9';
 
@@ -46,15 +52,22 @@ export class Target {
   readonly #names = new Map<string, string>();
   readonly #prover = new Prover(systemClock());
   readonly #seen = new Set<string>();
+  readonly #givenUp: readonly string[];
   #sent = 0;
 
-  private constructor(broker: TestBroker, contract: Contract) {
+  private constructor(broker: TestBroker, contract: Contract, givenUp: readonly string[]) {
     this.broker = broker;
     this.#contract = contract;
+    this.#givenUp = givenUp;
   }
 
   static async start(document: OpenApiDocument): Promise<Target> {
-    return new Target(await TestBroker.start({ terms: TERMS }), new Contract(document));
+    let givenUp: readonly string[] = [];
+    const before = async (folder: string): Promise<void> => {
+      givenUp = await giveUpLeases(folder, MOST_GIVEN_UP);
+    };
+    const broker = await TestBroker.start({ terms: TERMS, before });
+    return new Target(broker, new Contract(document), givenUp);
   }
 
   /** All that is wrong with the answer; empty where nothing is. */
@@ -93,7 +106,10 @@ export class Target {
   async flawsAfterwards(): Promise<string[]> {
     await this.#makeNames();
     const { status } = await this.broker.get('/v1/tasks', 'planner');
-    const faults = this.broker.log.filter((line) => (JSON.parse(line) as { level: number }).level >= 50);
+    const faults = this.broker.log.filter((line) => {
+      const { level, msg } = JSON.parse(line) as { level: number; msg: string };
+      return level >= 50 && !WITHOUT_TARGET.test(msg);
+    });
     return [...(status === 200 ? [] : [`it answers ${status}`]), ...faults];
   }
 
@@ -141,6 +157,7 @@ export class Target {
       lease: live.lease_id,
       'bound-lease': bound.lease_id,
       'dead-lease': dead.lease_id,
+      'given-up-lease': this.#givenUp[Math.floor(this.#sent / RENEWED_EVERY) % MOST_GIVEN_UP] ?? '',
       credential: live.access_token,
       'bound-credential': bound.access_token,
       'dead-credential': dead.access_token,

@@ -11,6 +11,7 @@ export const NAMES = [
   'lease',
   'bound-lease',
   'dead-lease',
+  'given-up-lease',
   'credential',
   'bound-credential',
   'dead-credential',
