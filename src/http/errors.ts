@@ -6,6 +6,9 @@ import { challenge, isProofReason, PROOF_ERRORS } from './proof-errors.js';
 import type { WireError } from './wire-error.js';
 import { error } from './wire-error.js';
 
+/** The caller's own input is told what is wrong with it. */
+const TELLS = { tellsDetail: true } as const;
+
 const UNAUTHENTICATED = error(
   401,
   'unauthenticated',
@@ -26,9 +29,7 @@ const NO_TARGET = error(
   'The task or the tool is unknown, or not available to this identity.',
 );
 const CLOSED = error(409, 'task-closed', 'invalid_target', 'The task is closed.');
-const MALFORMED = error(400, 'malformed', 'invalid_request', 'The request is not well formed.', {
-  tellsDetail: true,
-});
+const MALFORMED = error(400, 'malformed', 'invalid_request', 'The request is not well formed.', TELLS);
 const UNAVAILABLE = error(
   503,
   'unavailable',
@@ -111,15 +112,13 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'The task is not over: open, or credentials of it are still being killed.',
     { retryAfterSeconds: SOON_SECONDS },
   ),
-  task_ttl_exceeded: error(400, 'ttl-exceeded', 'invalid_request', 'A task may not last that long.', {
-    tellsDetail: true,
-  }),
+  task_ttl_exceeded: error(400, 'ttl-exceeded', 'invalid_request', 'A task may not last that long.', TELLS),
   deadline_not_later: error(
     400,
     'deadline-not-later',
     'invalid_request',
     'The deadline must be later than the present one.',
-    { tellsDetail: true },
+    TELLS,
   ),
   parent_unknown: error(
     404,
@@ -132,7 +131,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'exceeds-parent',
     'invalid_target',
     "A child's manifest must stay inside its parent's.",
-    { tellsDetail: true },
+    TELLS,
   ),
 
   request_malformed: MALFORMED,
@@ -141,7 +140,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'malformed',
     'unsupported_grant_type',
     'Only token exchange is supported.',
-    { tellsDetail: true },
+    TELLS,
   ),
   token_kind_unsupported: MALFORMED,
   target_missing: error(
@@ -155,21 +154,21 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
     'scope',
     'invalid_scope',
     'The task does not hold an action that was asked for.',
-    { tellsDetail: true },
+    TELLS,
   ),
   details_malformed: error(
     400,
     'malformed',
     'invalid_authorization_details',
     'The authorization details are not well formed.',
-    { tellsDetail: true },
+    TELLS,
   ),
   resource_not_granted: error(
     403,
     'scope',
     'invalid_authorization_details',
     'The task does not hold a resource that was asked for.',
-    { tellsDetail: true },
+    TELLS,
   ),
   key_revoked: UNAVAILABLE,
 
@@ -196,9 +195,7 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
   too_many_signals: error(409, 'too-many-signals', 'invalid_request', 'No more types of signals are taken.'),
 
   body_too_large: error(413, 'too-large', 'invalid_request', 'The body is too large.', { oauthStatus: 413 }),
-  body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', {
-    tellsDetail: true,
-  }),
+  body_not_readable: error(400, 'malformed', 'invalid_request', 'The body cannot be read.', TELLS),
   media_type_unsupported: error(
     415,
     'media-type',
