@@ -47,6 +47,9 @@ function claimsOf(
       state: lease.state,
       ...(ended && { cause: ended.cause, requested_at: wireTime(ended.at) }),
       ...(confirmed !== undefined && { confirmed_at: wireTime(confirmed) }),
+      ...(ended?.forced && {
+        forced: { at: wireTime(ended.forced.at), by: ended.forced.by, reason: ended.forced.reason },
+      }),
       policy_digest: lease.policyDigest,
     };
   };

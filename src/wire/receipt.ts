@@ -28,6 +28,12 @@ const receiptCredential = z
     confirmed_at: timestamp(
       'When it was known to be dead where it is honoured. Absent: it never was.',
     ).exactOptional(),
+    forced: z
+      .object({ at: timestamp('When.'), by: z.string(), reason: z.string() })
+      .exactOptional()
+      .describe(
+        'It could not be killed, and somebody has said that it is dead: their word, and no confirmation.',
+      ),
     policy_digest: z.string().describe('The policies by which it was permitted.'),
   })
   .describe('One credential of the task.');

@@ -25,6 +25,14 @@ test.each<[string, Partial<Lease>, number | undefined]>([
   ['one at a target that has let go', { kind: 'account', ended, confirmedAt: 6000 }, 6000],
   ['one at a target whose answer is not on record', { kind: 'account', ended }, undefined],
   ['one that could not be killed', { kind: 'account', state: 'irrevocable', ended }, undefined],
+  [
+    'one of which somebody has said that it is dead',
+    {
+      kind: 'account',
+      ended: { ...ended, forced: { at: 7000, by: 'cluster/operator', reason: 'gone' } as never },
+    },
+    undefined,
+  ],
   ['one that is alive', { state: 'active' }, undefined],
 ])('%s', (_what, more, at) => {
   expect(confirmedAt(lease(more))).toBe(at);

@@ -73,7 +73,11 @@ function receiptText(receipt: ReceiptClaims, now: number): string {
     one.revocation ?? '',
     one.cause === undefined ? one.state : `${one.state}, ${one.cause}`,
     timeOf(one.requested_at),
-    one.confirmed_at === undefined ? 'never' : timeOf(one.confirmed_at),
+    one.confirmed_at === undefined
+      ? one.forced
+        ? `forced by ${one.forced.by}`
+        : 'never'
+      : timeOf(one.confirmed_at),
   ]);
   const heads = ['lease', 'tool', 'kind', 'class', 'end', 'requested', 'confirmed'];
   return `${ended}\n\n${table(heads, rows)}`;
