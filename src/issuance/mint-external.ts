@@ -9,6 +9,9 @@ import type { LanePlace } from '../minters/targets.js';
 import type { Decided, IssuedCredential } from './issued.js';
 import { leaseRequest } from './issued.js';
 
+/** How soon whoever asked may try again. */
+const MINT_AGAIN_MS = 1000;
+
 /**
  * In a place of its own at the tool's target, which is asked for first: what cannot be minted now needs no lease. A mint
  * that takes longer than its deadline is left to itself, like one whose answer was lost.
@@ -46,7 +49,8 @@ async function mintIn(
     // Nobody knows what became of it: it is killed now, and once more when it can no longer come to be.
     await broker.store.abandonLease(reserved.id, 'mint_unknown', entry);
     broker.wake();
-    throw error;
+    broker.report(error, `a mint at the target of ${reserved.tool} failed`);
+    return new Refusal('target_unavailable', 'the mint failed', [], { retryAfterMs: MINT_AGAIN_MS });
   }
 
   const lease = await broker.store.activateLease(reserved.id, {}, entry);
