@@ -7,6 +7,7 @@ import type { LiveSettings } from './config/reload.js';
 import type { FixedSettings, StoreSettings, SwappableSettings } from './config/settings.js';
 import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
+import type { Catalogue } from './domain/tool.js';
 import type { Secret } from './domain/secret.js';
 import type { TraceContext } from './domain/trace-context.js';
 import { showGauges } from './http/gauges.js';
@@ -24,6 +25,7 @@ import { Limits } from './limits/limits.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { Targets } from './minters/targets.js';
+import { PostgresMinter } from './minters/postgres/postgres-minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
 import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
@@ -105,6 +107,20 @@ function ownSealKeys({ issuer, store }: FixedSettings, log: Log): Secret[] {
   );
 }
 
+/** Adds those minters that the catalogue has tools for, and keeps them: what they made is theirs to kill. */
+function externalMinters(minters: Map<string, Minter>, terms: { issuer: string; clock: Clock }) {
+  let postgres: PostgresMinter | undefined;
+  return {
+    apply: (catalogue: Catalogue): void => {
+      if (postgres) return postgres.apply(catalogue);
+      if (!catalogue.all().some(({ credential }) => credential.kind === 'postgres')) return;
+      postgres = new PostgresMinter({ ...terms, catalogue });
+      minters.set(postgres.kind, postgres);
+    },
+    close: async (): Promise<void> => postgres?.close(),
+  };
+}
+
 /** @throws ConfigurationError, StoreUnavailable or SealError with what to change. */
 export async function startBroker(
   live: LiveSettings,
@@ -161,6 +177,8 @@ export async function startBroker(
       );
       return { rules: { catalogue, policy, runPrefixes }, trust, authenticator };
     };
+    const external = externalMinters(minters, { issuer, clock });
+    external.apply(live.current.catalogue);
     let force = inForce(live.current);
     const alone = settings.store.kind === 'embedded';
     const limits = new Limits({ settings: live.current.limits, store, clock, log, alone });
@@ -168,6 +186,7 @@ export async function startBroker(
     const feed = await Feed.open({ issuer: settings.issuer, store, keys: feedKeys, heartbeatMs, log });
     live.onSwap((swappable) => {
       const { trust } = force;
+      external.apply(swappable.catalogue);
       force = inForce(swappable, force);
       limits.apply(swappable.limits);
       // Whoever may read no more finds it out by coming back.
@@ -259,6 +278,7 @@ export async function startBroker(
       feed.stop();
       await listeners.drain();
       await sweeper.stop();
+      await external.close();
       await limits.stop();
       await store.close();
       log.info('stopped');

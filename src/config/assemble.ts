@@ -4,6 +4,8 @@ import { DAY_MS, HOUR_MS } from '../domain/duration.js';
 import { Catalogue, type Tool } from '../domain/tool.js';
 import type { LoadedPolicies } from '../policy/cedar/load.js';
 import { certificateFiles } from './certificate-files.js';
+import type { CredentialFiles } from './credential-files.js';
+import { credentialSettings } from './credential-settings.js';
 import type { KeySet } from './jwks-file.js';
 import { limitSettings } from './limits-schema.js';
 import type { LoadOptions } from './load-options.js';
@@ -19,6 +21,8 @@ export interface NamedFiles {
   readonly keySets: ReadonlyMap<number, KeySet>;
   readonly policies?: LoadedPolicies;
   readonly redis: RedisFiles;
+  /** By the tool's name. */
+  readonly credentials: ReadonlyMap<string, CredentialFiles>;
 }
 
 /** Where nothing is said. Redis keeps records in memory, which costs more than a disk and ends sooner. */
@@ -30,11 +34,11 @@ const RETENTION: Readonly<Record<StoreSettings['kind'], { leaseMs: number; audit
 export function assemble(
   configuration: Configuration,
   folder: string,
-  { keySets, policies, redis }: NamedFiles,
+  { keySets, policies, redis, credentials }: NamedFiles,
   { extraTrust = [], instead = {} }: LoadOptions,
 ): Settings {
   const { keys, http } = configuration;
-  const catalogue = new Catalogue(toolsOf(configuration));
+  const catalogue = new Catalogue(toolsOf(configuration, credentials));
   const store = instead.store ?? storeSettings(configuration.store, folder, redis);
   return {
     issuer: instead.issuer ?? configuration.issuer,
@@ -94,7 +98,7 @@ const listenersOf = (
   ...(metrics && { metrics: metrics.listen }),
 });
 
-const toolsOf = ({ tools }: Configuration): Tool[] =>
+const toolsOf = ({ tools }: Configuration, credentials: NamedFiles['credentials']): Tool[] =>
   Object.entries(tools).map(([name, tool]) => ({
     name,
     plane: tool.plane,
@@ -104,7 +108,7 @@ const toolsOf = ({ tools }: Configuration): Tool[] =>
     maxTtlMs: tool.max_ttl,
     renewable: tool.renewable,
     ...(tool.require_dpop && { requireDpop: true as const }),
-    credential: tool.credential,
+    credential: credentialSettings(tool.credential, credentials.get(name)),
   }));
 
 /** The order of entries in a file decides nothing, so it is not in the digest either. */

@@ -23,7 +23,7 @@ export const cautionsAbout = ({
   ...edgeCautions(edge),
   ...storeCautions(store),
   ...(limits ? limitCautions(limits) : []),
-  ...(catalogue ? planeCautions(catalogue) : []),
+  ...(catalogue ? [...planeCautions(catalogue), ...credentialCautions(catalogue)] : []),
 ];
 
 /** A tool that looks at the scope alone would take a credential of one plane for one of the other (invariant 3). */
@@ -39,6 +39,18 @@ function planeCautions(catalogue: Catalogue): readonly string[] {
           ];
     }),
   );
+}
+
+function credentialCautions(catalogue: Catalogue): readonly string[] {
+  return catalogue
+    .all()
+    .flatMap(({ name, credential }) =>
+      credential.kind === 'postgres' && !credential.tls && !isLoopback(credential.host)
+        ? [
+            `tools: ${name} has dangerously_without_tls: whoever is between here and ${credential.host} can do there what we can`,
+          ]
+        : [],
+    );
 }
 
 function storeCautions(store: FixedSettings['store']): readonly string[] {

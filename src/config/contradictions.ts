@@ -1,6 +1,7 @@
 // What no field can be blamed for alone: names given twice, and values that contradict each other.
 import { showDuration } from '../domain/duration.js';
 import type { TrustedIssuer } from '../identity/trust.js';
+import { credentialContradictions } from './credential-contradictions.js';
 import type { Draft } from './draft.js';
 import type { Mistake, Path } from './mistakes.js';
 import type { YamlSource } from './source.js';
@@ -22,6 +23,7 @@ export function contradictionsIn(
   trustContradictions(draft, (path) => source.has(path), extraTrust, say);
   listenerContradictions(draft, say);
   toolContradictions(draft, say);
+  credentialContradictions(draft, (path) => source.has(path), say);
   roleContradictions(draft, say);
   timeContradictions(draft, say);
   return mistakes;

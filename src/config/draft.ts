@@ -1,6 +1,7 @@
 // What can be made out of a file that may have mistakes: every field that is good by itself, so that one
 // mistake does not hide what another field contradicts.
 import type { z } from 'zod';
+import { type CredentialDraft, credentialDraft } from './credential-draft.js';
 import { configurationShape } from './schema.js';
 import { type StoreConfiguration, redisMembers } from './store-schema.js';
 import { toolShape } from './tool-schema.js';
@@ -15,7 +16,10 @@ export type StoreDraft = Readable<typeof redisMembers> & { readonly kind?: Store
 export interface Draft extends Readable<Omit<typeof configurationShape, 'store' | 'trust' | 'tools'>> {
   readonly store: StoreDraft;
   readonly trust: readonly TrustDraft[];
-  readonly tools: readonly (Readable<typeof toolShape> & { readonly name: string })[];
+  readonly tools: readonly (Readable<Omit<typeof toolShape, 'credential'>> & {
+    readonly name: string;
+    readonly credential: CredentialDraft;
+  })[];
 }
 
 export function draftOf(raw: unknown): Draft {
@@ -25,8 +29,14 @@ export function draftOf(raw: unknown): Draft {
     ...readable(shape, rest),
     store: storeDraft(store),
     trust: (Array.isArray(trust) ? trust : []).map((entry) => trustDraft(entry, readable)),
-    tools: Object.entries(membersOf(tools)).map(([name, tool]) => ({ ...readable(toolShape, tool), name })),
+    tools: Object.entries(membersOf(tools)).map(([name, tool]) => toolDraft(name, tool)),
   };
+}
+
+function toolDraft(name: string, raw: unknown): Draft['tools'][number] {
+  const { credential: _credential, ...shape } = toolShape;
+  const credential = credentialDraft(membersOf(raw)['credential'], readable);
+  return { ...readable(shape, raw), name, credential };
 }
 
 function storeDraft(raw: unknown): StoreDraft {

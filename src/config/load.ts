@@ -4,6 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { assemble, type NamedFiles } from './assemble.js';
 import { certificateFiles, readCertificate } from './certificate-files.js';
 import { contradictionsIn } from './contradictions.js';
+import { readCredentialFiles } from './credential-files.js';
 import { type Draft, draftOf } from './draft.js';
 import { checkAgainst } from './issues.js';
 import type { LoadOptions } from './load-options.js';
@@ -67,16 +68,18 @@ async function readNamedFiles(
   // A developer who does without the file's store needs nothing that opens it.
   const usesRedis = draft.store.kind === 'redis' && instead?.store === undefined;
   const redis = usesRedis ? await readRedisFiles(draft.store, folder, environment, say) : {};
+  const credentials = catalogueOnly ? new Map() : await readCredentialFiles(draft, folder, environment, say);
+  const read = { keySets, redis, credentials, mistakes };
   const path = options.policies ?? draft.policies;
-  if (path === undefined || catalogueOnly) return { keySets, redis, mistakes };
+  if (path === undefined || catalogueOnly) return read;
   // As the configuration itself is told of: from the working folder, or as whoever named it did.
   const policies = await readPolicies(path, options.policies === undefined ? dirname(source.file) : '.');
   if (typeof policies === 'string' && options.policies === undefined) say(['policies'], policies);
   else if (typeof policies === 'string')
     mistakes.push({ file: path, path: '', message: policies.slice(`${path}: `.length) });
-  else if ('set' in policies) return { keySets, redis, policies, mistakes };
+  else if ('set' in policies) return { ...read, policies };
   else mistakes.push(...policies);
-  return { keySets, redis, mistakes };
+  return read;
 }
 
 async function checkCertificate(

@@ -1,10 +1,10 @@
 // Reads what a Redis store names and the file itself must not hold: passwords, authorities, our own certificate.
-import { resolve } from 'node:path';
-import { Secret } from '../domain/secret.js';
+import type { Secret } from '../domain/secret.js';
 import type { StoreDraft } from './draft.js';
-import { type Environment, namedSecret } from './environment.js';
+import type { Environment } from './environment.js';
 import type { Path } from './mistakes.js';
-import { Flaw, certificatesIn, keyIn, textOf } from './pem.js';
+import { namedParts, passwordIn } from './named-parts.js';
+import { certificatesIn, keyIn } from './pem.js';
 
 export interface RedisFiles {
   readonly password?: Secret;
@@ -22,29 +22,7 @@ export async function readRedisFiles(
   say: (path: Path, message: string) => void,
 ): Promise<RedisFiles> {
   const tls = typeof store.tls === 'object' ? store.tls : {};
-  const from = async <Read>(
-    path: Path,
-    name: string | undefined,
-    read: (name: string) => Read | Promise<Read>,
-  ): Promise<Read | undefined> => {
-    if (name === undefined) return undefined;
-    try {
-      return await read(name);
-    } catch (error) {
-      if (!(error instanceof Flaw)) throw error;
-      say(['store', ...path], error.message);
-      return undefined;
-    }
-  };
-  const inFile = <Read>(read: (text: string) => Read) => {
-    return async (file: string): Promise<Read> => read(await textOf(resolve(folder, file)));
-  };
-  const inEnvironment = (name: string): Secret => {
-    const secret = namedSecret(name, environment);
-    if (secret === undefined) throw new Flaw('names a variable that is not set');
-    return secret;
-  };
-
+  const { from, inFile, inEnvironment } = namedParts(['store'], folder, environment, say);
   const password =
     (await from(['password_file'], store.password_file, inFile(passwordIn))) ??
     (await from(['password_env'], store.password_env, inEnvironment));
@@ -65,13 +43,4 @@ export async function readRedisFiles(
     ...(certificate !== undefined && { certificate }),
     ...(key && { key }),
   };
-}
-
-/** Editors and `echo` end a file with a line break; more than one line is a file of something else. */
-function passwordIn(text: string): Secret {
-  const password = text.replace(/\r?\n$/, '');
-  if (password === '') throw new Flaw('is empty');
-  if (/[\r\n]/.test(password))
-    throw new Flaw('has more than one line: it must hold the password and nothing else');
-  return new Secret(password);
 }

@@ -44,7 +44,7 @@ const byName = ({ catalogue }: SwappableSettings) =>
   catalogue.all().toSorted((a, b) => (a.name < b.name ? -1 : 1));
 const SWAPPABLE: Readonly<Record<Swappable, (settings: SwappableSettings) => unknown>> = {
   trust: ({ trust }) => trust,
-  tools: byName,
+  tools: (settings) => withDigests(byName(settings)),
   policies: ({ policies }) => policies?.files,
   limits: ({ limits }) => limits,
 };

@@ -1,6 +1,7 @@
 // The files with secrets in them that a configuration names: not what is in them.
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { pathText } from './mistakes.js';
 import { YamlSource } from './source.js';
 
 /** Where a configuration names such files, below the member that comes first. */
@@ -27,7 +28,12 @@ export async function secretFilesOf(path: string): Promise<SecretFile[]> {
     what: `trust[${index}].token_file`,
     file: memberAt(entry, ['token_file']),
   }));
-  return [...named, ...tokens].flatMap(({ what, file }) =>
+  const tools: unknown = memberAt(source.value, ['tools']);
+  const passwords = Object.entries(tools ?? {}).map(([name, tool]: [string, unknown]) => ({
+    what: pathText(['tools', name, 'credential', 'password_file']),
+    file: memberAt(tool, ['credential', 'password_file']),
+  }));
+  return [...named, ...tokens, ...passwords].flatMap(({ what, file }) =>
     typeof file === 'string' ? [{ what, path: resolve(folder, file) }] : [],
   );
 }

@@ -1,23 +1,7 @@
 // Where state is kept, as the file writes it: a database file of one broker's own, or a Redis that several share.
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { goWith, neverHere, serverName, variableName } from './members.js';
 import { duration, listOf, redisUrl, serverAddress, text } from './values.js';
-
-/** A secret in the file would be read by everybody who may read the file, and by every copy of it. */
-const neverHere = (name: string) =>
-  z
-    .never(`does not belong in this file: name a file under ${name}_file, or a variable under ${name}_env`)
-    .optional();
-
-const variableName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'must be the name of an environment variable');
-
-/** RFC 6066 §3: a server name is never an address. */
-const serverName = z
-  .string()
-  .regex(/^(?=.{1,253}$)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a host name such as redis.example')
-  .refine((name) => isIP(name) === 0, 'must be a host name, not an address');
 
 const tlsShape = {
   ca_file: text().optional().describe("the authorities that vouch for Redis, PEM; Node's own when absent"),
@@ -82,12 +66,6 @@ export const redisMembers = {
     .prefault(false)
     .describe('start although Redis throws records away when its memory is full'),
 };
-
-/** The members of another kind, each refused with the kind that it goes with. */
-function goWith<Name extends string>(kind: string, names: readonly Name[]) {
-  const refused = z.never(`goes with kind: ${kind}`).optional();
-  return Object.fromEntries(names.map((name) => [name, refused])) as Record<Name, typeof refused>;
-}
 
 type RedisName = Exclude<keyof typeof redisMembers, 'password' | 'sentinel_password'>;
 const redisNames = (Object.keys(redisMembers) as (keyof typeof redisMembers)[]).filter(

@@ -1,7 +1,8 @@
 // One entry of the tool catalogue, as the file writes it.
 import { z } from 'zod';
 import { showDuration } from '../domain/duration.js';
-import { CREDENTIAL_KINDS, MAX_TTL_MS, PLANES, SENSITIVITIES } from '../domain/tool.js';
+import { MAX_TTL_MS, PLANES, SENSITIVITIES } from '../domain/tool.js';
+import { credentialSchema } from './credential-schema.js';
 import { duration, listOf, resourceUri } from './values.js';
 
 /** RFC 6749 §3.3: what may stand in `scope` between two spaces. */
@@ -36,9 +37,7 @@ export const toolShape = {
     .boolean()
     .prefault(false)
     .describe('whether a credential is given out only with a proof of a key, and bound to it (RFC 9449)'),
-  credential: z
-    .strictObject({ kind: z.enum(CREDENTIAL_KINDS).describe('the kind of credential: jwt') })
-    .describe('how the credential is made, such as { kind: jwt }'),
+  credential: credentialSchema.describe('how the credential is made, such as { kind: jwt }'),
 };
 
 export const toolSchema = z.strictObject(toolShape);

@@ -1,5 +1,6 @@
 // A tool: a catalogue entry with one audience, one plane and one way to mint.
 import { HOUR_MS } from './duration.js';
+import type { PostgresCredential } from './postgres.js';
 
 export const PLANES = ['tool', 'data', 'cloud'] as const;
 export type Plane = (typeof PLANES)[number];
@@ -8,8 +9,8 @@ export const SENSITIVITIES = ['public', 'internal', 'confidential', 'restricted'
 export type Sensitivity = (typeof SENSITIVITIES)[number];
 
 /** Kinds of credential; later kinds join here and in `minters/`. */
-export const CREDENTIAL_KINDS = ['jwt'] as const;
-export type CredentialKind = (typeof CREDENTIAL_KINDS)[number];
+export type ToolCredential = { readonly kind: 'jwt' } | PostgresCredential;
+export type CredentialKind = ToolCredential['kind'];
 
 /** No credential lives longer, whatever is configured: how long an outgoing signing key must stay known. */
 export const MAX_TTL_MS = 12 * HOUR_MS;
@@ -26,7 +27,8 @@ export interface Tool {
   readonly renewable: boolean;
   /** Given out only to who proves a key, and bound to it (RFC 9449). */
   readonly requireDpop?: true;
-  readonly credential: { readonly kind: CredentialKind };
+  /** How it is made. */
+  readonly credential: ToolCredential;
 }
 
 export class Catalogue {

@@ -100,6 +100,7 @@ export const packages = {
   '@modelcontextprotocol/*': ['sdk/mcp'],
   jose: ['identity', 'minters', 'keys', 'jws', 'cli/dev'],
   libsql: ['store/embedded'],
+  pg: ['minters/postgres'],
   'node-cron': ['main.ts'],
   pino: ['telemetry'],
   'proxy-addr': ['http'],

@@ -1,0 +1,162 @@
+// Connections of the broker's own role to one server: few, kept, and those for kills apart from those for mints.
+import { checkServerIdentity } from 'node:tls';
+import type { Client, Pool, PoolClient, PoolConfig, QueryResult } from 'pg';
+import { SECOND_MS } from '../../domain/duration.js';
+import type { PostgresCredential } from '../../domain/postgres.js';
+import { PostgresFailure, failureOf } from './failure.js';
+
+export const CONNECT_MS = 3 * SECOND_MS;
+/** For a lock that somebody else holds, that of a lease among them. */
+const LOCK_MS = 5 * SECOND_MS;
+export const STATEMENT_MS = 6 * SECOND_MS;
+/** A connection that is used for nothing is kept this long. */
+const IDLE_MS = 600 * SECOND_MS;
+/** A kill waits in no line with mints. */
+const MOST = { mint: 4, kill: 8 } as const;
+
+/**
+ * What every session begins with. Names are looked up in `pg_catalog` alone: our role can do much, and whoever may
+ * create a function in a schema that it looks into would have it run by us.
+ */
+const SESSION = {
+  search_path: 'pg_catalog',
+  standard_conforming_strings: 'on',
+  client_min_messages: 'error',
+  statement_timeout: STATEMENT_MS,
+  lock_timeout: LOCK_MS,
+  idle_in_transaction_session_timeout: STATEMENT_MS,
+};
+
+export type Purpose = keyof typeof MOST;
+export type Rows = readonly Readonly<Record<string, unknown>>[];
+
+export interface Session {
+  /**
+   * Statements of ours, several at once where they belong together; the rows of each.
+   * @throws PostgresFailure
+   */
+  run(statements: string, withinMs?: number): Promise<readonly Rows[]>;
+  /** One statement, whatever it says: what comes after a `;` is an error. */
+  runOne(statement: string, withinMs?: number): Promise<Rows>;
+}
+
+export class Connections {
+  readonly #credential: PostgresCredential;
+  readonly #pools = new Map<string, Promise<Pool>>();
+  #closed = false;
+
+  constructor(credential: PostgresCredential) {
+    this.#credential = credential;
+  }
+
+  /**
+   * Works in a session. After anything that failed the connection is closed and not used again: whatever it held there,
+   * a lock or half a transaction, goes with it.
+   *
+   * @throws PostgresFailure; what `work` throws of its own
+   */
+  async session<Result>(
+    purpose: Purpose,
+    work: (session: Session) => Promise<Result>,
+    database = this.#credential.database,
+  ): Promise<Result> {
+    const { host, port } = this.#credential;
+    const place = `postgres ${host}:${port}/${database}`;
+    let client: PoolClient;
+    try {
+      client = await (await this.#pool(purpose, database)).connect();
+    } catch (error) {
+      throw failureOf(place, error);
+    }
+    try {
+      const result = await work(sessionOn(client, place));
+      client.release();
+      return result;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
+  /** Ends those that nobody uses, and the others when they are done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const pools = await Promise.allSettled(this.#pools.values());
+    await Promise.all(pools.map((pool) => (pool.status === 'fulfilled' ? pool.value.end() : undefined)));
+  }
+
+  #pool(purpose: Purpose, database: string): Promise<Pool> {
+    if (this.#closed) throw new Error('the connections were closed');
+    const name = `${purpose} ${database}`;
+    let pool = this.#pools.get(name);
+    if (!pool) this.#pools.set(name, (pool = openPool(this.#credential, purpose, database)));
+    return pool;
+  }
+}
+
+/** The driver is loaded by whoever has such a tool, and when the first connection is needed. */
+async function openPool(credential: PostgresCredential, purpose: Purpose, database: string): Promise<Pool> {
+  const { default: pg } = await import('pg');
+  const pool = new pg.Pool({
+    ...addressOf(credential, database),
+    max: MOST[purpose],
+    min: 1,
+    idleTimeoutMillis: IDLE_MS,
+    connectionTimeoutMillis: CONNECT_MS,
+    allowExitOnIdle: true,
+  });
+  // A server that ends an idle connection is no fault of anybody: the pool opens another one.
+  pool.on('error', () => {});
+  return pool;
+}
+
+/** Every member that the driver would else take from the environment, where it may be meant for somebody else. */
+function addressOf(
+  { host, port, user, password, tls }: PostgresCredential,
+  database: string,
+): PoolConfig & { readonly options: string } {
+  const expected = tls?.serverName ?? host;
+  return {
+    host,
+    port,
+    database,
+    user,
+    password: password.reveal(),
+    application_name: 'mayfly',
+    keepAlive: true,
+    query_timeout: STATEMENT_MS + SECOND_MS,
+    options: Object.entries(SESSION)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+    ssl: tls
+      ? {
+          ...(tls.ca !== undefined && { ca: tls.ca }),
+          rejectUnauthorized: true,
+          // The name is the one that was configured, whatever the driver makes of an address.
+          checkServerIdentity: (_name, certificate) => checkServerIdentity(expected, certificate),
+        }
+      : false,
+  };
+}
+
+function sessionOn(client: Pick<Client, 'query'>, place: string): Session {
+  const ask = async (text: string, withinMs: number | undefined, alone: boolean) => {
+    if (withinMs !== undefined && withinMs <= 0) throw new PostgresFailure(place, 'took too long');
+    const query = {
+      text,
+      ...(withinMs !== undefined && { query_timeout: withinMs }),
+      ...(alone && { queryMode: 'extended' }),
+    };
+    try {
+      return (await client.query(query)) as QueryResult | QueryResult[];
+    } catch (error) {
+      throw failureOf(place, error);
+    }
+  };
+  return {
+    run: async (statements, withinMs) =>
+      [await ask(statements, withinMs, false)].flat().map(({ rows }) => rows as Rows),
+    runOne: async (statement, withinMs) =>
+      ([await ask(statement, withinMs, true)].flat()[0] as QueryResult).rows as Rows,
+  };
+}

@@ -1,0 +1,28 @@
+// What went wrong at a database, told without anything that must not be told.
+
+/**
+ * Errors of the driver may hold the connection, and with it the broker's own password; those of the server, the
+ * statement. So nothing of them is kept but the message and the code.
+ */
+export class PostgresFailure extends Error {
+  readonly code = 'ERR_POSTGRES';
+  /** PostgreSQL's own, `SQLSTATE`, or the system's, such as `ECONNREFUSED`. */
+  readonly causeCode: string | undefined;
+
+  constructor(place: string, message: string, causeCode?: string) {
+    super(`${place}: ${message}`);
+    this.name = 'PostgresFailure';
+    this.causeCode = causeCode;
+  }
+}
+
+export function failureOf(place: string, error: unknown): PostgresFailure {
+  if (error instanceof PostgresFailure) return error;
+  const { code } = error as { code?: unknown };
+  // Several addresses were tried: the sum of them has no message of its own.
+  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
+  const message = first instanceof Error ? first.message : 'failed';
+  return typeof code === 'string'
+    ? new PostgresFailure(place, `${message} (${code})`, code)
+    : new PostgresFailure(place, message);
+}

@@ -1,0 +1,74 @@
+// Makes the role of a lease, in one transaction that can no longer commit once nobody waits for it.
+import { randomBytes } from 'node:crypto';
+import { SECOND_MS } from '../../domain/duration.js';
+import type { Lease } from '../../domain/lease.js';
+import type { PostgresCredential } from '../../domain/postgres.js';
+import type { Connections, Session } from './connections.js';
+import { STATEMENT_MS } from './connections.js';
+import { checkHeir, checkRole, createRole, lockOf, readHeir, readRole } from './role.js';
+import { scramVerifier } from './scram.js';
+
+/** From the beginning of a mint until we know at the latest that its transaction has begun. */
+const BEGUN_WITHIN_MS = 6 * SECOND_MS;
+/** From then on, by the server's clock. */
+const COMMITTED_WITHIN_MS = STATEMENT_MS;
+/** The sum of both, and as much again as a broker may be slow. */
+export const MINT_DEADLINE_MS = 15 * SECOND_MS;
+
+const PASSWORD_BYTES = 32;
+
+export interface MintTerms {
+  readonly issuer: string;
+  readonly credential: PostgresCredential;
+  readonly statements: readonly string[];
+}
+
+/**
+ * Answers the password.
+ *
+ * Nothing of it may come to be after MINT_DEADLINE_MS, however long a message is under way:
+ * 1. What makes the role is sent only when the answer to BEGIN has come in time, so the transaction's `now()` is past.
+ * 2. COMMIT is sent in one message with a check that `now()` is not long ago. Both clocks are the server's own.
+ * A kill takes the same lock: it finds the role, or it came first. Then it comes once more after the deadline
+ * (`abandonLease`, and the settlement of whatever was killed while it was reserved).
+ */
+export async function mintRole(connections: Connections, lease: Lease, terms: MintTerms): Promise<string> {
+  const begunAt = performance.now();
+  const password = randomBytes(PASSWORD_BYTES).toString('base64url');
+  const verifier = await scramVerifier(password);
+  await connections.session('mint', async (session) => {
+    const leftMs = (ofMs: number): number => begunAt + ofMs - performance.now();
+    await session.run(`BEGIN; SELECT pg_advisory_xact_lock(${lockOf(lease.id)})`, leftMs(BEGUN_WITHIN_MS));
+    // Held up since, by whatever it was: too late.
+    if (leftMs(BEGUN_WITHIN_MS) <= 0) throw new Error(`the mint of ${lease.id} was held up for too long`);
+    const left = (): number => leftMs(BEGUN_WITHIN_MS + COMMITTED_WITHIN_MS);
+    await writeRole(session, lease, verifier, terms, left);
+    await session.run(`SELECT ${IN_TIME}; COMMIT`, left());
+  });
+  return password;
+}
+
+/** An error where it is not so, which keeps the rest of the message from being carried out. */
+const IN_TIME = `1 / (clock_timestamp() < now() + interval '${COMMITTED_WITHIN_MS} milliseconds')::int AS in_time`;
+
+async function writeRole(
+  session: Session,
+  lease: Lease,
+  verifier: string,
+  { issuer, credential, statements }: MintTerms,
+  left: () => number,
+): Promise<void> {
+  const { connectionLimit, reassignTo } = credential;
+  // What grants are given on is looked up where an operator who names no schema means it to be.
+  await session.run(
+    `${createRole(lease, { issuer, verifier, connectionLimit })}; SET LOCAL search_path = public`,
+    left(),
+  );
+  for (const statement of statements) await session.runOne(statement, left());
+  await session.run('SET LOCAL search_path = pg_catalog', left());
+  const [role = []] = await session.run(readRole(lease.id), left());
+  checkRole(lease, credential, role);
+  if (reassignTo === undefined) return;
+  const [heir = []] = await session.run(readHeir(reassignTo), left());
+  checkHeir(reassignTo, heir);
+}
