@@ -1,5 +1,7 @@
 // The programs that tests need besides Node: one table, and what is done about those that are not there.
 import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /**
  * @typedef {object} Part
@@ -28,6 +30,12 @@ export const parts = [
     probe: ['nginx', '-v'],
     apt: ['nginx-light'],
     neededBy: 'test/deploy/proxy.test.ts (the proxy of docker-compose.yml)',
+  },
+  {
+    name: 'postgresql',
+    probe: ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/postgres'],
+    apt: ['postgresql', 'postgresql-client'],
+    neededBy: 'test/minters/postgres, and test/e2e/postgres.test.ts',
   },
   {
     name: 'python3',
@@ -71,10 +79,26 @@ function canInstall() {
   return process.getuid?.() === 0 && succeeds(['apt-get', '--version']);
 }
 
+/** Debian makes a database cluster beside the server that it installs, unless this file says otherwise. */
+const CLUSTERS = '/etc/postgresql-common/createcluster.conf';
+
+function refuseClusters() {
+  if (existsSync(CLUSTERS)) return;
+  mkdirSync(dirname(CLUSTERS), { recursive: true });
+  writeFileSync(CLUSTERS, 'create_main_cluster = false\n');
+}
+
 /** Runlevel 1 keeps Debian from starting the servers that it installs: tests start their own. */
 /** @param {readonly string[]} packages */
 function installPackages(packages) {
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  if (packages.includes('postgresql')) refuseClusters();
+  const env = {
+    ...process.env,
+    DEBIAN_FRONTEND: 'noninteractive',
+    RUNLEVEL: '1',
+    // What is in a configuration file already stays there.
+    UCF_FORCE_CONFFOLD: '1',
+  };
   for (const args of [['update'], ['install', '--yes', '--no-install-recommends', ...packages]]) {
     const { status } = spawnSync('apt-get', ['-qq', ...args], { stdio: ['ignore', 2, 2], env });
     if (status !== 0) return;

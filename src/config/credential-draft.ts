@@ -24,9 +24,10 @@ export function credentialDraft(
   if (kind === 'jwt') return { kind };
   if (kind !== 'postgres') return {};
   const named = actions !== null && typeof actions === 'object' && !Array.isArray(actions);
+  const members: CredentialDraft = readable(postgresMembers, given);
   return {
-    ...readable(postgresMembers, given),
+    ...members,
     kind,
     ...(named && { actionNames: Object.keys(actions) }),
-  } as CredentialDraft;
+  };
 }

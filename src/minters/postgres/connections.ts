@@ -3,12 +3,20 @@ import { checkServerIdentity } from 'node:tls';
 import type { Client, Pool, PoolClient, PoolConfig, QueryResult } from 'pg';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
-import { PostgresFailure, failureOf } from './failure.js';
+import { PostgresFailure, failureOf, isLoss } from './failure.js';
 
-export const CONNECT_MS = 3 * SECOND_MS;
-/** For a lock that somebody else holds, that of a lease among them. */
-const LOCK_MS = 5 * SECOND_MS;
-export const STATEMENT_MS = 6 * SECOND_MS;
+/** How long a server is waited for. */
+export interface Patience {
+  readonly connectMs: number;
+  /** For a lock that somebody else holds, that of a lease among them. */
+  readonly lockMs: number;
+  readonly statementMs: number;
+}
+export const PATIENCE: Patience = {
+  connectMs: 3 * SECOND_MS,
+  lockMs: 5 * SECOND_MS,
+  statementMs: 6 * SECOND_MS,
+};
 /** A connection that is used for nothing is kept this long. */
 const IDLE_MS = 600 * SECOND_MS;
 /** A kill waits in no line with mints. */
@@ -18,16 +26,16 @@ const MOST = { mint: 4, kill: 8 } as const;
  * What every session begins with. Names are looked up in `pg_catalog` alone: our role can do much, and whoever may
  * create a function in a schema that it looks into would have it run by us.
  */
-const SESSION = {
+const sessionSettings = ({ lockMs, statementMs }: Patience) => ({
   search_path: 'pg_catalog',
   standard_conforming_strings: 'on',
   client_min_messages: 'error',
-  statement_timeout: STATEMENT_MS,
-  lock_timeout: LOCK_MS,
-  idle_in_transaction_session_timeout: STATEMENT_MS,
-};
+  statement_timeout: statementMs,
+  lock_timeout: lockMs,
+  idle_in_transaction_session_timeout: statementMs,
+});
 
-export type Purpose = keyof typeof MOST;
+type Purpose = keyof typeof MOST;
 export type Rows = readonly Readonly<Record<string, unknown>>[];
 
 export interface Session {
@@ -40,41 +48,62 @@ export interface Session {
   runOne(statement: string, withinMs?: number): Promise<Rows>;
 }
 
+export interface SessionTerms {
+  readonly purpose: Purpose;
+  /** The target's own when absent. */
+  readonly database?: string;
+  readonly first: string;
+  readonly withinMs?: () => number;
+}
+
 export class Connections {
+  readonly patience: Patience;
   readonly #credential: PostgresCredential;
   readonly #pools = new Map<string, Promise<Pool>>();
+  readonly #used = new WeakSet<object>();
   #closed = false;
 
-  constructor(credential: PostgresCredential) {
+  constructor(credential: PostgresCredential, patience: Patience) {
     this.#credential = credential;
+    this.patience = patience;
   }
 
   /**
-   * Works in a session. After anything that failed the connection is closed and not used again: whatever it held there,
-   * a lock or half a transaction, goes with it.
+   * Works in a session that begins with `first`, which must be good to be said again: a connection that lay idle may have
+   * been lost since, and nobody knows before it is used. After anything that failed the connection is closed and not used
+   * again: whatever it held there, a lock or half a transaction, goes with it.
    *
    * @throws PostgresFailure; what `work` throws of its own
    */
   async session<Result>(
-    purpose: Purpose,
-    work: (session: Session) => Promise<Result>,
-    database = this.#credential.database,
+    { purpose, database = this.#credential.database, first, withinMs }: SessionTerms,
+    work: (session: Session, rows: readonly Rows[]) => Promise<Result>,
   ): Promise<Result> {
     const { host, port } = this.#credential;
     const place = `postgres ${host}:${port}/${database}`;
-    let client: PoolClient;
+    for (;;) {
+      const client = await this.#client(purpose, database, place);
+      const lay = this.#used.has(client);
+      let rows: readonly Rows[] | undefined;
+      try {
+        const session = sessionOn(client, place);
+        rows = await session.run(first, withinMs?.());
+        const result = await work(session, rows);
+        this.#used.add(client);
+        client.release();
+        return result;
+      } catch (error) {
+        client.release(true);
+        if (rows || !lay || !isLoss(error)) throw error;
+      }
+    }
+  }
+
+  async #client(purpose: Purpose, database: string, place: string): Promise<PoolClient> {
     try {
-      client = await (await this.#pool(purpose, database)).connect();
+      return await (await this.#pool(purpose, database)).connect();
     } catch (error) {
       throw failureOf(place, error);
-    }
-    try {
-      const result = await work(sessionOn(client, place));
-      client.release();
-      return result;
-    } catch (error) {
-      client.release(true);
-      throw error;
     }
   }
 
@@ -82,37 +111,46 @@ export class Connections {
   async close(): Promise<void> {
     this.#closed = true;
     const pools = await Promise.allSettled(this.#pools.values());
-    await Promise.all(pools.map((pool) => (pool.status === 'fulfilled' ? pool.value.end() : undefined)));
+    await Promise.all(
+      pools.map(async (pool) => (pool.status === 'fulfilled' ? pool.value.end() : undefined)),
+    );
   }
 
   #pool(purpose: Purpose, database: string): Promise<Pool> {
     if (this.#closed) throw new Error('the connections were closed');
     const name = `${purpose} ${database}`;
     let pool = this.#pools.get(name);
-    if (!pool) this.#pools.set(name, (pool = openPool(this.#credential, purpose, database)));
+    if (!pool) this.#pools.set(name, (pool = openPool(this.#credential, this.patience, purpose, database)));
     return pool;
   }
 }
 
 /** The driver is loaded by whoever has such a tool, and when the first connection is needed. */
-async function openPool(credential: PostgresCredential, purpose: Purpose, database: string): Promise<Pool> {
+async function openPool(
+  credential: PostgresCredential,
+  patience: Patience,
+  purpose: Purpose,
+  database: string,
+): Promise<Pool> {
   const { default: pg } = await import('pg');
   const pool = new pg.Pool({
-    ...addressOf(credential, database),
+    ...addressOf(credential, patience, database),
     max: MOST[purpose],
     min: 1,
     idleTimeoutMillis: IDLE_MS,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: patience.connectMs,
     allowExitOnIdle: true,
   });
-  // A server that ends an idle connection is no fault of anybody: the pool opens another one.
+  // Without these a connection that breaks would end the broker: whoever works with it is told by what it asks.
   pool.on('error', () => {});
+  pool.on('connect', (client) => void client.on('error', () => {}));
   return pool;
 }
 
 /** Every member that the driver would else take from the environment, where it may be meant for somebody else. */
 function addressOf(
   { host, port, user, password, tls }: PostgresCredential,
+  patience: Patience,
   database: string,
 ): PoolConfig & { readonly options: string } {
   const expected = tls?.serverName ?? host;
@@ -124,8 +162,8 @@ function addressOf(
     password: password.reveal(),
     application_name: 'mayfly',
     keepAlive: true,
-    query_timeout: STATEMENT_MS + SECOND_MS,
-    options: Object.entries(SESSION)
+    query_timeout: patience.statementMs + SECOND_MS,
+    options: Object.entries(sessionSettings(patience))
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
     ssl: tls

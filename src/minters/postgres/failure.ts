@@ -26,3 +26,11 @@ export function failureOf(place: string, error: unknown): PostgresFailure {
     ? new PostgresFailure(place, `${message} (${code})`, code)
     : new PostgresFailure(place, message);
 }
+
+/** The system's codes, and PostgreSQL's for a server that is going away. */
+const LOSSES: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', '57P01', '57P02']);
+
+/** Whether the connection went, and not what was said on it. */
+export const isLoss = (error: unknown): boolean =>
+  error instanceof PostgresFailure &&
+  (LOSSES.has(error.causeCode) || /Connection (?:terminated|ended)|not queryable/.test(error.message));

@@ -25,11 +25,10 @@ export async function dropRole(
   credential: PostgresCredential,
   id: LeaseId,
 ): Promise<void> {
-  await connections.session('kill', async (session) => {
-    const name = quoteLiteral(roleOf(id));
-    const [, [role] = []] = await session.run(
-      `SELECT pg_advisory_lock(${lockOf(id)}); SELECT oid FROM pg_roles WHERE rolname = ${name}`,
-    );
+  const name = quoteLiteral(roleOf(id));
+  const first = `SELECT pg_advisory_lock(${lockOf(id)}); SELECT oid FROM pg_roles WHERE rolname = ${name}`;
+  await connections.session({ purpose: 'kill', first }, async (session, [, roles = []]) => {
+    const [role] = roles;
     if (role) await endRole(connections, session, credential, { id, oid: Number(role['oid']) });
     await session.run(`SELECT pg_advisory_unlock(${lockOf(id)})`);
   });
@@ -64,14 +63,10 @@ async function endRole(
   const inDatabase = (database: string): readonly string[] =>
     prepared.filter((one) => one['name'] === database).map(({ gid }) => String(gid));
   for (const database of others.known) {
-    await connections.session(
-      'kill',
-      async (there) => {
-        await rollBack(there, role, inDatabase(database));
-        await there.run(dropOwned(role, credential));
-      },
-      database,
-    );
+    await connections.session({ purpose: 'kill', database, first: 'RESET ROLE' }, async (there) => {
+      await rollBack(there, role, inDatabase(database));
+      await there.run(dropOwned(role, credential));
+    });
   }
   await rollBack(session, role, inDatabase(credential.database));
   if (others.unknown.length > 0) {

@@ -3,17 +3,18 @@ import { randomBytes } from 'node:crypto';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
-import type { Connections, Session } from './connections.js';
-import { STATEMENT_MS } from './connections.js';
+import type { Connections, Patience, Session } from './connections.js';
 import { checkHeir, checkRole, createRole, lockOf, readHeir, readRole } from './role.js';
 import { scramVerifier } from './scram.js';
 
 /** From the beginning of a mint until we know at the latest that its transaction has begun. */
-const BEGUN_WITHIN_MS = 6 * SECOND_MS;
-/** From then on, by the server's clock. */
-const COMMITTED_WITHIN_MS = STATEMENT_MS;
-/** The sum of both, and as much again as a broker may be slow. */
-export const MINT_DEADLINE_MS = 15 * SECOND_MS;
+const begunWithinMs = ({ connectMs }: Patience): number => 2 * connectMs;
+/** What a broker may be slow by. */
+const SLACK_MS = 3 * SECOND_MS;
+
+/** After so long nobody has to fear any more that a mint comes to be. */
+export const mintDeadlineMs = (patience: Patience): number =>
+  begunWithinMs(patience) + patience.statementMs + SLACK_MS;
 
 const PASSWORD_BYTES = 32;
 
@@ -26,7 +27,7 @@ export interface MintTerms {
 /**
  * Answers the password.
  *
- * Nothing of it may come to be after MINT_DEADLINE_MS, however long a message is under way:
+ * Nothing of it may come to be after its deadline, however long a message is under way:
  * 1. What makes the role is sent only when the answer to BEGIN has come in time, so the transaction's `now()` is past.
  * 2. COMMIT is sent in one message with a check that `now()` is not long ago. Both clocks are the server's own.
  * A kill takes the same lock: it finds the role, or it came first. Then it comes once more after the deadline
@@ -34,22 +35,25 @@ export interface MintTerms {
  */
 export async function mintRole(connections: Connections, lease: Lease, terms: MintTerms): Promise<string> {
   const begunAt = performance.now();
+  const { patience } = connections;
+  const beginMs = begunWithinMs(patience);
+  const leftMs = (ofMs: number): number => begunAt + ofMs - performance.now();
+  const left = (): number => leftMs(beginMs + patience.statementMs);
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
   const verifier = await scramVerifier(password);
-  await connections.session('mint', async (session) => {
-    const leftMs = (ofMs: number): number => begunAt + ofMs - performance.now();
-    await session.run(`BEGIN; SELECT pg_advisory_xact_lock(${lockOf(lease.id)})`, leftMs(BEGUN_WITHIN_MS));
+  const first = `BEGIN; SELECT pg_advisory_xact_lock(${lockOf(lease.id)})`;
+  await connections.session({ purpose: 'mint', first, withinMs: () => leftMs(beginMs) }, async (session) => {
     // Held up since, by whatever it was: too late.
-    if (leftMs(BEGUN_WITHIN_MS) <= 0) throw new Error(`the mint of ${lease.id} was held up for too long`);
-    const left = (): number => leftMs(BEGUN_WITHIN_MS + COMMITTED_WITHIN_MS);
+    if (leftMs(beginMs) <= 0) throw new Error(`the mint of ${lease.id} was held up for too long`);
     await writeRole(session, lease, verifier, terms, left);
-    await session.run(`SELECT ${IN_TIME}; COMMIT`, left());
+    await session.run(`SELECT ${inTime(patience)}; COMMIT`, left());
   });
   return password;
 }
 
 /** An error where it is not so, which keeps the rest of the message from being carried out. */
-const IN_TIME = `1 / (clock_timestamp() < now() + interval '${COMMITTED_WITHIN_MS} milliseconds')::int AS in_time`;
+const inTime = ({ statementMs }: Patience): string =>
+  `1 / (clock_timestamp() < now() + interval '${statementMs} milliseconds')::int AS in_time`;
 
 async function writeRole(
   session: Session,

@@ -5,12 +5,12 @@ import type { LeaseId } from '../../domain/ids.js';
 import type { Lease, ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
-import { quoteLiteral } from '../../domain/statement-template.js';
 import type { Catalogue } from '../../domain/tool.js';
 import type { ExternalMinter, Minted } from '../minter.js';
+import { PATIENCE, type Patience } from './connections.js';
 import { dropRole } from './kill.js';
-import { MINT_DEADLINE_MS, mintRole } from './mint.js';
-import { leaseOf, ownerMark, roleOf } from './role.js';
+import { mintDeadlineMs, mintRole } from './mint.js';
+import { leaseOf, listRoles, roleOf } from './role.js';
 import { statementsOf } from './statements.js';
 import { Targets } from './targets.js';
 
@@ -20,6 +20,7 @@ export interface PostgresMinterOptions {
   readonly issuer: string;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
+  readonly patience?: Patience;
 }
 
 /** What is handed out, as JSON: all that a client needs to log in. */
@@ -41,12 +42,14 @@ export class PostgresMinter implements ExternalMinter {
   readonly class = 'immediate';
   readonly needsSecretToRevoke = false;
   readonly listable = true;
-  readonly mintDeadlineMs = MINT_DEADLINE_MS;
+  readonly mintDeadlineMs: number;
   readonly #issuer: string;
   readonly #clock: Clock;
-  readonly #targets = new Targets();
+  readonly #targets: Targets;
 
-  constructor({ issuer, catalogue, clock }: PostgresMinterOptions) {
+  constructor({ issuer, catalogue, clock, patience = PATIENCE }: PostgresMinterOptions) {
+    this.mintDeadlineMs = mintDeadlineMs(patience);
+    this.#targets = new Targets(patience);
     this.#issuer = issuer;
     this.#clock = clock;
     this.apply(catalogue);
@@ -105,9 +108,9 @@ export class PostgresMinter implements ExternalMinter {
     const targets = this.#targets.current(tool);
     if (targets.length === 0) throw new Error(`${tool} is no tool of kind postgres`);
     for (const { connections } of targets) {
-      const [roles = []] = await connections.session('kill', (session) =>
-        session.run(`SELECT rolname AS name FROM pg_roles WHERE starts_with(rolname, ${quoteLiteral('mayfly_')})
-          AND starts_with(shobj_description(oid, 'pg_authid'), ${quoteLiteral(ownerMark(this.#issuer))})`),
+      const first = listRoles(this.#issuer);
+      const [roles = []] = await connections.session({ purpose: 'kill', first }, (_session, rows) =>
+        Promise.resolve(rows),
       );
       for (const { name } of roles) {
         const id = leaseOf(String(name));

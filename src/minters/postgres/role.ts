@@ -22,7 +22,11 @@ export const lockOf = (id: LeaseId): string =>
   String(createHash('sha256').update(roleOf(id)).digest().readBigInt64BE(0));
 
 /** Begins the comment on every role of a broker. Brokers of other issuers may use the same server. */
-export const ownerMark = (issuer: string): string => `Mayfly ${issuer}: `;
+const ownerMark = (issuer: string): string => `Mayfly ${issuer}: `;
+
+export const listRoles = (issuer: string): string => `SELECT rolname AS name FROM pg_roles
+  WHERE starts_with(rolname, ${quoteLiteral(PREFIX)})
+    AND starts_with(shobj_description(oid, 'pg_authid'), ${quoteLiteral(ownerMark(issuer))})`;
 
 export interface RoleTerms {
   readonly issuer: string;
@@ -56,13 +60,13 @@ export const readRole = (id: LeaseId): string => `
   FROM pg_roles r WHERE r.rolname = ${quoteLiteral(roleOf(id))}`;
 
 /** The grants of a tool are the operator's to write: a slip there ends here, and not with an agent that has it all. */
-export function checkRole(lease: Lease, { connectionLimit }: PostgresCredential, [row]: Rows): void {
+export function checkRole(lease: Lease, { connectionLimit }: PostgresCredential, [row = {}]: Rows): void {
+  const { plain, connections, until, powerful } = row;
   const wrong =
-    (!row && 'is not there') ||
-    (row?.['plain'] !== true && 'has attributes that it must not have') ||
-    (row?.['connections'] !== connectionLimit && 'has another connection limit') ||
-    (Number(row?.['until']) !== lease.expiresAt && 'is valid until another time') ||
-    (row?.['powerful'] !== null && `could become ${String(row?.['powerful'])}, which is more than a grant`);
+    (plain !== true && 'has attributes that it must not have') ||
+    (connections !== connectionLimit && 'has another connection limit') ||
+    (Number(until) !== lease.expiresAt && 'is valid until another time') ||
+    (powerful !== null && `could become ${JSON.stringify(powerful)}, which is more than a grant`);
   if (wrong) throw new Error(`the role of ${lease.id} ${wrong}`);
 }
 

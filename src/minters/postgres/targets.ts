@@ -3,7 +3,7 @@ import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
 import type { Catalogue } from '../../domain/tool.js';
-import { Connections } from './connections.js';
+import { Connections, type Patience } from './connections.js';
 
 /** A request may be decided by the configuration before, and our clock is not the store's. */
 const OVERLAP_MS = MINUTE_MS;
@@ -23,6 +23,11 @@ export class Targets {
   /** The latest comes last. */
   readonly #byTool = new Map<string, readonly Spell[]>();
   readonly #connections = new Map<string, Connections>();
+  readonly #patience: Patience;
+
+  constructor(patience: Patience) {
+    this.#patience = patience;
+  }
 
   /** What is configured now. */
   apply(catalogue: Catalogue, now: number): void {
@@ -46,7 +51,8 @@ export class Targets {
     const { host, port, database, user, password, tls } = credential;
     const name = JSON.stringify([host, port, database, user, password.reveal(), tls]);
     let connections = this.#connections.get(name);
-    if (!connections) this.#connections.set(name, (connections = new Connections(credential)));
+    if (!connections)
+      this.#connections.set(name, (connections = new Connections(credential, this.#patience)));
     return { credential, connections };
   }
 
