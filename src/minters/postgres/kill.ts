@@ -4,7 +4,7 @@ import type { LeaseId } from '../../domain/ids.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
 import { quoteIdentifier, quoteLiteral } from '../../domain/statement-template.js';
 import type { Connections, Rows, Session } from './connections.js';
-import { checkHeir, lockOf, readHeir, roleOf } from './role.js';
+import { checkHeir, LOCK_ON_RIGHTS, lockOf, readHeir, roleOf } from './role.js';
 
 /** For sessions to end that were told to: one that writes much back takes its time. */
 const SESSIONS_END_WITHIN_MS = 8 * SECOND_MS;
@@ -116,4 +116,4 @@ async function rollBack(session: Session, role: string, gids: readonly string[])
 
 /** With what others have hung on it: or whoever does that keeps an agent's objects alive. */
 const dropOwned = (role: string, { reassignTo }: PostgresCredential): string =>
-  `${reassignTo === undefined ? '' : `REASSIGN OWNED BY ${role} TO ${quoteIdentifier(reassignTo)}; `}DROP OWNED BY ${role} CASCADE`;
+  `${LOCK_ON_RIGHTS}; ${reassignTo === undefined ? '' : `REASSIGN OWNED BY ${role} TO ${quoteIdentifier(reassignTo)}; `}DROP OWNED BY ${role} CASCADE`;

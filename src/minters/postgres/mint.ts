@@ -4,7 +4,8 @@ import { SECOND_MS } from '../../domain/duration.js';
 import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
 import type { Connections, Patience, Session } from './connections.js';
-import { checkHeir, checkRole, createRole, lockOf, readHeir, readRole } from './role.js';
+import { PostgresFailure } from './failure.js';
+import { checkHeir, checkRole, createRole, LOCK_ON_RIGHTS, lockOf, readHeir, readRole } from './role.js';
 import { scramVerifier } from './scram.js';
 
 /** From the beginning of a mint until we know at the latest that its transaction has begun. */
@@ -46,14 +47,23 @@ export async function mintRole(connections: Connections, lease: Lease, terms: Mi
     // Held up since, by whatever it was: too late.
     if (leftMs(beginMs) <= 0) throw new Error(`the mint of ${lease.id} was held up for too long`);
     await writeRole(session, lease, verifier, terms, left);
-    await session.run(`SELECT ${inTime(patience)}; COMMIT`, left());
+    await commit(session, patience, left());
   });
   return password;
 }
 
-/** An error where it is not so, which keeps the rest of the message from being carried out. */
-const inTime = ({ statementMs }: Patience): string =>
-  `1 / (clock_timestamp() < now() + interval '${statementMs} milliseconds')::int AS in_time`;
+const DIVISION_BY_ZERO = '22012';
+
+/** What is an error keeps the rest of a message from being carried out: so nothing is committed that is late. */
+async function commit(session: Session, { statementMs }: Patience, withinMs: number): Promise<void> {
+  const inTime = `clock_timestamp() < now() + interval '${statementMs} milliseconds'`;
+  try {
+    await session.run(`SELECT 1 / (${inTime})::int AS in_time; COMMIT`, withinMs);
+  } catch (error) {
+    if (!(error instanceof PostgresFailure) || error.causeCode !== DIVISION_BY_ZERO) throw error;
+    throw new Error(`a mint took longer than ${statementMs} ms at the server, and was not committed`);
+  }
+}
 
 async function writeRole(
   session: Session,
@@ -65,7 +75,7 @@ async function writeRole(
   const { connectionLimit, reassignTo } = credential;
   // What grants are given on is looked up where an operator who names no schema means it to be.
   await session.run(
-    `${createRole(lease, { issuer, verifier, connectionLimit })}; SET LOCAL search_path = public`,
+    `${createRole(lease, { issuer, verifier, connectionLimit })}; ${LOCK_ON_RIGHTS}; SET LOCAL search_path = public`,
     left(),
   );
   for (const statement of statements) await session.runOne(statement, left());

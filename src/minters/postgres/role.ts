@@ -18,8 +18,15 @@ export function leaseOf(role: string): LeaseId | undefined {
 }
 
 /** What mint and kill of one lease exclude each other by: 64 bits, as PostgreSQL's advisory locks have. */
-export const lockOf = (id: LeaseId): string =>
-  String(createHash('sha256').update(roleOf(id)).digest().readBigInt64BE(0));
+export const lockOf = (id: LeaseId): string => lockBy(roleOf(id));
+
+const lockBy = (name: string): string => String(createHash('sha256').update(name).digest().readBigInt64BE(0));
+
+/**
+ * Held while rights are given or taken. PostgreSQL has no line for those who change the rights on one object: the second
+ * of two fails (`tuple concurrently updated`), be it a mint or a kill.
+ */
+export const LOCK_ON_RIGHTS = `SELECT pg_advisory_xact_lock(${lockBy('mayfly: rights')})`;
 
 /** Begins the comment on every role of a broker. Brokers of other issuers may use the same server. */
 const ownerMark = (issuer: string): string => `Mayfly ${issuer}: `;
