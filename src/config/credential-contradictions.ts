@@ -50,7 +50,7 @@ function connectionContradictions(
   const has = (member: string): boolean => given([...at, member]);
   if (has('password_file') && has('password_env'))
     say([...at, 'password_env'], 'cannot be given together with password_file: keep one');
-  if (!has('password_file') && !has('password_env'))
+  if (!has('password_file') && !has('password_env') && !has('password'))
     say(at, 'needs the password of its user: name it under password_file or password_env');
 
   const { host, tls, dangerously_without_tls: without, owns, user, database, databases } = credential;

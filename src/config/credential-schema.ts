@@ -12,6 +12,8 @@ const hostName = z
 const PORT_WANTED = 'must be a port from 1 to 65535';
 const LIMIT_WANTED = 'must be a whole number from 1 to 1000';
 
+const OWNS_WANTED = 'must be drop, or a mapping such as { reassign_to: left_behind }';
+
 /** PostgreSQL cuts longer names off: what is left may be somebody else's. */
 const databaseName = z.string().regex(/^[\x20-\x7e]{1,63}$/, 'must be 1 to 63 visible ASCII characters');
 
@@ -67,10 +69,10 @@ export const postgresMembers = {
   owns: z
     .union(
       [
-        z.literal('drop'),
+        z.literal('drop', OWNS_WANTED),
         z.strictObject({ reassign_to: databaseName.describe('a role that can do nothing') }),
       ],
-      'must be drop, or a mapping such as { reassign_to: left_behind }',
+      OWNS_WANTED,
     )
     .prefault('drop')
     .describe(

@@ -17,7 +17,7 @@ const FIRST_WORDS = ['GRANT', 'REVOKE', 'ALTER', 'CREATE', 'COMMENT', 'SELECT', 
 /** PostgreSQL cuts longer names off: what is left would be another object's. */
 const LONGEST_IDENTIFIER = 63;
 const BEFORE_PLACEHOLDER = /[\s(,.=]/;
-const AFTER_PLACEHOLDER = /[\s),.]/;
+const AFTER_PLACEHOLDER = /[\s),.;]/;
 
 /** The template, or what is wrong with it, to stand after the name of the place that it has. */
 export function readTemplate(text: string): StatementTemplate | { readonly flaw: string } {

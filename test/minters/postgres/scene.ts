@@ -35,6 +35,8 @@ export async function prepare(server: PostgresServer): Promise<void> {
     CREATE TABLE payroll (id int PRIMARY KEY, salary int); INSERT INTO payroll VALUES (1, 100);
     CREATE TABLE "odd ""name" (id int); CREATE SCHEMA scratch`);
   await app.query(rights.replace('the password', BROKER.password));
+  // For tests of names, the same right on more.
+  await app.query(`GRANT SELECT ON payroll, "odd ""name" TO ${BROKER.user} WITH GRANT OPTION`);
   await Promise.all([admin.end(), app.end()]);
 }
 
