@@ -18,13 +18,13 @@ export class PostgresFailure extends Error {
 
 export function failureOf(place: string, error: unknown): PostgresFailure {
   if (error instanceof PostgresFailure) return error;
-  const { code } = error as { code?: unknown };
+  const { code, errors } = error as { code?: unknown; errors?: readonly unknown[] };
   // Several addresses were tried: the sum of them has no message of its own.
-  const [first] = error instanceof AggregateError ? (error.errors as unknown[]) : [error];
-  const message = first instanceof Error ? first.message : 'failed';
+  const { message } = (errors?.[0] ?? error) as { message?: unknown };
+  const told = typeof message === 'string' && message !== '' ? message : 'failed';
   return typeof code === 'string'
-    ? new PostgresFailure(place, `${message} (${code})`, code)
-    : new PostgresFailure(place, message);
+    ? new PostgresFailure(place, `${told} (${code})`, code)
+    : new PostgresFailure(place, told);
 }
 
 /** The system's codes, and PostgreSQL's for a server that is going away. */
