@@ -29,6 +29,17 @@ export interface MinterScene {
 /** An attempt of a kill takes no longer (src/revocation/sweeper.ts). */
 const BOUNDED_MS = 20_000;
 
+const failureOf = async (work: Promise<unknown>): Promise<Error> => {
+  const begun = performance.now();
+  const outcome = await work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  expect(performance.now() - begun).toBeLessThan(BOUNDED_MS);
+  if (!(outcome instanceof Error)) throw new Error('it did not fail');
+  return outcome;
+};
+
 export function describeMinter(name: string, open: () => Promise<MinterScene>): void {
   describe(`the ${name} minter`, () => {
     let scene: MinterScene;
@@ -37,17 +48,6 @@ export function describeMinter(name: string, open: () => Promise<MinterScene>): 
     });
     afterEach(() => scene.recover());
     afterAll(() => scene.close());
-
-    const failureOf = async (work: Promise<unknown>): Promise<Error> => {
-      const begun = performance.now();
-      const outcome = await work.then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      expect(performance.now() - begun).toBeLessThan(BOUNDED_MS);
-      if (!(outcome instanceof Error)) throw new Error('it did not fail');
-      return outcome;
-    };
 
     test('what it mints can be used until it is revoked, and not after', async () => {
       const lease = scene.lease();

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import { Client } from 'pg';
 import type { LeaseView } from '../../src/wire/leases.js';
 import { TestBroker } from '../fixtures/broker.js';
 import { CRM, SEARCH } from '../fixtures/broker-configuration.js';
@@ -61,10 +61,10 @@ const MANIFEST = [
 const details = (...resources: string[]): string =>
   JSON.stringify([{ type: 'mayfly_tool', actions: ['select'], resources }]);
 const openTask = (id: string) => broker.openTask({ id, tools: MANIFEST });
-const clientFor = ({ access_token: text }: { access_token: string }): pg.Client => {
+const clientFor = ({ access_token: text }: { access_token: string }): Client => {
   const { sslmode, expires_at: _end, ...login } = JSON.parse(text) as Record<string, string>;
   expect(sslmode).toBe('verify-full');
-  const client = new pg.Client({ ...login, ssl: { ca: certificates.ca } });
+  const client = new Client({ ...login, ssl: { ca: certificates.ca } });
   client.on('error', () => {});
   return client;
 };

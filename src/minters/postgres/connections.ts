@@ -132,8 +132,8 @@ async function openPool(
   purpose: Purpose,
   database: string,
 ): Promise<Pool> {
-  const { default: pg } = await import('pg');
-  const pool = new pg.Pool({
+  const { Pool: Opened } = await import('pg');
+  const pool = new Opened({
     ...addressOf(credential, patience, database),
     max: MOST[purpose],
     min: 1,

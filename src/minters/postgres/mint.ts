@@ -61,7 +61,9 @@ async function commit(session: Session, { statementMs }: Patience, withinMs: num
     await session.run(`SELECT 1 / (${inTime})::int AS in_time; COMMIT`, withinMs);
   } catch (error) {
     if (!(error instanceof PostgresFailure) || error.causeCode !== DIVISION_BY_ZERO) throw error;
-    throw new Error(`a mint took longer than ${statementMs} ms at the server, and was not committed`);
+    throw new Error(`a mint took longer than ${statementMs} ms at the server, and was not committed`, {
+      cause: error,
+    });
   }
 }
 

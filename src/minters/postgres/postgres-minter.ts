@@ -14,7 +14,7 @@ import { leaseOf, listRoles, roleOf } from './role.js';
 import { statementsOf } from './statements.js';
 import { Targets } from './targets.js';
 
-export const POSTGRES_TOKEN_TYPE = 'urn:mayfly:token-type:postgres';
+const TOKEN_TYPE = 'urn:mayfly:token-type:postgres';
 
 export interface PostgresMinterOptions {
   readonly issuer: string;
@@ -86,7 +86,7 @@ export class PostgresMinter implements ExternalMinter {
     };
     return {
       secret: new Secret(JSON.stringify(login)),
-      issuedTokenType: POSTGRES_TOKEN_TYPE,
+      issuedTokenType: TOKEN_TYPE,
       tokenType: 'N_A',
     };
   }

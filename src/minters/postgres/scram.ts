@@ -15,7 +15,10 @@ const derive = promisify(pbkdf2);
  *
  * For passwords of ASCII only: those come out of SASLprep (RFC 4013) as they went in.
  */
-export async function scramVerifier(password: string, salt = randomBytes(SALT_BYTES)): Promise<string> {
+export async function scramVerifier(
+  password: string,
+  salt: Buffer = randomBytes(SALT_BYTES),
+): Promise<string> {
   const salted = await derive(password, salt, ITERATIONS, KEY_BYTES, 'sha256');
   const keyed = (name: string): Buffer => createHmac('sha256', salted).update(name).digest();
   const storedKey = createHash('sha256').update(keyed('Client Key')).digest('base64');

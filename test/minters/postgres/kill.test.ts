@@ -1,6 +1,6 @@
 // What a kill of a PostgreSQL login leaves behind: nobody at work, and nothing that it made.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type pg from 'pg';
+import type { Client } from 'pg';
 import type { PostgresCredential } from '../../../src/domain/postgres.js';
 import type { ReservedLease } from '../../../src/domain/lease.js';
 import { Catalogue } from '../../../src/domain/tool.js';
@@ -12,8 +12,8 @@ import { until } from '../../fixtures/until.js';
 import { credentialFor, grantOf, leaseFor, logIn, minterFor, prepare, toolFor } from './scene.js';
 
 let server: PostgresServer;
-let admin: pg.Client;
-let reports: pg.Client;
+let admin: Client;
+let reports: Client;
 const minters: PostgresMinter[] = [];
 
 beforeAll(async () => {
@@ -48,7 +48,7 @@ const found = async (text: string, values: unknown[] = [], where = admin): Promi
   (await where.query(text, values)).rows.length > 0;
 const roleExists = (role: string): Promise<boolean> =>
   found('SELECT 1 FROM pg_roles WHERE rolname = $1', [role]);
-const ended = (client: pg.Client): Promise<void> =>
+const ended = (client: Client): Promise<void> =>
   new Promise((resolve) => client.once('end', () => resolve()));
 
 (hasPostgres ? describe : describe.skip)('a kill', () => {
@@ -143,6 +143,33 @@ const ended = (client: pg.Client): Promise<void> =>
     expect(await roleExists(role)).toBe(false);
     const other = minterFor();
     await expect(other.revoke(lease)).rejects.toThrow('app-db is no tool of kind postgres any more');
+  });
+
+  test('needs of the broker what the page says, and the broker has nothing else', async () => {
+    const { rows } = await admin.query(
+      `SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,
+         ARRAY(SELECT roleid::regrole::text FROM pg_auth_members WHERE member = r.oid ORDER BY 1) AS "memberOf"
+       FROM pg_roles r WHERE rolname = 'mayfly_broker'`,
+    );
+    expect(rows).toEqual([
+      {
+        rolsuper: false,
+        rolcreatedb: false,
+        rolcreaterole: true,
+        rolreplication: false,
+        rolbypassrls: false,
+        memberOf: ['heir', 'left_behind', 'pg_signal_backend'],
+      },
+    ]);
+    await admin.query('REVOKE heir FROM mayfly_broker');
+    const { minter, lease, minted } = await minting();
+    await logIn(server, minted);
+    await admin.query('REVOKE pg_signal_backend FROM mayfly_broker');
+    await expect(minter.revoke(lease)).rejects.toThrow('pg_signal_backend');
+    // What comes first has come.
+    await expect(logIn(server, minted)).rejects.toThrow(/password|not permitted/);
+    await admin.query('GRANT pg_signal_backend TO mayfly_broker');
+    await minter.revoke(lease);
   });
 
   test('of many at once, each with a running query, ends all of them', async () => {

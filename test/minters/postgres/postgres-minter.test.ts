@@ -1,10 +1,9 @@
 // Logins to a real PostgreSQL: what was granted and nothing else, and nothing left of them when they are killed.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type pg from 'pg';
+import type { Client } from 'pg';
 import type { PostgresCredential } from '../../../src/domain/postgres.js';
 import type { ReservedLease } from '../../../src/domain/lease.js';
 import { Secret } from '../../../src/domain/secret.js';
-import { Catalogue } from '../../../src/domain/tool.js';
 import type { Minted } from '../../../src/minters/minter.js';
 import type { PostgresMinter } from '../../../src/minters/postgres/postgres-minter.js';
 import { roleOf } from '../../../src/minters/postgres/role.js';
@@ -13,7 +12,6 @@ import { makeCertificates } from '../../fixtures/redis/certificates.js';
 import { Relay } from '../../fixtures/relay.js';
 import { until } from '../../fixtures/until.js';
 import {
-  BROKER,
   credentialFor,
   grantOf,
   ISSUER,
@@ -27,7 +25,7 @@ import {
 
 const certificates = makeCertificates();
 let server: PostgresServer;
-let admin: pg.Client;
+let admin: Client;
 const minters: PostgresMinter[] = [];
 
 beforeAll(async () => {
@@ -64,6 +62,12 @@ const rows = async (text: string, values: unknown[] = []): Promise<unknown[]> =>
   (await admin.query(text, values)).rows;
 const roleExists = async ({ id }: ReservedLease): Promise<boolean> =>
   (await rows('SELECT 1 FROM pg_roles WHERE rolname = $1', [roleOf(id)])).length > 0;
+
+const relayed = async (): Promise<{ relay: Relay; port: number }> => {
+  const relay = await Relay.start(`http://127.0.0.1:${server.port}`);
+  return { relay, port: Number(new URL(relay.url).port) };
+};
+const isCommit = (piece: Buffer): boolean => piece.includes('in_time');
 
 const SELECT_PAYROLL = 'SELECT * FROM payroll';
 const GRANT_READ = 'GRANT SELECT ON accounts TO {{role}}';
@@ -207,12 +211,6 @@ const GRANT_READ = 'GRANT SELECT ON accounts TO {{role}}';
     expect(failure).toContain(`postgres 127.0.0.1:${server.port}/app: password authentication failed`);
     expect(failure).not.toContain('hunter2');
   });
-
-  const relayed = async (): Promise<{ relay: Relay; port: number }> => {
-    const relay = await Relay.start(`http://127.0.0.1:${server.port}`);
-    return { relay, port: Number(new URL(relay.url).port) };
-  };
-  const isCommit = (piece: Buffer): boolean => piece.includes('in_time');
 
   test('that committed and could not say so is killed all the same', async () => {
     const { relay, port } = await relayed();

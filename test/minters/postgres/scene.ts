@@ -1,6 +1,6 @@
 // A database with a broker's role that may do what docs/postgres.md says and no more, and a minter that works as it.
 import { readFileSync } from 'node:fs';
-import type pg from 'pg';
+import type { Client } from 'pg';
 import { systemClock } from '../../../src/domain/clock.js';
 import { claim, narrow } from '../../../src/domain/grant.js';
 import type { Grant } from '../../../src/domain/grant.js';
@@ -19,7 +19,7 @@ import type { PostgresServer } from '../../fixtures/postgres.js';
 export const ISSUER = 'https://broker.example';
 export const BROKER = { user: 'mayfly_broker', password: 'of-the-broker' };
 /** Enough on a busy machine, and little to wait for where nothing answers. */
-export const PATIENCE = { connectMs: 1000, lockMs: 1000, statementMs: 1000 };
+const PATIENCE = { connectMs: 1000, lockMs: 1000, statementMs: 1000 };
 
 /** What the page tells an administrator to run, by its heading. */
 const [, rights = ''] =
@@ -101,7 +101,7 @@ export const loginIn = ({ secret }: Pick<Minted, 'secret'>): PostgresLogin =>
   JSON.parse(secret.reveal()) as PostgresLogin;
 
 /** As an agent does: with what it was handed, and nothing else. */
-export function logIn(server: PostgresServer, minted: Minted, database?: string): Promise<pg.Client> {
+export function logIn(server: PostgresServer, minted: Minted, database?: string): Promise<Client> {
   const login = loginIn(minted);
   return server.connect({ ...login, ...(database !== undefined && { database }) });
 }
