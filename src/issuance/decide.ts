@@ -12,8 +12,6 @@ import { Refusal } from '../domain/refusal.js';
 import type { Task } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
 import { holdingOf } from '../domain/tree-context.js';
-import type { ExternalMinter } from '../minters/minter.js';
-import type { Decision } from '../policy/policy.js';
 import type { Circumstances } from '../tasks/circumstances.js';
 import { addressIn, recordDecision, refusalBy } from '../tasks/circumstances.js';
 import type { Basis } from './issued.js';
@@ -64,20 +62,11 @@ export function decide(
     return new Refusal('proof_missing', `${tool.name} is given out with a proof of a key only${instead}`);
   }
   const minter = broker.minters.get(tool.credential.kind);
+  // Whoever holds a copy at a target asks nobody whether it was used before.
+  if (decision.singleUse && minter?.external)
+    return new Refusal('policy_denied', `a credential of ${tool.name} cannot be for single use`);
   const grant = narrow(asked, claimed, tool, decision);
-  return minter?.external ? (refusedByTarget(minter, grant, decision) ?? grant) : grant;
-}
-
-/** A target asks nobody: not whether a credential was used before, nor for the proof of a key. */
-function refusedByTarget(
-  minter: ExternalMinter,
-  grant: Grant,
-  { singleUse, requireDpop }: Pick<Decision, 'singleUse' | 'requireDpop'>,
-): Refusal | undefined {
-  const { name } = grant.tool;
-  if (singleUse) return new Refusal('policy_denied', `a credential of ${name} cannot be for single use`);
-  if (requireDpop) return new Refusal('policy_denied', `a credential of ${name} cannot be bound to a key`);
-  return minter.refuses?.(grant);
+  return (minter?.external && minter.refuses?.(grant)) || grant;
 }
 
 const DIGESTS = new WeakMap<object, string>();

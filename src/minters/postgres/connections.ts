@@ -11,14 +11,21 @@ export interface Patience {
   /** For a lock that somebody else holds, that of a lease among them. */
   readonly lockMs: number;
   readonly statementMs: number;
+  /** For a statement of a kill: to drop much takes long, and to give up would not make it less. */
+  readonly killMs: number;
 }
 export const PATIENCE: Patience = {
   connectMs: 3 * SECOND_MS,
   lockMs: 5 * SECOND_MS,
   statementMs: 6 * SECOND_MS,
+  killMs: 20 * SECOND_MS,
 };
-/** A connection that is used for nothing is kept this long. */
+/**
+ * A connection that is used for nothing is kept this long, and one for good: a kill should not have to open one. Where
+ * agents only left something, ours are to keep nobody from dropping the database.
+ */
 const IDLE_MS = 600 * SECOND_MS;
+const IDLE_ELSEWHERE_MS = 5 * SECOND_MS;
 /** A kill waits in no line with mints. */
 const MOST = { mint: 4, kill: 8 } as const;
 
@@ -26,11 +33,11 @@ const MOST = { mint: 4, kill: 8 } as const;
  * What every session begins with. Names are looked up in `pg_catalog` alone: our role can do much, and whoever may
  * create a function in a schema that it looks into would have it run by us.
  */
-const sessionSettings = ({ lockMs, statementMs }: Patience) => ({
+const sessionSettings = ({ lockMs, statementMs, killMs }: Patience, purpose: Purpose) => ({
   search_path: 'pg_catalog',
   standard_conforming_strings: 'on',
   client_min_messages: 'error',
-  statement_timeout: statementMs,
+  statement_timeout: purpose === 'kill' ? killMs : statementMs,
   lock_timeout: lockMs,
   idle_in_transaction_session_timeout: statementMs,
 });
@@ -133,11 +140,12 @@ async function openPool(
   database: string,
 ): Promise<Pool> {
   const { Pool: Opened } = await import('pg');
+  const isOwn = database === credential.database;
   const pool = new Opened({
-    ...addressOf(credential, patience, database),
+    ...addressOf(credential, patience, purpose, database),
     max: MOST[purpose],
-    min: 1,
-    idleTimeoutMillis: IDLE_MS,
+    min: isOwn ? 1 : 0,
+    idleTimeoutMillis: isOwn ? IDLE_MS : IDLE_ELSEWHERE_MS,
     connectionTimeoutMillis: patience.connectMs,
     allowExitOnIdle: true,
   });
@@ -151,6 +159,7 @@ async function openPool(
 function addressOf(
   { host, port, user, password, tls }: PostgresCredential,
   patience: Patience,
+  purpose: Purpose,
   database: string,
 ): PoolConfig & { readonly options: string } {
   const expected = tls?.serverName ?? host;
@@ -162,8 +171,8 @@ function addressOf(
     password: password.reveal(),
     application_name: 'mayfly',
     keepAlive: true,
-    query_timeout: patience.statementMs + SECOND_MS,
-    options: Object.entries(sessionSettings(patience))
+    query_timeout: (purpose === 'kill' ? patience.killMs : patience.statementMs) + SECOND_MS,
+    options: Object.entries(sessionSettings(patience, purpose))
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
     ssl: tls

@@ -27,7 +27,8 @@ export async function dropRole(
 ): Promise<void> {
   const name = quoteLiteral(roleOf(id));
   const first = `SELECT pg_advisory_lock(${lockOf(id)}); SELECT oid FROM pg_roles WHERE rolname = ${name}`;
-  await connections.session({ purpose: 'kill', first }, async (session, [, roles = []]) => {
+  const withinMs = (): number => connections.patience.lockMs + SECOND_MS;
+  await connections.session({ purpose: 'kill', first, withinMs }, async (session, [, roles = []]) => {
     const [role] = roles;
     if (role) await endRole(connections, session, credential, { id, oid: Number(role['oid']) });
     await session.run(`SELECT pg_advisory_unlock(${lockOf(id)})`);
