@@ -22,12 +22,16 @@ export interface MinterScene {
   goDown(): Promise<void> | void;
   /** Takes everything, does it, and answers nothing. */
   fallSilent(): Promise<void> | void;
+  /** From now on, the way to the target breaks at the n-th thing that is said: before it arrives, or before the answer. */
+  breakAt(step: number, when: 'unsaid' | 'unanswered'): void;
   recover(): Promise<void> | void;
   close(): Promise<void>;
 }
 
 /** An attempt of a kill takes no longer (src/revocation/sweeper.ts). */
 const BOUNDED_MS = 20_000;
+/** More than a mint or a kill of any kind has. */
+const MOST_STEPS = 12;
 
 const failureOf = async (work: Promise<unknown>): Promise<Error> => {
   const begun = performance.now();
@@ -111,6 +115,23 @@ export function describeMinter(name: string, open: () => Promise<MinterScene>): 
       await scene.minter.revoke(lease);
       expect(await scene.exists(lease.id)).toBe(false);
     });
+
+    test.each(['unsaid', 'unanswered'] as const)(
+      'whatever breaks off at any step, with that step %s, is gone after one more kill',
+      async (when) => {
+        for (let step = 1; step <= MOST_STEPS; step++) {
+          const lease = scene.lease();
+          scene.breakAt(step, when);
+          await scene.minter.mint(lease, scene.grant).catch(() => undefined);
+          await scene.recover();
+          scene.breakAt(step, when);
+          await scene.minter.revoke(lease).catch(() => undefined);
+          await scene.recover();
+          await scene.minter.revoke(lease);
+          expect([step, await scene.exists(lease.id)]).toEqual([step, false]);
+        }
+      },
+    );
 
     test.each(['goDown', 'fallSilent'] as const)(
       'fails in bounded time where the target does %s, says which, shows no secret, and works again',

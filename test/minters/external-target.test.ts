@@ -34,6 +34,14 @@ describeMinter('in-memory', () => {
       target.afterMint = failing('no answer');
       target.beforeKill = failing('no answer');
     },
+    breakAt: (step, when) => {
+      if (step > 1) return;
+      if (when === 'unanswered') target.afterMint = failing('no answer');
+      else {
+        target.beforeMint = failing('the way broke');
+        target.beforeKill = failing('the way broke');
+      }
+    },
     recover: usual,
     close: ok,
   });

@@ -1,4 +1,5 @@
 // Where the credentials of each tool are made, and were: a lease is killed where it may have been made, whatever was reloaded since.
+import { sha256 } from '../../domain/digest.js';
 import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
@@ -49,7 +50,7 @@ export class Targets {
   /** By the same connections for every tool that says the same of the server. */
   of(credential: PostgresCredential): Target {
     const { host, port, database, user, password, tls } = credential;
-    const name = JSON.stringify([host, port, database, user, password.reveal(), tls]);
+    const name = JSON.stringify([host, port, database, user, sha256(password.reveal()), tls]);
     let connections = this.#connections.get(name);
     if (!connections)
       this.#connections.set(name, (connections = new Connections(credential, this.#patience)));

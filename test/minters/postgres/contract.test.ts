@@ -50,7 +50,17 @@ async function open(): Promise<MinterScene> {
       relay.cut();
     },
     fallSilent: () => relay.hold(),
+    breakAt: (step, when) => {
+      let said = 0;
+      relay.holdsFrom = () => {
+        if (++said !== step) return false;
+        if (when === 'unsaid') relay.cut();
+        else relay.cutAfter(0);
+        return false;
+      };
+    },
     recover: () => {
+      relay.holdsFrom = undefined;
       relay.target = direct;
       relay.release();
       relay.cut();
