@@ -77,6 +77,10 @@ const ended = (client: Client): Promise<void> =>
     await here.query('CREATE TABLE scratch.notes AS SELECT 1 AS id');
     await here.query('CREATE FUNCTION scratch.door() RETURNS int SECURITY DEFINER LANGUAGE sql RETURN 1');
     await here.query('GRANT SELECT ON scratch.notes TO PUBLIC');
+    // A role may do as it likes with itself.
+    await here.query(`ALTER ROLE "${role}" PASSWORD 'another'`);
+    await here.query(`ALTER ROLE "${role}" SET search_path = scratch`);
+    await here.query('ALTER DEFAULT PRIVILEGES IN SCHEMA scratch GRANT SELECT ON TABLES TO PUBLIC');
     // Others have hung theirs on it.
     await admin.query('CREATE VIEW scratch.over_notes AS SELECT * FROM scratch.notes');
     const object = (await there.query('SELECT lo_from_bytea(0, $1) AS oid', [Buffer.from('kept')])).rows[0]
@@ -91,6 +95,8 @@ const ended = (client: Client): Promise<void> =>
       await admin.query(`SELECT relacl::text AS acl FROM pg_class WHERE relname = 'accounts'`)
     ).rows;
     expect(acl).not.toContain(role);
+    expect(await found('SELECT 1 FROM pg_default_acl')).toBe(false);
+    expect(await roleExists(role)).toBe(false);
   });
 
   test.each(['app', 'reports'])('rolls back what was prepared for a later commit in %s', async (database) => {
