@@ -34,3 +34,17 @@ const LOSSES: ReadonlySet<string | undefined> = new Set(['ECONNRESET', 'EPIPE', 
 export const isLoss = (error: unknown): boolean =>
   error instanceof PostgresFailure &&
   (LOSSES.has(error.causeCode) || /Connection (?:terminated|ended)|not queryable/.test(error.message));
+
+const codeOf = (error: unknown): string | undefined =>
+  error instanceof PostgresFailure ? error.causeCode : undefined;
+
+/** `lock_not_available`. */
+export const isLockTimeout = (error: unknown): boolean => codeOf(error) === '55P03';
+
+/** `undefined_object`: the role is gone. */
+export const isUnknownRole = (error: unknown): boolean => codeOf(error) === '42704';
+
+/** `serialization_failure`, `deadlock_detected`, `unique_violation` of a catalogue; the last has no code of its own. */
+export const isConflict = (error: unknown): boolean =>
+  ['40001', '40P01', '23505'].includes(codeOf(error) ?? '') ||
+  (codeOf(error) === 'XX000' && /concurrently/.test((error as Error).message));

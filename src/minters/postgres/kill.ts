@@ -4,89 +4,117 @@ import type { LeaseId } from '../../domain/ids.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
 import { quoteIdentifier, quoteLiteral } from '../../domain/statement-template.js';
 import type { Connections, Rows, Session } from './connections.js';
-import { checkHeir, LOCK_ON_RIGHTS, lockOf, readHeir, roleOf } from './role.js';
+import { isConflict, isLockTimeout, isUnknownRole } from './failure.js';
+import { BEFORE_LOCK, lockForKill, lockRights, onConflict, releaseFromKill } from './locks.js';
+import { checkHeir, readHeir, roleOf } from './role.js';
 
 /** For sessions to end that were told to: one that writes much back takes its time. */
 const SESSIONS_END_WITHIN_MS = 8 * SECOND_MS;
 const LONGEST_PAUSE_MS = 20;
+/** For a lock on the role itself, which it may hold in a transaction of its own. */
+const ROLE_LOCK_MS = 300;
+
+/** The role that is killed, and the sessions that it is killed in. */
+interface Kill {
+  readonly connections: Connections;
+  readonly session: Session;
+  readonly credential: PostgresCredential;
+  readonly name: string;
+  readonly oid: number;
+}
 
 /**
  * Resolves when the role is gone, and with it all that could be done by it; of one that never was, at once.
- * The order is what makes it true:
- * 1. The lock: no mint of the lease is under way, and no other kill.
- * 2. NOLOGIN, committed before anything else: whoever logs in later is refused.
- * 3. Sessions are ended until there are none, or they would go on without their rights, and make new things.
+ * The order is what makes it true, also where an agent does what it can against it:
+ * 1. NOLOGIN, committed, before anything that could be held against us: whoever logs in later is refused.
+ * 2. Sessions are ended until there are none, or they would go on without their rights, and make new things.
+ * 3. The lock: no mint of the lease is under way, and no other kill. What was made meanwhile has 1 and 2 now.
  * 4. Prepared transactions, which outlive sessions and hold locks.
  * 5. What it owns and was granted, in every database; the role itself.
- * 6. Sessions once more: one that was let in just before 2 may have come into sight after 3.
+ * 6. Sessions once more: one that was let in just before 1 may have come into sight after 2.
  */
 export async function dropRole(
   connections: Connections,
   credential: PostgresCredential,
   id: LeaseId,
 ): Promise<void> {
-  const name = quoteLiteral(roleOf(id));
-  const first = `SELECT pg_advisory_lock(${lockOf(id)}); SELECT oid FROM pg_roles WHERE rolname = ${name}`;
+  const name = roleOf(id);
+  const first = `SELECT oid FROM pg_roles WHERE rolname = ${quoteLiteral(name)}`;
   const withinMs = (): number => connections.patience.lockMs + SECOND_MS;
-  await connections.session({ purpose: 'kill', first, withinMs }, async (session, [, roles = []]) => {
-    const [role] = roles;
-    if (role) await endRole(connections, session, credential, { id, oid: Number(role['oid']) });
-    await session.run(`SELECT pg_advisory_unlock(${lockOf(id)})`);
+  await connections.session({ purpose: 'kill', first, withinMs }, async (session, [seen = []]) => {
+    const killOf = ([row]: Rows): Kill | undefined =>
+      row && { connections, session, credential, name, oid: Number(row['oid']) };
+    const early = killOf(seen);
+    if (early) await disarm(early);
+    const locked = await lockForKill(session, id);
+    const [found = []] = await session.run(first);
+    const kill = killOf(found);
+    if (kill && !early) await disarm(kill);
+    if (kill) await endRole(kill);
+    if (locked) await session.run(releaseFromKill(id));
   });
 }
 
-interface Role {
-  readonly id: LeaseId;
-  readonly oid: number;
+/**
+ * Nobody logs in any more, and no session is left. A role may change its own password, in a transaction that it leaves
+ * open, or prepares: then PostgreSQL has us wait for that. So sessions are ended, and what is prepared, and then it is
+ * tried once more.
+ */
+async function disarm(kill: Kill): Promise<void> {
+  const { session, name, oid } = kill;
+  const giveUpAt = performance.now() + SESSIONS_END_WITHIN_MS;
+  for (let blocked = false; ; blocked = true) {
+    try {
+      if (blocked) {
+        await session.run(endSessions(oid));
+        await rollBackPrepared(kill, await preparedBy(kill));
+      }
+      await session.run(`BEGIN; SET LOCAL lock_timeout = ${ROLE_LOCK_MS};
+        ALTER ROLE ${quoteIdentifier(name)} NOLOGIN PASSWORD NULL; COMMIT`);
+      break;
+    } catch (error) {
+      await session.run('ROLLBACK');
+      // Another kill has been here.
+      if (isUnknownRole(error)) return;
+      const mayPass = isLockTimeout(error) || isConflict(error);
+      if (!mayPass || performance.now() > giveUpAt) throw error;
+    }
+  }
+  await sessionsEnded(session, oid);
 }
 
-async function endRole(
-  connections: Connections,
-  session: Session,
-  credential: PostgresCredential,
-  { id, oid }: Role,
-): Promise<void> {
-  const role = quoteIdentifier(roleOf(id));
-  const [, , , told = []] = await session.run(
-    `BEGIN; ALTER ROLE ${role} NOLOGIN PASSWORD NULL; COMMIT; ${endSessions(oid)}`,
-  );
-  await sessionsEnded(session, oid, told);
-  // A member may drop what a role owns, and end its prepared transactions in its name.
-  const [, owning = [], prepared = []] = await session.run(`GRANT ${role} TO CURRENT_USER;
-    SELECT DISTINCT d.datname AS name FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
-      WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = ${oid};
-    SELECT gid, database AS name FROM pg_prepared_xacts WHERE owner = ${quoteLiteral(roleOf(id))}`);
-  const others = otherDatabases(credential, id, [...owning, ...prepared]);
-  if (credential.reassignTo !== undefined) {
-    const [heir = []] = await session.run(readHeir(credential.reassignTo));
-    checkHeir(credential.reassignTo, heir);
+async function endRole(kill: Kill): Promise<void> {
+  const { connections, session, credential, name, oid } = kill;
+  const { reassignTo, database: own } = credential;
+  const prepared = await preparedBy(kill);
+  const [owning = []] = await session.run(`SELECT DISTINCT d.datname AS name
+    FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
+    WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = ${oid}`);
+  if (reassignTo !== undefined) {
+    const [heir = []] = await session.run(readHeir(reassignTo));
+    checkHeir(reassignTo, heir);
   }
-  const inDatabase = (database: string): readonly string[] =>
-    prepared.filter((one) => one['name'] === database).map(({ gid }) => String(gid));
-  for (const database of others.known) {
-    await connections.session({ purpose: 'kill', database, first: 'RESET ROLE' }, async (there) => {
-      await rollBack(there, role, inDatabase(database));
-      await there.run(dropOwned(role, credential));
-    });
-  }
-  await rollBack(session, role, inDatabase(credential.database));
-  if (others.unknown.length > 0) {
-    // What is left here goes in any case.
-    await session.run(dropOwned(role, credential));
-    throw new Error(
-      `${roleOf(id)} can do nothing any more, and has left something in ${others.unknown.join(', ')}: name that under databases`,
+  await rollBackPrepared(kill, prepared);
+  const others = namesIn([...owning, ...prepared]).filter((database) => database !== own);
+  for (const database of others.filter((one) => isKnown(credential, one)))
+    await connections.session({ purpose: 'kill', database, first: 'RESET ROLE' }, (there) =>
+      dropOwned(there, kill),
     );
-  }
-  await session.run(`${dropOwned(role, credential)}; DROP ROLE ${role}`);
+  const unknown = others.filter((one) => !isKnown(credential, one));
+  // What is left here goes in any case.
+  await dropOwned(session, kill, unknown.length === 0 ? `DROP ROLE ${quoteIdentifier(name)}` : undefined);
+  if (unknown.length > 0)
+    throw new Error(
+      `${name} can do nothing any more, and has left something in ${unknown.join(', ')}: name that under databases`,
+    );
   await sessionsEnded(session, oid);
 }
 
 const endSessions = (oid: number): string =>
   `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = ${oid}`;
 
-/** `told`: those that were just told to. They are told again: one may have been busy with becoming a session. */
-async function sessionsEnded(session: Session, oid: number, told?: Rows): Promise<void> {
-  if (told?.length === 0) return;
+/** They are told again and again: one may have been busy with becoming a session. */
+async function sessionsEnded(session: Session, oid: number): Promise<void> {
   const giveUpAt = performance.now() + SESSIONS_END_WITHIN_MS;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
     const [left = []] = await session.run(endSessions(oid));
@@ -96,25 +124,60 @@ async function sessionsEnded(session: Session, oid: number, told?: Rows): Promis
   }
 }
 
-/** Those where there is something, but for the one that we are in; and those of them where we are not to go. */
-function otherDatabases(
-  { database, databases }: PostgresCredential,
-  id: LeaseId,
-  there: Rows,
-): { readonly known: readonly string[]; readonly unknown: readonly string[] } {
-  const names = [...new Set(there.map(({ name }) => String(name)))].filter((name) => name !== database);
-  const isKnown = (name: string): boolean => databases?.includes(name) ?? true;
-  return { known: names.filter(isKnown), unknown: names.filter((name) => !isKnown(name)) };
+/** With what follows: a member may drop what a role owns, and end its prepared transactions in its name. */
+async function preparedBy({ session, name }: Kill): Promise<Rows> {
+  const giveUpAt = performance.now() + SESSIONS_END_WITHIN_MS;
+  const read = (): Promise<readonly Rows[]> =>
+    session.run(`GRANT ${quoteIdentifier(name)} TO CURRENT_USER;
+    SELECT gid, database AS name FROM pg_prepared_xacts WHERE owner = ${quoteLiteral(name)}`);
+  const [, prepared = []] = await onConflict(giveUpAt, read);
+  return prepared;
 }
 
-/** Only its own role may do that, in its own database, and outside of a transaction. */
-async function rollBack(session: Session, role: string, gids: readonly string[]): Promise<void> {
-  if (gids.length === 0) return;
-  await session.run(`SET ROLE ${role}`);
-  for (const gid of gids) await session.runOne(`ROLLBACK PREPARED ${quoteLiteral(gid)}`);
-  await session.run('RESET ROLE');
+/** Each in its own database, by its own role, and outside of a transaction: PostgreSQL lets it happen nowhere else. */
+async function rollBackPrepared(kill: Kill, prepared: Rows): Promise<void> {
+  const { connections, session, credential, name } = kill;
+  const rollBack = async (there: Session, database: string): Promise<void> => {
+    await there.run(`SET ROLE ${quoteIdentifier(name)}`);
+    for (const { gid } of prepared.filter((one) => one['name'] === database))
+      await there.runOne(`ROLLBACK PREPARED ${quoteLiteral(String(gid))}`);
+    await there.run('RESET ROLE');
+  };
+  for (const database of namesIn(prepared)) {
+    if (database === credential.database) await rollBack(session, database);
+    else if (isKnown(credential, database))
+      await connections.session({ purpose: 'kill', database, first: 'RESET ROLE' }, (there) =>
+        rollBack(there, database),
+      );
+  }
 }
 
 /** With what others have hung on it: or whoever does that keeps an agent's objects alive. */
-const dropOwned = (role: string, { reassignTo }: PostgresCredential): string =>
-  `${LOCK_ON_RIGHTS}; ${reassignTo === undefined ? '' : `REASSIGN OWNED BY ${role} TO ${quoteIdentifier(reassignTo)}; `}DROP OWNED BY ${role} CASCADE`;
+async function dropOwned(
+  there: Session,
+  { connections, credential, name }: Kill,
+  andThen?: string,
+): Promise<void> {
+  const role = quoteIdentifier(name);
+  const { reassignTo } = credential;
+  const statements = [
+    ...(reassignTo === undefined ? [] : [`REASSIGN OWNED BY ${role} TO ${quoteIdentifier(reassignTo)}`]),
+    `DROP OWNED BY ${role} CASCADE`,
+    ...(andThen === undefined ? [] : [andThen]),
+  ];
+  await onConflict(performance.now() + connections.patience.killMs, async () => {
+    try {
+      await there.run(`BEGIN; SAVEPOINT ${BEFORE_LOCK}`);
+      await lockRights(there);
+      await there.run(`${statements.join('; ')}; COMMIT`);
+    } catch (error) {
+      if (isConflict(error)) await there.run('ROLLBACK');
+      throw error;
+    }
+  });
+}
+
+const namesIn = (rows: Rows): string[] => [...new Set(rows.map(({ name }) => String(name)))];
+
+const isKnown = ({ databases }: PostgresCredential, database: string): boolean =>
+  databases?.includes(database) ?? true;

@@ -5,7 +5,8 @@ import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
 import type { Connections, Patience, Session } from './connections.js';
 import { PostgresFailure } from './failure.js';
-import { checkHeir, checkRole, createRole, LOCK_ON_RIGHTS, lockOf, readHeir, readRole } from './role.js';
+import { BEFORE_LOCK, lockForMint, lockRights, onConflict } from './locks.js';
+import { checkHeir, checkRole, createRole, readHeir, readRole } from './role.js';
 import { scramVerifier } from './scram.js';
 
 /** From the beginning of a mint until we know at the latest that its transaction has begun. */
@@ -42,13 +43,19 @@ export async function mintRole(connections: Connections, lease: Lease, terms: Mi
   const left = (): number => leftMs(beginMs + patience.statementMs);
   const password = randomBytes(PASSWORD_BYTES).toString('base64url');
   const verifier = await scramVerifier(password);
-  const first = `BEGIN; SELECT pg_advisory_xact_lock(${lockOf(lease.id)})`;
-  await connections.session({ purpose: 'mint', first, withinMs: () => leftMs(beginMs) }, async (session) => {
-    // Held up since, by whatever it was: too late.
-    if (leftMs(beginMs) <= 0) throw new Error(`the mint of ${lease.id} was held up for too long`);
-    await writeRole(session, lease, verifier, terms, left);
-    await commit(session, patience, left());
-  });
+  const begin = {
+    purpose: 'mint',
+    first: `BEGIN; ${lockForMint(lease.id)}`,
+    withinMs: () => leftMs(beginMs),
+  } as const;
+  await onConflict(begunAt + beginMs, () =>
+    connections.session(begin, async (session) => {
+      // Held up since, by whatever it was: too late.
+      if (leftMs(beginMs) <= 0) throw new Error(`the mint of ${lease.id} was held up for too long`);
+      await writeRole(session, lease, verifier, terms, left);
+      await commit(session, patience, left());
+    }),
+  );
   return password;
 }
 
@@ -75,11 +82,13 @@ async function writeRole(
   left: () => number,
 ): Promise<void> {
   const { connectionLimit, reassignTo } = credential;
-  // What grants are given on is looked up where an operator who names no schema means it to be.
   await session.run(
-    `${createRole(lease, { issuer, verifier, connectionLimit })}; ${LOCK_ON_RIGHTS}; SET LOCAL search_path = public`,
+    `${createRole(lease, { issuer, verifier, connectionLimit })}; SAVEPOINT ${BEFORE_LOCK}`,
     left(),
   );
+  await lockRights(session, left());
+  // What grants are given on is looked up where an operator who names no schema means it to be.
+  await session.run('SET LOCAL search_path = public', left());
   for (const statement of statements) await session.runOne(statement, left());
   await session.run('SET LOCAL search_path = pg_catalog', left());
   const [role = []] = await session.run(readRole(lease.id), left());

@@ -1,5 +1,4 @@
-// The role of a lease: its name, the lock on it, what it may be, and whose it is.
-import { createHash } from 'node:crypto';
+// The role of a lease: its name, what it may be, and whose it is.
 import type { LeaseId } from '../../domain/ids.js';
 import { isLeaseId } from '../../domain/ids.js';
 import type { Lease } from '../../domain/lease.js';
@@ -16,17 +15,6 @@ export function leaseOf(role: string): LeaseId | undefined {
   const id = role.slice(PREFIX.length);
   return role.startsWith(PREFIX) && isLeaseId(id) ? id : undefined;
 }
-
-/** What mint and kill of one lease exclude each other by: 64 bits, as PostgreSQL's advisory locks have. */
-export const lockOf = (id: LeaseId): string => lockBy(roleOf(id));
-
-const lockBy = (name: string): string => String(createHash('sha256').update(name).digest().readBigInt64BE(0));
-
-/**
- * Held while rights are given or taken. PostgreSQL has no line for those who change the rights on one object: the second
- * of two fails (`tuple concurrently updated`), be it a mint or a kill.
- */
-export const LOCK_ON_RIGHTS = `SELECT pg_advisory_xact_lock(${lockBy('mayfly: rights')})`;
 
 /** Begins the comment on every role of a broker. Brokers of other issuers may use the same server. */
 const ownerMark = (issuer: string): string => `Mayfly ${issuer}: `;

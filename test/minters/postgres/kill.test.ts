@@ -6,6 +6,7 @@ import type { ReservedLease } from '../../../src/domain/lease.js';
 import { Catalogue } from '../../../src/domain/tool.js';
 import type { Minted } from '../../../src/minters/minter.js';
 import type { PostgresMinter } from '../../../src/minters/postgres/postgres-minter.js';
+import { lockForMint, leaseKey, RIGHTS } from '../../../src/minters/postgres/locks.js';
 import { roleOf } from '../../../src/minters/postgres/role.js';
 import { PostgresServer, hasPostgres } from '../../fixtures/postgres.js';
 import { until } from '../../fixtures/until.js';
@@ -176,6 +177,61 @@ const ended = (client: Client): Promise<void> =>
     await expect(logIn(server, minted)).rejects.toThrow(/password|not permitted/);
     await admin.query('GRANT pg_signal_backend TO mayfly_broker');
     await minter.revoke(lease);
+  });
+
+  describe('cannot be held up by an agent', () => {
+    const inTime = async (work: Promise<void>): Promise<void> => {
+      const begun = performance.now();
+      await work;
+      // One wait for a lock, and none of those that are waited for in vain.
+      expect(performance.now() - begun).toBeLessThan(2500);
+    };
+
+    test('that changes its own role in a transaction that it leaves open', async () => {
+      const { minter, lease, minted, role } = await minting();
+      const agent = await logIn(server, minted);
+      await agent.query(`BEGIN; ALTER ROLE "${role}" PASSWORD 'another'`);
+      await inTime(minter.revoke(lease));
+      expect(await roleExists(role)).toBe(false);
+    });
+
+    test.each(['app', 'reports'])(
+      'that prepares such a transaction in %s, and holds our locks in it',
+      async (database) => {
+        const { minter, lease, minted, role } = await minting();
+        const agent = await logIn(server, minted, database);
+        await agent.query(`BEGIN; ALTER ROLE "${role}" PASSWORD 'another'; ${lockForMint(lease.id)};
+        SELECT pg_advisory_xact_lock(${RIGHTS}); PREPARE TRANSACTION 'mine'`);
+        await agent.end();
+        await inTime(minter.revoke(lease));
+        expect(await roleExists(role)).toBe(false);
+      },
+    );
+
+    test('that holds the locks of mints and kills, of its own and of others', async () => {
+      const [held, holding] = [await minting(), await minting()];
+      const agent = await logIn(server, holding.minted);
+      const gone = ended(agent);
+      await agent.query(`SELECT pg_advisory_lock(${RIGHTS}), pg_advisory_lock(${leaseKey(held.lease.id)})`);
+      await inTime(held.minter.revoke(held.lease));
+      await gone;
+      const again = await logIn(server, holding.minted);
+      await again.query(`SELECT pg_advisory_lock(${RIGHTS})`);
+      const third = await minting();
+      await inTime(third.minter.revoke(third.lease));
+      await holding.minter.revoke(holding.lease);
+    });
+
+    test('that holds the locks of others in a transaction that it prepared', async () => {
+      const [held, holding] = [await minting(), await minting()];
+      const agent = await logIn(server, holding.minted);
+      await agent.query(`BEGIN; ${lockForMint(held.lease.id)}; SELECT pg_advisory_xact_lock(${RIGHTS});
+        PREPARE TRANSACTION 'theirs'`);
+      // Its lock is waited for in vain once, and then the kill goes on.
+      await held.minter.revoke(held.lease);
+      expect(await roleExists(held.role)).toBe(false);
+      await inTime(holding.minter.revoke(holding.lease));
+    });
   });
 
   test('of many at once, each with a running query, ends all of them', async () => {

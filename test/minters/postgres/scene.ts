@@ -19,7 +19,7 @@ import type { PostgresServer } from '../../fixtures/postgres.js';
 export const ISSUER = 'https://broker.example';
 export const BROKER = { user: 'mayfly_broker', password: 'of-the-broker' };
 /** Enough on a busy machine, and little to wait for where nothing answers. */
-const PATIENCE = { connectMs: 1000, lockMs: 1000, statementMs: 1000, killMs: 1000 };
+const PATIENCE = { connectMs: 1000, lockMs: 600, statementMs: 1000, killMs: 4000 };
 
 /** What the page tells an administrator to run, by its heading. */
 const [, rights = ''] =
