@@ -52,6 +52,13 @@ const roleExists = (role: string): Promise<boolean> =>
 const ended = (client: Client): Promise<void> =>
   new Promise((resolve) => client.once('end', () => resolve()));
 
+const inTime = async (work: Promise<void>): Promise<void> => {
+  const begun = performance.now();
+  await work;
+  // One wait for a lock, and none of those that are waited for in vain.
+  expect(performance.now() - begun).toBeLessThan(2500);
+};
+
 (hasPostgres ? describe : describe.skip)('a kill', () => {
   test('ends a query that is running, every other session, and every further login', async () => {
     const { minter, lease, minted, role } = await minting();
@@ -180,13 +187,6 @@ const ended = (client: Client): Promise<void> =>
   });
 
   describe('cannot be held up by an agent', () => {
-    const inTime = async (work: Promise<void>): Promise<void> => {
-      const begun = performance.now();
-      await work;
-      // One wait for a lock, and none of those that are waited for in vain.
-      expect(performance.now() - begun).toBeLessThan(2500);
-    };
-
     test('that changes its own role in a transaction that it leaves open', async () => {
       const { minter, lease, minted, role } = await minting();
       const agent = await logIn(server, minted);
