@@ -168,7 +168,7 @@ async function dropOwned(
   await onConflict(performance.now() + connections.patience.killMs, async () => {
     try {
       await there.run(`BEGIN; SAVEPOINT ${BEFORE_LOCK}`);
-      await lockRights(there);
+      await lockRights(there, credential.user);
       await there.run(`${statements.join('; ')}; COMMIT`);
     } catch (error) {
       if (isConflict(error)) await there.run('ROLLBACK');

@@ -15,7 +15,8 @@ const keyOf = (name: string): bigint => createHash('sha256').update(name).digest
 /** What mint and kill of one lease exclude each other by. */
 export const leaseKey = (id: LeaseId): bigint => keyOf(roleOf(id));
 
-export const RIGHTS = keyOf('mayfly: rights');
+/** Of each broker's role its own: those who are not that role are ended for holding it, other brokers must not be. */
+export const rightsKey = (user: string): bigint => keyOf(`mayfly: rights given by ${user}`);
 
 /** Sessions that hold a lock, or wait for it: of our own role, or of others, superusers apart. */
 function holders(key: bigint, whose: 'ours' | 'others'): string {
@@ -63,10 +64,11 @@ export const BEFORE_LOCK = 'before_lock';
  * second of two fails (`tuple concurrently updated`). So they stand in line here, as a courtesy: whoever cannot get the
  * lock goes on without it, and is told to come again where that went wrong.
  */
-export async function lockRights(session: Session, withinMs?: number): Promise<void> {
+export async function lockRights(session: Session, user: string, withinMs?: number): Promise<void> {
+  const key = rightsKey(user);
   try {
     await session.run(
-      `${evictOthers(RIGHTS)}; SET LOCAL lock_timeout = ${COURTESY_MS}; SELECT pg_advisory_xact_lock(${RIGHTS});
+      `${evictOthers(key)}; SET LOCAL lock_timeout = ${COURTESY_MS}; SELECT pg_advisory_xact_lock(${key});
        SET LOCAL lock_timeout TO DEFAULT`,
       withinMs,
     );

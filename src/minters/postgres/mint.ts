@@ -86,7 +86,7 @@ async function writeRole(
     `${createRole(lease, { issuer, verifier, connectionLimit })}; SAVEPOINT ${BEFORE_LOCK}`,
     left(),
   );
-  await lockRights(session, left());
+  await lockRights(session, credential.user, left());
   // What grants are given on is looked up where an operator who names no schema means it to be.
   await session.run('SET LOCAL search_path = public', left());
   for (const statement of statements) await session.runOne(statement, left());

@@ -6,11 +6,11 @@ import type { ReservedLease } from '../../../src/domain/lease.js';
 import { Catalogue } from '../../../src/domain/tool.js';
 import type { Minted } from '../../../src/minters/minter.js';
 import type { PostgresMinter } from '../../../src/minters/postgres/postgres-minter.js';
-import { lockForMint, leaseKey, RIGHTS } from '../../../src/minters/postgres/locks.js';
+import { leaseKey, lockForMint, rightsKey } from '../../../src/minters/postgres/locks.js';
 import { roleOf } from '../../../src/minters/postgres/role.js';
 import { PostgresServer, hasPostgres } from '../../fixtures/postgres.js';
 import { until } from '../../fixtures/until.js';
-import { credentialFor, grantOf, leaseFor, logIn, minterFor, prepare, toolFor } from './scene.js';
+import { BROKER, credentialFor, grantOf, leaseFor, logIn, minterFor, prepare, toolFor } from './scene.js';
 
 let server: PostgresServer;
 let admin: Client;
@@ -201,7 +201,7 @@ const inTime = async (work: Promise<void>): Promise<void> => {
         const { minter, lease, minted, role } = await minting();
         const agent = await logIn(server, minted, database);
         await agent.query(`BEGIN; ALTER ROLE "${role}" PASSWORD 'another'; ${lockForMint(lease.id)};
-        SELECT pg_advisory_xact_lock(${RIGHTS}); PREPARE TRANSACTION 'mine'`);
+        SELECT pg_advisory_xact_lock(${rightsKey(BROKER.user)}); PREPARE TRANSACTION 'mine'`);
         await agent.end();
         await inTime(minter.revoke(lease));
         expect(await roleExists(role)).toBe(false);
@@ -212,11 +212,13 @@ const inTime = async (work: Promise<void>): Promise<void> => {
       const [held, holding] = [await minting(), await minting()];
       const agent = await logIn(server, holding.minted);
       const gone = ended(agent);
-      await agent.query(`SELECT pg_advisory_lock(${RIGHTS}), pg_advisory_lock(${leaseKey(held.lease.id)})`);
+      await agent.query(
+        `SELECT pg_advisory_lock(${rightsKey(BROKER.user)}), pg_advisory_lock(${leaseKey(held.lease.id)})`,
+      );
       await inTime(held.minter.revoke(held.lease));
       await gone;
       const again = await logIn(server, holding.minted);
-      await again.query(`SELECT pg_advisory_lock(${RIGHTS})`);
+      await again.query(`SELECT pg_advisory_lock(${rightsKey(BROKER.user)})`);
       const third = await minting();
       await inTime(third.minter.revoke(third.lease));
       await holding.minter.revoke(holding.lease);
@@ -225,7 +227,7 @@ const inTime = async (work: Promise<void>): Promise<void> => {
     test('that holds the locks of others in a transaction that it prepared', async () => {
       const [held, holding] = [await minting(), await minting()];
       const agent = await logIn(server, holding.minted);
-      await agent.query(`BEGIN; ${lockForMint(held.lease.id)}; SELECT pg_advisory_xact_lock(${RIGHTS});
+      await agent.query(`BEGIN; ${lockForMint(held.lease.id)}; SELECT pg_advisory_xact_lock(${rightsKey(BROKER.user)});
         PREPARE TRANSACTION 'theirs'`);
       // Its lock is waited for in vain once, and then the kill goes on.
       await held.minter.revoke(held.lease);
