@@ -55,8 +55,14 @@ async function mintIn(
 
   const lease = await broker.store.activateLease(reserved.id, {}, entry);
   if (lease instanceof Refusal) {
-    // A store that has lost the reservation has nothing to find the credential by: it is killed here and now.
-    if (lease.reason === 'lease_unknown') await answerWithin(mintDeadlineMs, minter.revoke(reserved));
+    // Here and now, whatever is due for it: a store that has lost the reservation has nothing to find it by, and where we
+    // were stopped for longer than a mint may take, its lease was settled before it came to be.
+    await answerWithin(mintDeadlineMs, minter.revoke(reserved)).catch((error: unknown) =>
+      broker.report(
+        error,
+        `what was minted for ${reserved.id}, and may not be handed out, could not be killed`,
+      ),
+    );
     broker.wake();
     return lease;
   }

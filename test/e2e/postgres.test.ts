@@ -120,11 +120,11 @@ const leaseOf = async (id: string): Promise<LeaseView> =>
     expect(body.leases).toEqual([]);
   });
 
-  test('a server that nobody vouches for gets no password, and the request fails without a word of it', async () => {
+  test('a server that nobody vouches for gets no password, and the request is refused without a word of it', async () => {
     await openTask('run-stranger');
     const parameters = { task_id: 'run-stranger', audience: 'other-db' };
     const reply = await broker.exchange('agent-1', parameters);
-    expect(reply.status).toBe(500);
+    expect(reply.status).toBe(503);
     expect(reply.text).not.toMatch(/postgres|certificate|127\.0\.0\.1/);
     expect(broker.log.join('')).toMatch(/certificate|self.signed/);
     expect(broker.log.join('')).not.toContain(BROKER.password);
