@@ -14,6 +14,12 @@ import { dirname } from 'node:path';
 /** @type {readonly Part[]} */
 export const parts = [
   {
+    name: 'ceph',
+    probe: ['radosgw', '--version'],
+    apt: ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'],
+    neededBy: 'test/minters/aws-sts (AWS STS, IAM and S3), test/fixtures/ceph.test.ts',
+  },
+  {
     name: 'curl',
     probe: ['curl', '--version'],
     apt: ['curl'],

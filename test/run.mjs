@@ -33,6 +33,8 @@ const status = run(
   ],
   {
     ...process.env,
+    // The AWS SDK says in every worker that it will want Node 22 next year.
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
     // Read by tests that do without an absent part, and by the reporter.
     MAYFLY_TEST_ABSENT: absent.map((part) => part.name).join(','),
     MAYFLY_TEST_NOTES: [
