@@ -1,0 +1,178 @@
+// Writes what one role denies: one write at a time in this broker, and by a claim in all of them.
+import type { Clock } from '../../domain/clock.js';
+import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
+import { MAX_TTL_MS } from '../../domain/tool.js';
+import { AwsFault } from './aws-fault.js';
+import type { InlinePolicy, RoleDocuments } from './deny-document.js';
+import { denies, documentsOf, entriesOf, planDenial } from './deny-document.js';
+import type { CutOff, DenyState, DenyStore, WriteClaim } from './deny-store.js';
+import type { RolePolicies } from './role-policies.js';
+
+/** Above all that one write takes. A claim that is overtaken costs a second write and nothing else. */
+const CLAIM_MS = 20 * SECOND_MS;
+const CLAIM_POLL_MS = 25;
+/** How long another broker's claim is waited for: it may have died with one. */
+const CLAIM_PATIENCE_MS = 2 * CLAIM_MS;
+/** IAM may give back for a moment what was there before. */
+const READ_BACK_MS = [0, 50, 200, 1000, 3000] as const;
+/** By how much AWS's clock may differ from ours. */
+export const CLOCK_SKEW_MS = MINUTE_MS;
+
+export type CutOffListener = (role: string, cutOff: CutOff) => void;
+
+export interface RoleWriterTerms {
+  readonly policies: RolePolicies;
+  readonly store: DenyStore;
+  readonly clock: Clock;
+  readonly pause: (ms: number) => Promise<void>;
+  readonly onCutOff: CutOffListener;
+}
+
+export interface Written {
+  /** When it was read back. */
+  readonly at: number;
+  readonly roleId: string;
+  readonly cutOff?: CutOff;
+  readonly documents: RoleDocuments;
+}
+
+/** What a write came to, and what may still be done when it is good: removing what it says again. */
+interface Round {
+  readonly written: Written;
+  readonly drop: readonly string[];
+}
+
+export class RoleWriter {
+  readonly #role: string;
+  readonly #terms: RoleWriterTerms;
+  #running: Promise<void> = Promise.resolve();
+  #next: Promise<Written> | undefined;
+  #thorough = false;
+
+  constructor(role: string, terms: RoleWriterTerms) {
+    this.#role = role;
+    this.#terms = terms;
+  }
+
+  /** Resolves when all that was on record before the call is denied at the role, as far as IAM tells. */
+  write(): Promise<Written> {
+    this.#next ??= this.#running.then(() => {
+      this.#next = undefined;
+      return this.#begin();
+    });
+    return this.#next;
+  }
+
+  /** A write that leaves one document at most, without what is moot. Resolves when the others are gone as well. */
+  async tidy(): Promise<void> {
+    this.#thorough = true;
+    await this.write();
+    await this.#running;
+  }
+
+  #begin(): Promise<Written> {
+    const thorough = this.#thorough;
+    this.#thorough = false;
+    return new Promise((resolve, reject) => {
+      this.#running = this.#underClaim(async (claim, seen) => {
+        const round = await this.#round(claim, thorough, seen);
+        if (typeof round === 'number' || round === undefined) return round;
+        resolve(round.written);
+        // What is said twice is a matter of room: the next write tries again.
+        for (const name of round.drop) await this.#terms.policies.drop(this.#role, name).catch(() => {});
+        return round;
+      }).then(() => {}, reject);
+    });
+  }
+
+  /** Again where the claim was overtaken (undefined), or where the role bears a fence that the store forgot (its number). */
+  async #underClaim(
+    write: (claim: WriteClaim, seen: number) => Promise<Round | number | undefined>,
+  ): Promise<void> {
+    const { store } = this.#terms;
+    for (let seen = 0; ;) {
+      const claim = await this.#claim(seen);
+      try {
+        const outcome = await write(claim, seen);
+        if (typeof outcome === 'number') seen = outcome;
+        else if (outcome !== undefined) return;
+      } finally {
+        await store.release(claim).catch(() => {});
+      }
+    }
+  }
+
+  async #claim(seen: number): Promise<WriteClaim> {
+    const { store, pause } = this.#terms;
+    for (let waited = 0; ; waited += CLAIM_POLL_MS) {
+      const claim = await store.claim(this.#role, CLAIM_MS, seen);
+      if (claim) return claim;
+      if (waited >= CLAIM_PATIENCE_MS)
+        throw new AwsFault('ERR_AWS_UNREACHABLE', `another broker does not let go of ${this.#role}`);
+      await pause(CLAIM_POLL_MS * (0.5 + Math.random()));
+    }
+  }
+
+  async #round(claim: WriteClaim, thorough: boolean, seen: number): Promise<Round | number | undefined> {
+    const { policies, store, clock } = this.#terms;
+    const [recorded, roleId, found] = await Promise.all([
+      store.read(claim),
+      policies.roleId(this.#role),
+      policies.all(this.#role),
+    ]);
+    if (recorded === undefined) return undefined;
+    const documents = documentsOf(found);
+    const highest = Math.max(0, ...documents.ours.map(({ fence }) => fence));
+    if (highest >= claim.fence && highest > seen) return highest;
+
+    const answer = (state: DenyState): Written => ({
+      at: clock.now(),
+      roleId,
+      documents,
+      ...(state.cutOff && { cutOff: state.cutOff }),
+    });
+    const wanted = entriesOf(roleId, recorded);
+    if (!thorough && denies(documents.ours, wanted)) return { written: answer(recorded), drop: [] };
+    const plan = planDenial(claim.fence, wanted, documents);
+    if (plan) {
+      if (plan.put) await this.#put(plan.put);
+      return { written: answer(recorded), drop: plan.drop };
+    }
+
+    const cutOff = cutOffFor(recorded, clock.now());
+    if (!(await store.raise(claim, cutOff))) return undefined;
+    this.#terms.onCutOff(this.#role, cutOff);
+    const state = { ...recorded, cutOff };
+    const least = planDenial(claim.fence, entriesOf(roleId, state), documents);
+    if (!least)
+      throw new AwsFault(
+        'ERR_AWS_REFUSED',
+        `inline policies of ${this.#role} leave no room to deny a session`,
+      );
+    if (least.put) await this.#put(least.put);
+    return { written: answer(state), drop: least.drop };
+  }
+
+  /** Done only when IAM gives it back as it was meant. */
+  async #put(policy: InlinePolicy): Promise<void> {
+    const { policies, pause } = this.#terms;
+    await policies.put(this.#role, policy);
+    const meant = documentsOf([policy]).ours[0]!.entries;
+    for (const ms of READ_BACK_MS) {
+      if (ms > 0) await pause(ms);
+      const back = await policies.one(this.#role, policy.name);
+      if (back && denies(documentsOf([back]).ours, meant)) return;
+    }
+    throw new AwsFault(
+      'ERR_AWS_ANSWER',
+      `IAM does not give back ${policy.name} of ${this.#role} as it was put`,
+    );
+  }
+}
+
+/** After everything that is to be denied came to be, by whosever clock; it lasts until no session before it can be alive. */
+function cutOffFor({ denied }: DenyState, now: number): CutOff {
+  const latest = Math.max(now, ...denied.map(({ mintedBy }) => mintedBy)) + CLOCK_SKEW_MS;
+  const before = Math.ceil(latest / SECOND_MS) * SECOND_MS;
+  return { before, until: before + MAX_TTL_MS + CLOCK_SKEW_MS };
+}
