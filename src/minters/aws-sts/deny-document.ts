@@ -28,9 +28,14 @@ export interface RoleDocuments {
   readonly foreignSize: number;
 }
 
-/** What to put, and what is then said twice and can go. */
+/** Steps in their order. */
 export interface DenyPlan {
+  /** Ours as they are, without what is moot. */
+  readonly shrink: readonly InlinePolicy[];
+  /** Ours in which everything is moot. */
+  readonly clear: readonly string[];
   readonly put?: InlinePolicy;
+  /** What `put` says again. */
   readonly drop: readonly string[];
 }
 
@@ -112,22 +117,58 @@ export const denies = (documents: readonly DenyDocument[], entries: ReadonlySet<
 
 /**
  * Every fence has a document of its own, and policies of a role add up: so whoever slept and writes late adds to what
- * is denied and takes nothing away, and what is dropped was said again first, by a later fence, in whole. That costs
- * room for both, for as long as it takes: where there is none for all of it, as many of the old ones stay as must.
+ * is denied and takes nothing away. Only two things go from a document: what is moot, and what a later fence has said
+ * again before. That costs room for both, for as long as it takes: where there is none for all of it, as many of the
+ * old ones stay as must, and only then without what is moot.
  *
+ * `wanted` is what has to be denied, `named` also whom a cut-off covers that no document says yet.
  * Undefined where not even what is new has room.
  */
 export function planDenial(
   fence: number,
   wanted: ReadonlySet<string>,
-  { ours, foreignSize }: RoleDocuments,
+  named: ReadonlySet<string>,
+  documents: RoleDocuments,
 ): DenyPlan | undefined {
-  const old = ours.filter((document) => document.fence < fence).sort((a, b) => a.size - b.size);
-  const room = MAX_INLINE_SIZE - foreignSize - ours.reduce((sum, { size }) => sum + size, 0);
+  const plain = planWrite(fence, wanted, documents);
+  if (plain) return { shrink: [], clear: [], ...plain };
+  const shrink: InlinePolicy[] = [];
+  const clear: string[] = [];
+  const ours: DenyDocument[] = [];
+  for (const document of documents.ours) {
+    const live = new Set([...document.entries].filter((entry) => wanted.has(entry) || named.has(entry)));
+    if (document.fence >= fence || live.size === document.entries.size) ours.push(document);
+    else if (live.size === 0) clear.push(document.name);
+    else {
+      const text = documentText(document.fence, live);
+      shrink.push({ name: document.name, text });
+      ours.push({ ...document, entries: live, size: inlineSize(text) });
+    }
+  }
+  const tight = planWrite(fence, wanted, { ...documents, ours });
+  return tight && { shrink, clear, ...tight };
+}
+
+function planWrite(
+  fence: number,
+  wanted: ReadonlySet<string>,
+  { ours, foreignSize }: RoleDocuments,
+): Pick<DenyPlan, 'put' | 'drop'> | undefined {
+  // Those first that have least to be said again: what is moot in them makes room.
+  const old = ours
+    .filter((document) => document.fence < fence)
+    .map((document) => ({
+      ...document,
+      live: [...wanted].filter((each) => document.entries.has(each)).length,
+    }))
+    .sort((one, other) => one.live - other.live || other.size - one.size);
+  const isCutOff = [...wanted].some((entry) => entry.startsWith(CUT_OFF));
+  const taken = foreignSize + ours.reduce((sum, { size }) => sum + size, 0);
+  const room = MAX_INLINE_SIZE - taken - (isCutOff ? 0 : ROOM_FOR_CUT_OFF);
   for (let dropped = old.length; dropped >= 0; dropped--) {
-    const kept = ours.filter((document) => !old.slice(0, dropped).includes(document));
-    const entries = [...wanted].filter((entry) => !kept.some((document) => document.entries.has(entry)));
     const drop = old.slice(0, dropped).map(({ name }) => name);
+    const kept = ours.filter(({ name }) => !drop.includes(name));
+    const entries = [...wanted].filter((entry) => !kept.some((document) => document.entries.has(entry)));
     if (entries.length === 0) return { drop };
     const text = documentText(fence, entries);
     if (inlineSize(text) <= room) return { put: { name: documentName(fence), text }, drop };
@@ -135,9 +176,14 @@ export function planDenial(
   return undefined;
 }
 
-/** How many sessions a role can deny by name, one half of the room being for a document that takes another's place. */
+/** Never used for names: when there is no room for them any more, there must be some for what takes their place. */
+const ROOM_FOR_CUT_OFF = 250;
+/** So much is for names. The rest is for documents that take others' places, and what is moot in those that stay. */
+const SHARE_FOR_NAMES = 2 / 3;
+
+/** How many sessions of a role can be denied by name at a time, in whatever order they are killed. */
 export function seatsFor(roleId: string, sessionLength: number, foreignSize: number): number {
-  const entry = roleId.length + 1 + sessionLength + 3;
-  const frame = inlineSize(documentText(Number.MAX_SAFE_INTEGER, ['']));
-  return Math.max(0, Math.floor(((MAX_INLINE_SIZE - foreignSize) / 2 - frame) / entry));
+  // In quotes, with a comma.
+  const entry = userId(roleId, '').length + sessionLength + 3;
+  return Math.max(0, Math.floor(((MAX_INLINE_SIZE - foreignSize) * SHARE_FOR_NAMES) / entry));
 }

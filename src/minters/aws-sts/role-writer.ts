@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.js';
 import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import { MAX_TTL_MS } from '../../domain/tool.js';
 import { AwsFault } from './aws-fault.js';
-import type { InlinePolicy, RoleDocuments } from './deny-document.js';
+import type { DenyPlan, InlinePolicy, RoleDocuments } from './deny-document.js';
 import { denies, documentsOf, entriesOf, planDenial } from './deny-document.js';
 import type { CutOff, DenyState, DenyStore, WriteClaim } from './deny-store.js';
 import type { RolePolicies } from './role-policies.js';
@@ -132,10 +132,11 @@ export class RoleWriter {
       ...(state.cutOff && { cutOff: state.cutOff }),
     });
     const wanted = entriesOf(roleId, recorded);
+    const named = entriesOf(roleId, { denied: recorded.denied });
     if (!thorough && denies(documents.ours, wanted)) return { written: answer(recorded), drop: [] };
-    const plan = planDenial(claim.fence, wanted, documents);
+    const plan = planDenial(claim.fence, wanted, named, documents);
     if (plan) {
-      if (plan.put) await this.#put(plan.put);
+      await this.#carryOut(plan);
       return { written: answer(recorded), drop: plan.drop };
     }
 
@@ -143,14 +144,21 @@ export class RoleWriter {
     if (!(await store.raise(claim, cutOff))) return undefined;
     this.#terms.onCutOff(this.#role, cutOff);
     const state = { ...recorded, cutOff };
-    const least = planDenial(claim.fence, entriesOf(roleId, state), documents);
+    const least = planDenial(claim.fence, entriesOf(roleId, state), named, documents);
     if (!least)
       throw new AwsFault(
         'ERR_AWS_REFUSED',
         `inline policies of ${this.#role} leave no room to deny a session`,
       );
-    if (least.put) await this.#put(least.put);
+    await this.#carryOut(least);
     return { written: answer(state), drop: least.drop };
+  }
+
+  async #carryOut({ shrink, clear, put }: DenyPlan): Promise<void> {
+    const { policies } = this.#terms;
+    for (const policy of shrink) await policies.put(this.#role, policy);
+    for (const name of clear) await policies.drop(this.#role, name);
+    if (put) await this.#put(put);
   }
 
   /** Done only when IAM gives it back as it was meant. */

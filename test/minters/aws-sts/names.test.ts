@@ -22,7 +22,7 @@ describe('In AWS', () => {
 
   test('tags are within the limits, whatever the agent is called', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 600 }), (agent) => {
+      fc.property(fc.string({ unit: 'binary', maxLength: 400 }), (agent) => {
         const tags = sessionTags({
           id: leaseId(1, 1, chance()),
           taskId: 'run-42.summarise' as TaskId,

@@ -1,0 +1,401 @@
+// Sessions of a real STS and IAM: a credential reads what was granted and no more, and is dead when we say that it is.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { DeleteRolePolicyCommand, PutRolePolicyCommand } from '@aws-sdk/client-iam';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { systemClock } from '../../../src/domain/clock.js';
+import type { Grant } from '../../../src/domain/grant.js';
+import { AUTHORIZATION_DETAIL_TYPE } from '../../../src/domain/grant.js';
+import type { LeaseId, PrincipalName, RequestId, TaskId } from '../../../src/domain/ids.js';
+import { chance, leaseId } from '../../../src/domain/ids.js';
+import type { ReservedLease } from '../../../src/domain/lease.js';
+import { Secret } from '../../../src/domain/secret.js';
+import type { AwsFault } from '../../../src/minters/aws-sts/aws-fault.js';
+import type { AwsCredential, AwsStsTerms } from '../../../src/minters/aws-sts/aws-sts-minter.js';
+import { AwsStsMinter } from '../../../src/minters/aws-sts/aws-sts-minter.js';
+import type { AwsClients } from '../../../src/minters/aws-sts/clients.js';
+import { awsClients } from '../../../src/minters/aws-sts/clients.js';
+import type { DenyListTerms } from '../../../src/minters/aws-sts/deny-list.js';
+import { DenyList } from '../../../src/minters/aws-sts/deny-list.js';
+import { documentsOf } from '../../../src/minters/aws-sts/deny-document.js';
+import { RolePolicies } from '../../../src/minters/aws-sts/role-policies.js';
+import type { AwsKeys, CephRole } from '../../fixtures/ceph.js';
+import { Ceph, hasCeph, read, REGION } from '../../fixtures/ceph.js';
+import { DenyMemory } from '../../fixtures/deny-memory.js';
+import { until } from '../../fixtures/until.js';
+
+const BUCKET = 'reports';
+const TIMEOUT_MS = 5000;
+const clock = systemClock();
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+let ceph: Ceph;
+let clients: AwsClients;
+const s3s: S3Client[] = [];
+let roles = 0;
+
+/** One broker, as far as AWS is concerned. */
+interface Broker {
+  readonly store: DenyMemory;
+  readonly policies: RolePolicies;
+  readonly denyList: DenyList;
+  readonly minter: AwsStsMinter;
+}
+function broker(
+  role: readonly CephRole[],
+  store = new DenyMemory(clock),
+  more: Partial<DenyListTerms> & Partial<Pick<AwsStsTerms, 'sts'>> & { readonly seats?: number } = {},
+): Broker {
+  const policies = more.policies ?? new RolePolicies(clients.iam, TIMEOUT_MS);
+  const denyList = new DenyList({
+    policies,
+    store,
+    clock,
+    pause,
+    propagation: { waitMs: 0 },
+    onCutOff: () => {},
+    ...more,
+  });
+  const template = {
+    actions: {
+      read: [
+        { actions: ['s3:GetObject'], resources: [`arn:aws:s3:::${BUCKET}/{{resource}}`] },
+        {
+          actions: ['s3:ListBucket'],
+          resources: [`arn:aws:s3:::${BUCKET}`],
+          like: { 's3:prefix': ['{{resource}}'] },
+        },
+      ],
+    },
+  };
+  const tool = {
+    template,
+    roles: role.map(({ arn }) => arn),
+    region: REGION,
+    sessionsPerRole: more.seats ?? 80,
+  };
+  const minter = new AwsStsMinter({
+    sts: more.sts ?? clients.sts,
+    denyList,
+    store,
+    clock,
+    toolOf: (name) => (name === 'reports' ? tool : undefined),
+    supports: { sourceIdentity: false, tags: false },
+  });
+  return { store, policies, denyList, minter };
+}
+
+const newRole = (): Promise<CephRole> => ceph.role(`reader-${roles++}`, [BUCKET]);
+
+function lease(ttlMs = 600_000, id?: LeaseId): ReservedLease {
+  const now = clock.now();
+  return {
+    id: id ?? leaseId(now, roles % 64, chance()),
+    taskId: 'run-42' as TaskId,
+    agent: 'cluster/agent-1' as PrincipalName,
+    actors: [],
+    trust: 'cluster',
+    tool: 'reports',
+    plane: 'cloud',
+    kind: 'aws-sts',
+    audience: 'https://reports.example',
+    actions: ['read'],
+    policyDigest: '',
+    requestId: 'req_1' as RequestId,
+    issuedAt: now,
+    expiresAt: Math.floor((now + ttlMs) / 1000) * 1000,
+    state: 'reserved',
+  };
+}
+const grant = (resources: string[] = ['a/*']): Grant =>
+  ({
+    tool: { name: 'reports' },
+    actions: ['read'],
+    details: [{ type: AUTHORIZATION_DETAIL_TYPE, actions: ['read'], resources }],
+  }) as unknown as Grant;
+
+/** An S3 client with what the agent got. */
+async function minted(by: Broker, of: ReservedLease, resources?: string[]): Promise<S3Client> {
+  const { secret } = await by.minter.mint(of, grant(resources));
+  return clientOf(JSON.parse(secret.reveal()) as AwsCredential);
+}
+function clientOf(credential: AwsCredential): S3Client {
+  const s3 = ceph.s3({
+    accessKeyId: credential.access_key_id,
+    secretAccessKey: credential.secret_access_key,
+    sessionToken: credential.session_token,
+  });
+  s3s.push(s3);
+  return s3;
+}
+const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 'a/1')) === 'one';
+
+(hasCeph ? describe : describe.skip)('A session of AWS', () => {
+  beforeAll(async () => {
+    ceph = await Ceph.start();
+    await ceph.bucket(BUCKET, { 'a/1': 'one', 'a/2': 'two', 'b/1': 'other' });
+    const { accessKeyId, secretAccessKey } = ceph.broker;
+    const keys = async (): Promise<{ accessKeyId: string; secretAccessKey: Secret }> =>
+      Promise.resolve({ accessKeyId, secretAccessKey: new Secret(secretAccessKey) });
+    clients = awsClients({ region: REGION, endpoint: ceph.endpoint, keys });
+  }, 60_000);
+  afterAll(async () => {
+    for (const s3 of s3s) s3.destroy();
+    clients?.close();
+    await ceph?.close();
+  });
+
+  test('reads what was granted and nothing else, and says when it ends', async () => {
+    const by = broker([await newRole()]);
+    const of = lease();
+    const answer = await by.minter.mint(of, grant());
+    expect(answer).toMatchObject({ issuedTokenType: 'urn:mayfly:token-type:aws', tokenType: 'N_A' });
+    const credential = JSON.parse(answer.secret.reveal()) as AwsCredential;
+    expect(Object.keys(credential).sort()).toEqual(
+      ['access_key_id', 'expiration', 'region', 'secret_access_key', 'session_token'].sort(),
+    );
+    expect(Date.parse(credential.expiration)).toBe(of.expiresAt);
+    const s3 = clientOf(credential);
+    expect(await read(s3, BUCKET, 'a/1')).toBe('one');
+    expect(await read(s3, BUCKET, 'b/1')).toBe(403);
+    const list = (prefix: string): Promise<unknown> =>
+      s3.send(new ListObjectsV2Command({ Bucket: BUCKET, Prefix: prefix }));
+    expect(await list('a/')).toMatchObject({ KeyCount: 2 });
+    await expect(list('')).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+    await expect(
+      s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'a/1', Body: 'new' })),
+    ).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+    // That AWS denies it AssumeRole cannot be shown here: for STS's own calls, Ceph looks at no policy of the session.
+    const iam = ceph.iam((await s3.config.credentials()) as AwsKeys);
+    const document = JSON.stringify({ Version: '2012-10-17', Statement: [] });
+    await expect(
+      iam.send(
+        new PutRolePolicyCommand({ RoleName: 'reader-0', PolicyName: 'more', PolicyDocument: document }),
+      ),
+    ).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
+    iam.destroy();
+  });
+
+  test('of five seconds is dead after five seconds, although STS gives none below fifteen minutes', async () => {
+    const of = lease(5999);
+    const s3 = await minted(broker([await newRole()]), of);
+    expect(await works(s3)).toBe(true);
+    let aliveAt = 0;
+    await until('it is refused', async () => {
+      const asked = Date.now();
+      if (!(await works(s3))) return true;
+      aliveAt = asked;
+      return false;
+    });
+    expect(aliveAt).toBeLessThan(of.expiresAt);
+    expect(of.expiresAt - aliveAt).toBeLessThan(1500);
+  });
+
+  test('is dead when its revocation is confirmed, within two seconds, and the others live on', async () => {
+    const by = broker([await newRole()]);
+    const [of, other] = [lease(), lease()];
+    const [s3, others] = [await minted(by, of), await minted(by, other)];
+    expect(await works(s3)).toBe(true);
+    const began = performance.now();
+    const kill = await by.minter.kill(of);
+    const confirmedAt = await kill!.confirmed();
+    expect(await works(s3)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(2000);
+    expect(confirmedAt).toBeGreaterThanOrEqual(kill!.requestedAt);
+    expect(await works(others)).toBe(true);
+    // Again, and of one that never was.
+    await by.minter.revoke(of);
+    await by.minter.revoke(lease());
+    expect(await works(others)).toBe(true);
+  });
+
+  test('is confirmed dead by trying, where there is a way to try', async () => {
+    const role = await newRole();
+    const tries: string[] = [];
+    let s3: S3Client | undefined;
+    const isDenied = async (at: string, session: string): Promise<boolean> => {
+      tries.push(`${at} ${session}`);
+      return tries.length > 2 && !(await works(s3!));
+    };
+    const by = broker([role], undefined, { propagation: { isDenied, everyMs: 5, withinMs: 3000 } });
+    const of = lease();
+    s3 = await minted(by, of);
+    await by.minter.revoke(of);
+    expect(tries).toEqual(Array.from({ length: 3 }, () => `${role.name} ${of.id}`));
+    const never = broker([role], by.store, {
+      propagation: { isDenied: () => Promise.resolve(false), everyMs: 5, withinMs: 20 },
+    });
+    await expect(never.minter.revoke(of)).rejects.toMatchObject({ code: 'ERR_AWS_ANSWER' });
+  });
+
+  test('is among forty that are killed at once: all are dead by few writes, and none is lost', async () => {
+    const counted = { puts: 0 };
+    const iam = new Proxy(clients.iam, {
+      get: (target, name) =>
+        name === 'send'
+          ? (command: object, ...more: never[]) => {
+              if (command instanceof PutRolePolicyCommand) counted.puts += 1;
+              return (target.send as (...all: unknown[]) => unknown)(command, ...more);
+            }
+          : (Reflect.get(target, name) as unknown),
+    });
+    const role = await newRole();
+    const by = broker([role], undefined, { policies: new RolePolicies(iam, TIMEOUT_MS) });
+    const leases = Array.from({ length: 40 }, () => lease());
+    const sessions = await Promise.all(leases.map((of) => minted(by, of)));
+    const survivor = await minted(by, lease());
+    expect(await Promise.all(sessions.map(works))).not.toContain(false);
+    await Promise.all(leases.map((of) => by.minter.revoke(of)));
+    expect(await Promise.all(sessions.map(works))).not.toContain(true);
+    expect(await works(survivor)).toBe(true);
+    expect(counted.puts).toBeLessThanOrEqual(4);
+  });
+
+  test('stays dead when two brokers kill at once, each with a list of its own', async () => {
+    const role = await newRole();
+    const one = broker([role]);
+    const two = broker([role], one.store);
+    const leases = Array.from({ length: 16 }, () => lease());
+    const sessions = await Promise.all(leases.map((of) => minted(one, of)));
+    const killed: S3Client[] = [];
+    for (let index = 0; index < leases.length; index += 4) {
+      await Promise.all(
+        [0, 1, 2, 3].map((at) => (at % 2 === 0 ? one : two).minter.revoke(leases[index + at]!)),
+      );
+      killed.push(...sessions.slice(index, index + 4));
+      expect(await Promise.all(killed.map(works))).not.toContain(true);
+    }
+  });
+
+  test('stays dead when a broker that slept writes what it meant to write before', async () => {
+    const role = await newRole();
+    const [first, second, third] = [lease(), lease(), lease()];
+    let waken = (): void => {};
+    let asleep = false;
+    /** Sleeps with a list in its hands, after it has looked whether the right to write is still its own. */
+    class SleepyPolicies extends RolePolicies {
+      override async put(...all: Parameters<RolePolicies['put']>): Promise<void> {
+        asleep = true;
+        await new Promise<void>((resolve) => (waken = resolve));
+        return super.put(...all);
+      }
+    }
+    let now = clock.now();
+    const time = { now: () => Math.max(now, clock.now()) };
+    const store = new DenyMemory(time);
+    const sleeper = broker([role], store, { policies: new SleepyPolicies(clients.iam, TIMEOUT_MS) });
+    const awake = broker([role], store);
+    const sessions = [
+      await minted(awake, first),
+      await minted(awake, second),
+      await minted(awake, third),
+    ] as const;
+    const slept = sleeper.minter.revoke(first);
+    await until('it sleeps', () => asleep);
+    // The claim that it has runs out.
+    now += 60_000;
+    await awake.minter.revoke(second);
+    await awake.minter.revoke(third);
+    expect(await Promise.all(sessions.map(works))).toEqual([false, false, false]);
+    waken();
+    await slept;
+    expect(await Promise.all(sessions.map(works))).toEqual([false, false, false]);
+    await awake.denyList.tidy(role.name);
+    expect(await Promise.all(sessions.map(works))).toEqual([false, false, false]);
+    expect(documentsOf(await awake.policies.all(role.name)).ours).toHaveLength(1);
+  });
+
+  test('stays dead when the store was restored from before, and when somebody removes the policy before it is confirmed', async () => {
+    const role = await newRole();
+    const by = broker([role]);
+    const of = lease();
+    const s3 = await minted(by, of);
+    await by.minter.revoke(of);
+    by.store.forget();
+    const next = lease();
+    const other = await minted(by, next);
+    await by.minter.revoke(of).catch(() => {});
+    await by.minter.revoke(next);
+    expect([await works(s3), await works(other)]).toEqual([false, false]);
+
+    const last = lease();
+    const removed = await minted(by, last);
+    const kill = await by.minter.kill(last);
+    for (const { name } of documentsOf(await by.policies.all(role.name)).ours)
+      await clients.iam.send(new DeleteRolePolicyCommand({ RoleName: role.name, PolicyName: name }));
+    await kill!.confirmed();
+    expect(await works(removed)).toBe(false);
+  });
+
+  test('ends by a cut-off where there is no room to name it, and its role is closed for as long as new ones would end with it', async () => {
+    const role = await newRole();
+    await clients.iam.send(
+      new PutRolePolicyCommand({
+        RoleName: role.name,
+        PolicyName: 'of-others',
+        PolicyDocument: JSON.stringify({
+          Version: '2012-10-17',
+          Statement: [
+            {
+              Effect: 'Allow',
+              Action: 's3:GetObject',
+              Resource: Array.from({ length: 94 }, (_, at) => `arn:aws:s3:::${String(at).padStart(84, 'x')}`),
+            },
+          ],
+        }),
+      }),
+    );
+    const cutOffs: number[] = [];
+    const by = broker([role], undefined, { onCutOff: (_role, { before }) => void cutOffs.push(before) });
+    const leases = Array.from({ length: 6 }, () => lease());
+    const sessions = await Promise.all(leases.map((of) => minted(by, of)));
+    for (const of of leases) await by.minter.revoke(of);
+    expect(await Promise.all(sessions.map(works))).not.toContain(true);
+    expect(cutOffs).toHaveLength(1);
+    expect(cutOffs[0]).toBeGreaterThan(clock.now());
+    // Until then a session there would be dead at once.
+    await expect(by.minter.mint(lease(), grant())).rejects.toMatchObject({ code: 'ERR_AWS_ROLES_FULL' });
+  });
+
+  test('has a place on one of the roles, and none where each has as many as it can deny', async () => {
+    const pool = [await newRole(), await newRole()];
+    const by = broker(pool, undefined, { seats: 2 });
+    const leases = Array.from({ length: 4 }, () => lease());
+    const sessions = await Promise.all(leases.map((of) => minted(by, of)));
+    await expect(by.minter.mint(lease(), grant())).rejects.toMatchObject({ code: 'ERR_AWS_ROLES_FULL' });
+    await Promise.all(leases.map((of) => by.minter.revoke(of)));
+    expect(await Promise.all(sessions.map(works))).not.toContain(true);
+    for (const { name } of pool)
+      expect(documentsOf(await by.policies.all(name)).ours[0]?.entries.size).toBe(2);
+  });
+
+  test('can have each name that a lease may have', async () => {
+    const by = broker([await newRole()]);
+    const letters = '0123456789abcdefghjkmnpqrstvwxyz';
+    for (const text of [letters.slice(0, 28), letters.slice(4), '0'.repeat(28), 'z'.repeat(28)]) {
+      const of = lease(600_000, `lease_${text}` as LeaseId);
+      const s3 = await minted(by, of);
+      expect(await works(s3)).toBe(true);
+      await by.minter.revoke(of);
+      expect(await works(s3)).toBe(false);
+    }
+  });
+
+  test('is not asked for by a grant that no policy can say, nor after its time; a fault tells no secret', async () => {
+    const by = broker([await newRole()]);
+    await expect(by.minter.mint(lease(), grant(['a?']))).rejects.toMatchObject({ code: 'ERR_AWS_GRANT' });
+    expect(by.minter.objection(grant(['a?']), lease())).toMatchObject({ reason: 'resource_not_granted' });
+    expect(by.minter.objection(grant(), lease())).toBeUndefined();
+    await expect(by.minter.mint({ ...lease(), issuedAt: 0 }, grant())).rejects.toMatchObject({
+      code: 'ERR_AWS_GRANT',
+    });
+    const strange = broker([{ name: 'none', id: '', arn: 'arn:aws:iam:::role/none' }]);
+    const fault = await strange.minter.mint(lease(), grant()).catch((error: unknown) => error as Error);
+    expect(fault).toMatchObject({ code: 'ERR_AWS_REFUSED' });
+    expect((fault as AwsFault).status).toBeGreaterThanOrEqual(400);
+    expect(JSON.stringify(fault) + (fault as Error).stack + (fault as Error).message).not.toContain(
+      ceph.broker.secretAccessKey,
+    );
+    expect((fault as Error).cause).toBeUndefined();
+  });
+});
