@@ -51,6 +51,23 @@ export const entriesOf = (roleId: string, { denied, cutOff }: DenyState): Set<st
     ...(cutOff ? [CUT_OFF + instant(cutOff.before)] : []),
   ]);
 
+/** The sessions of the role that documents name, and the latest cut-off in milliseconds: `entriesOf` backwards. */
+export function namedIn(
+  roleId: string,
+  documents: readonly DenyDocument[],
+): { readonly sessions: readonly string[]; readonly before?: number } {
+  const entries = new Set(documents.flatMap((document) => [...document.entries]));
+  const prefix = userId(roleId, '');
+  const sessions = [...entries].filter((entry) => entry.startsWith(prefix));
+  const times = [...entries]
+    .filter((entry) => entry.startsWith(CUT_OFF))
+    .map((entry) => Date.parse(entry.slice(CUT_OFF.length)));
+  return {
+    sessions: sessions.map((entry) => entry.slice(prefix.length)),
+    ...(times.length > 0 && { before: Math.max(...times) }),
+  };
+}
+
 /** The fence stands in each statement, so that whoever reads the role in AWS sees who wrote it last. */
 export function documentText(fence: number, entries: Iterable<string>): string {
   const all = [...entries];

@@ -4,7 +4,7 @@ import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import { MAX_TTL_MS } from '../../domain/tool.js';
 import { AwsFault } from './aws-fault.js';
 import type { DenyPlan, InlinePolicy, RoleDocuments } from './deny-document.js';
-import { denies, documentsOf, entriesOf, planDenial } from './deny-document.js';
+import { denies, documentsOf, entriesOf, namedIn, planDenial } from './deny-document.js';
 import type { CutOff, DenyState, DenyStore, WriteClaim } from './deny-store.js';
 import type { RolePolicies } from './role-policies.js';
 
@@ -123,7 +123,10 @@ export class RoleWriter {
     if (recorded === undefined) return undefined;
     const documents = documentsOf(found);
     const highest = Math.max(0, ...documents.ours.map(({ fence }) => fence));
-    if (highest >= claim.fence && highest > seen) return highest;
+    if (highest >= claim.fence && highest > seen) {
+      await this.#adopt(claim, roleId, documents);
+      return highest;
+    }
 
     const answer = (state: DenyState): Written => ({
       at: clock.now(),
@@ -152,6 +155,16 @@ export class RoleWriter {
       );
     await this.#carryOut(least);
     return { written: answer(state), drop: least.drop };
+  }
+
+  /** A store that was restored knows nothing of what the role denies: none of that may come to life again. */
+  async #adopt(claim: WriteClaim, roleId: string, { ours }: RoleDocuments): Promise<void> {
+    const { store, clock } = this.#terms;
+    const now = clock.now();
+    const until = now + MAX_TTL_MS + CLOCK_SKEW_MS;
+    const { sessions, before } = namedIn(roleId, ours);
+    for (const session of sessions) await store.add(this.#role, { session, mintedBy: now, until });
+    if (before !== undefined) await store.raise(claim, { before, until });
   }
 
   async #carryOut({ shrink, clear, put }: DenyPlan): Promise<void> {
