@@ -16,7 +16,7 @@ import { CLOCK_SKEW_MS } from './role-writer.js';
 import { instant, sessionPolicy } from './session-policy.js';
 import type { SessionTemplate } from './template.js';
 
-export const AWS_TOKEN_TYPE = 'urn:mayfly:token-type:aws';
+const AWS_TOKEN_TYPE = 'urn:mayfly:token-type:aws';
 /** STS gives no session less, nor more. Ours end earlier by their own policy. */
 const LEAST_SECONDS = 900;
 const MOST_SECONDS = 43_200;
@@ -144,7 +144,7 @@ export class AwsStsMinter implements ExternalMinter {
 }
 
 /** `arn:aws:iam::123456789012:role/path/name`: IAM goes by the last part. */
-export const roleName = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+const roleName = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
 
 const durationSeconds = (ms: number): number =>
   Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, Math.ceil(ms / SECOND_MS)));

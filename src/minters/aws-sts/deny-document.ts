@@ -39,7 +39,7 @@ export interface DenyPlan {
   readonly drop: readonly string[];
 }
 
-export const documentName = (fence: number): string => `mayfly-deny-${fence}`;
+const documentName = (fence: number): string => `mayfly-deny-${fence}`;
 export const inlineSize = (text: string): number => text.replaceAll(/\s/g, '').length;
 
 /** What is to be denied, as entries of documents. */

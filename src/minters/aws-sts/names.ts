@@ -44,6 +44,9 @@ export function sessionTags({
   return Object.entries(tags).map(([name, value]) => ({ Key: name, Value: tagValue(value) }));
 }
 
-/** As much of it as AWS takes: the lease tells the rest. */
+/** As much of it as AWS takes, and no half of a character: the lease tells the rest. */
 const tagValue = (text: string): string =>
-  [...text.replaceAll(NOT_IN_TAGS, '_')].slice(0, MAX_TAG_VALUE).join('');
+  text
+    .replaceAll(NOT_IN_TAGS, '_')
+    .slice(0, MAX_TAG_VALUE)
+    .replace(/[\uD800-\uDBFF]$/, '');

@@ -81,7 +81,7 @@ export class RoleWriter {
         // What is said twice is a matter of room: the next write tries again.
         for (const name of round.drop) await this.#terms.policies.drop(this.#role, name).catch(() => {});
         return round;
-      }).then(() => {}, reject);
+      }).catch(reject);
     });
   }
 

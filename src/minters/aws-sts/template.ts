@@ -37,10 +37,10 @@ const VALUE = /^[^\s"'\\$]+$/;
 const PLACEHOLDERS = /\{\{(?:resource|task)\}\}/g;
 
 /** Whether a resource that is granted narrows what this allows: values of a key, as ARNs, are alternatives. */
-export function isBounded({ resources, like = {} }: StatementTemplate): boolean {
-  const named = (texts: readonly string[]): boolean => texts.every((text) => text.includes(RESOURCE));
-  return named(resources) || Object.values(like).some(named);
-}
+export const isBounded = ({ resources, like = {} }: StatementTemplate): boolean =>
+  allNamed(resources) || Object.values(like).some(allNamed);
+
+const allNamed = (texts: readonly string[]): boolean => texts.every((text) => text.includes(RESOURCE));
 
 /** What is wrong with it, all at once; nothing where nothing is. Whether it fits is asked of `leastLength`. */
 export function templateMistakes(

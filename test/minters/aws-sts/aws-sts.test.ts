@@ -1,4 +1,5 @@
 // Sessions of a real STS and IAM: a credential reads what was granted and no more, and is dead when we say that it is.
+import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
 import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
@@ -19,7 +20,7 @@ import type { DenyListTerms } from '../../../src/minters/aws-sts/deny-list.js';
 import { DenyList } from '../../../src/minters/aws-sts/deny-list.js';
 import { documentsOf } from '../../../src/minters/aws-sts/deny-document.js';
 import { RolePolicies } from '../../../src/minters/aws-sts/role-policies.js';
-import type { AwsKeys, CephRole } from '../../fixtures/ceph.js';
+import type { CephRole } from '../../fixtures/ceph.js';
 import { Ceph, hasCeph, read, REGION } from '../../fixtures/ceph.js';
 import { DenyMemory } from '../../fixtures/deny-memory.js';
 import { until } from '../../fixtures/until.js';
@@ -166,7 +167,7 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
       s3.send(new PutObjectCommand({ Bucket: BUCKET, Key: 'a/1', Body: 'new' })),
     ).rejects.toMatchObject({ $metadata: { httpStatusCode: 403 } });
     // That AWS denies it AssumeRole cannot be shown here: for STS's own calls, Ceph looks at no policy of the session.
-    const iam = ceph.iam((await s3.config.credentials()) as AwsKeys);
+    const iam = ceph.iam(await s3.config.credentials());
     const document = JSON.stringify({ Version: '2012-10-17', Statement: [] });
     await expect(
       iam.send(
@@ -212,14 +213,14 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
   test('is confirmed dead by trying, where there is a way to try', async () => {
     const role = await newRole();
     const tries: string[] = [];
-    let s3: S3Client | undefined;
+    const sessions: S3Client[] = [];
     const isDenied = async (at: string, session: string): Promise<boolean> => {
       tries.push(`${at} ${session}`);
-      return tries.length > 2 && !(await works(s3!));
+      return tries.length > 2 && !(await works(sessions[0]!));
     };
     const by = broker([role], undefined, { propagation: { isDenied, everyMs: 5, withinMs: 3000 } });
     const of = lease();
-    s3 = await minted(by, of);
+    sessions.push(await minted(by, of));
     await by.minter.revoke(of);
     expect(tries).toEqual(Array.from({ length: 3 }, () => `${role.name} ${of.id}`));
     const never = broker([role], by.store, {
@@ -270,13 +271,13 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
   test('stays dead when a broker that slept writes what it meant to write before', async () => {
     const role = await newRole();
     const [first, second, third] = [lease(), lease(), lease()];
-    let waken = (): void => {};
     let asleep = false;
+    const sleep = new EventEmitter();
     /** Sleeps with a list in its hands, after it has looked whether the right to write is still its own. */
     class SleepyPolicies extends RolePolicies {
       override async put(...all: Parameters<RolePolicies['put']>): Promise<void> {
         asleep = true;
-        await new Promise<void>((resolve) => (waken = resolve));
+        await once(sleep, 'over');
         return super.put(...all);
       }
     }
@@ -297,7 +298,7 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
     await awake.minter.revoke(second);
     await awake.minter.revoke(third);
     expect(await Promise.all(sessions.map(works))).toEqual([false, false, false]);
-    waken();
+    sleep.emit('over');
     await slept;
     expect(await Promise.all(sessions.map(works))).toEqual([false, false, false]);
     await awake.denyList.tidy(role.name);

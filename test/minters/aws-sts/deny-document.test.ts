@@ -1,6 +1,6 @@
 // Documents that deny: what is written is read again, they fit into a role, and nobody's late write takes anything away.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { InlinePolicy } from '../../../src/minters/aws-sts/deny-document.js';
 import {
   denies,
@@ -136,8 +136,8 @@ describe('A document that denies', () => {
           const wanted = new Set(Array.from({ length: last - first }, (_, at) => entry(first + at)));
           const plan = planDenial(index + 1, wanted, wanted, documentsOf(policies));
           if (plan) {
-            const first = [...plan.shrink.map(put), ...plan.clear.map(drop)];
-            const steps = [...first, ...(plan.put ? [put(plan.put)] : []), ...plan.drop.map(drop)];
+            const before = [...plan.shrink.map(put), ...plan.clear.map(drop)];
+            const steps = [...before, ...(plan.put ? [put(plan.put)] : []), ...plan.drop.map(drop)];
             if (sleeps) late.push(steps);
             else {
               for (const step of steps) {

@@ -1,6 +1,6 @@
 // Names in AWS: every lease has one that STS takes, and nothing that an agent is called breaks a tag.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { LeaseId, PrincipalName, TaskId } from '../../../src/domain/ids.js';
 import { chance, leaseId } from '../../../src/domain/ids.js';
 import { sessionName, sessionTags, userId } from '../../../src/minters/aws-sts/names.js';

@@ -1,6 +1,6 @@
 // Session policies: whatever is asked for, they allow no more than what was granted, and what they deny is denied by name.
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { globMatches } from '../../../src/domain/glob.js';
 import type { AuthorizationDetail, Grant } from '../../../src/domain/grant.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../../../src/domain/grant.js';
@@ -193,16 +193,16 @@ describe('A session policy', () => {
   });
 });
 
-describe('A template', () => {
-  const mistakes = (statement: object, more: object = {}): string[] =>
-    templateMistakes(
-      {
-        actions: { read: [{ actions: ['s3:GetObject'], resources: [`${PREFIX}x`], ...statement }] },
-        ...more,
-      },
-      ['read'],
-    ).map(({ at, message }) => `${at}: ${message}`);
+const mistakes = (statement: object, more: object = {}): string[] =>
+  templateMistakes(
+    {
+      actions: { read: [{ actions: ['s3:GetObject'], resources: [`${PREFIX}x`], ...statement }] },
+      ...more,
+    },
+    ['read'],
+  ).map(({ at, message }) => `${at}: ${message}`);
 
+describe('A template', () => {
   test('without mistakes has none, and fits', () => {
     expect(templateMistakes(template, ['read', 'write', 'note'])).toEqual([]);
     expect(leastLength(template, 'read')).toBeLessThan(600);
