@@ -1,0 +1,203 @@
+// The deny list when IAM is as AWS's is: encoded answers, pages, late reads, refusals, and answers that never come.
+import { describe, expect, test } from '@jest/globals';
+import type { IAMClient } from '@aws-sdk/client-iam';
+import type { AwsFault } from '../../../src/minters/aws-sts/aws-fault.js';
+import { faultOf } from '../../../src/minters/aws-sts/aws-fault.js';
+import { DenyList } from '../../../src/minters/aws-sts/deny-list.js';
+import { documentsOf } from '../../../src/minters/aws-sts/deny-document.js';
+import { RolePolicies } from '../../../src/minters/aws-sts/role-policies.js';
+import { DenyMemory } from '../../fixtures/deny-memory.js';
+import { until } from '../../fixtures/until.js';
+
+const ROLE = 'reader';
+const NOW = 1_700_000_000_000;
+
+interface Input {
+  readonly PolicyName?: string;
+  readonly PolicyDocument?: string;
+  readonly Marker?: string;
+}
+type Answer = Readonly<Record<string, unknown>>;
+
+/** IAM as AWS describes it, in memory; `before` is asked at each call, and may fail it or hold it up. */
+class Iam {
+  readonly policies = new Map<string, string>();
+  readonly calls: string[] = [];
+  before: (call: string) => Promise<void> = () => Promise.resolve();
+  roleId = `AROA${'X'.repeat(17)}`;
+
+  readonly send = async (command: object, { abortSignal }: { abortSignal: AbortSignal }): Promise<Answer> => {
+    const { constructor: kind, input } = command as { constructor: { name: string }; input: Input };
+    const call = kind.name.replace('Command', '');
+    this.calls.push(call);
+    await Promise.race([
+      this.before(call),
+      new Promise((_, reject) =>
+        abortSignal.addEventListener('abort', () => reject(new Error('aborted')), { once: true }),
+      ),
+    ]);
+    return this.#answer(call, input);
+  };
+
+  #answer(call: string, { PolicyName: name = '', PolicyDocument: text = '', Marker: marker }: Input): Answer {
+    const names = [...this.policies.keys()].sort();
+    switch (call) {
+      case 'GetRole':
+        return { Role: { RoleId: this.roleId } };
+      case 'ListRolePolicies': {
+        const at = marker === undefined ? 0 : Number(marker);
+        const more = at + 1 < names.length;
+        return { PolicyNames: names.slice(at, at + 1), IsTruncated: more, Marker: String(at + 1) };
+      }
+      case 'GetRolePolicy':
+        if (!this.policies.has(name)) throw httpError(404, 'NoSuchEntityException');
+        return { PolicyDocument: encodeURIComponent(this.policies.get(name)!) };
+      case 'PutRolePolicy':
+        this.policies.set(name, text);
+        return {};
+      default:
+        if (!this.policies.delete(name)) throw httpError(404, 'NoSuchEntityException');
+        return {};
+    }
+  }
+}
+
+const httpError = (status: number, name: string, message = 'secret'): Error =>
+  Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status, requestId: 'request-1' } });
+
+function listOn(iam: Iam, store?: DenyMemory): { list: DenyList; store: DenyMemory; waits: number[] } {
+  const clock = { now: () => NOW };
+  const kept = store ?? new DenyMemory(clock);
+  const waits: number[] = [];
+  const policies = new RolePolicies(iam as unknown as IAMClient, 200);
+  const list = new DenyList({
+    policies,
+    store: kept,
+    clock,
+    pause: (ms) => {
+      waits.push(ms);
+      return new Promise((resolve) => setImmediate(resolve));
+    },
+    propagation: { waitMs: 7 },
+    onCutOff: () => {},
+  });
+  return { list, store: kept, waits };
+}
+const denied = (index: number): { session: string; mintedBy: number; until: number } => ({
+  session: `lease_${String(index).padStart(28, '0')}`,
+  mintedBy: NOW,
+  until: NOW + 600_000,
+});
+const namedAt = (iam: Iam): number =>
+  new Set(
+    documentsOf([...iam.policies].map(([name, text]) => ({ name, text }))).ours.flatMap(({ entries }) => [
+      ...entries,
+    ]),
+  ).size;
+
+describe('A deny list', () => {
+  test('reads what AWS writes percent-encoded and in pages, and counts what others have there', async () => {
+    const iam = new Iam();
+    iam.policies.set('permissions', '{ "Version": "2012-10-17" }');
+    iam.policies.set('zeta', '{}');
+    const { list } = listOn(iam);
+    for (let index = 0; index < 5; index++) await list.kill(ROLE, denied(index));
+    await list.tidy(ROLE);
+    expect([...iam.policies.keys()].filter((name) => name.startsWith('mayfly'))).toHaveLength(1);
+    expect(namedAt(iam)).toBe(5);
+    expect(iam.policies.has('permissions') && iam.policies.has('zeta')).toBe(true);
+  });
+
+  test('puts all that come during a write into the next one', async () => {
+    const iam = new Iam();
+    let open: (() => void) | undefined;
+    iam.before = (call) =>
+      call === 'PutRolePolicy' && !open ? new Promise((resolve) => (open = resolve)) : Promise.resolve();
+    const { list } = listOn(iam);
+    const first = list.kill(ROLE, denied(0));
+    await until('the first is being written', () => open);
+    const others = Array.from({ length: 40 }, (_, index) => list.kill(ROLE, denied(1 + index)));
+    open!();
+    await Promise.all([first, ...others]);
+    expect(iam.calls.filter((call) => call === 'PutRolePolicy')).toHaveLength(2);
+    expect(namedAt(iam)).toBe(41);
+  });
+
+  test('is not done before IAM gives back what was put, and asks again for a while', async () => {
+    const iam = new Iam();
+    let reads = 0;
+    iam.before = (call) => {
+      if (call === 'GetRolePolicy' && ++reads < 3)
+        return Promise.reject(httpError(404, 'NoSuchEntityException'));
+      return Promise.resolve();
+    };
+    const { list, waits } = listOn(iam);
+    await list.kill(ROLE, denied(0));
+    expect(reads).toBe(3);
+    expect(waits).toEqual([50, 200]);
+    iam.before = (call) =>
+      call === 'GetRolePolicy' ? Promise.reject(httpError(404, 'NoSuchEntityException')) : Promise.resolve();
+    await expect(list.kill(ROLE, denied(1))).rejects.toMatchObject({ code: 'ERR_AWS_ANSWER' });
+  });
+
+  test('fails a kill whose write is refused or has no answer, remembers it, and a later write has it in', async () => {
+    const iam = new Iam();
+    const { list } = listOn(iam);
+    iam.before = (call) =>
+      call === 'PutRolePolicy' ? Promise.reject(httpError(503, 'ServiceUnavailable')) : Promise.resolve();
+    await expect(list.kill(ROLE, denied(0))).rejects.toMatchObject({ code: 'ERR_AWS_REFUSED', status: 503 });
+    iam.before = (call) => (call === 'PutRolePolicy' ? new Promise(() => {}) : Promise.resolve());
+    await expect(list.kill(ROLE, denied(1))).rejects.toMatchObject({ code: 'ERR_AWS_UNREACHABLE' });
+    iam.before = () => Promise.resolve();
+    await list.kill(ROLE, denied(2));
+    expect(namedAt(iam)).toBe(3);
+  });
+
+  test('writes again what goes missing before it is confirmed, and says so where it always does', async () => {
+    const iam = new Iam();
+    const { list } = listOn(iam);
+    const kill = await list.kill(ROLE, denied(0));
+    await until('what is said twice is gone', () => iam.policies.size === 1);
+    iam.policies.clear();
+    expect(await kill.confirmed()).toBe(NOW);
+    expect(namedAt(iam)).toBe(1);
+    const next = await list.kill(ROLE, denied(1));
+    iam.before = (call) => {
+      if (call === 'ListRolePolicies') iam.policies.clear();
+      return Promise.resolve();
+    };
+    await expect(next.confirmed()).rejects.toThrow('somebody removes');
+  });
+
+  test('waits for another broker’s claim, its kill on record meanwhile', async () => {
+    const iam = new Iam();
+    const { list, store } = listOn(iam);
+    const other = await store.claim(ROLE, 600_000, 0);
+    const kill = list.kill(ROLE, denied(0));
+    await until('it is on record', async () => (await store.read(other!))!.denied.length === 1);
+    expect(iam.calls).toEqual([]);
+    await store.release(other!);
+    await kill;
+    expect(namedAt(iam)).toBe(1);
+  });
+
+  test('takes another id of the role where it was made anew', async () => {
+    const iam = new Iam();
+    const { list } = listOn(iam);
+    await list.kill(ROLE, denied(0));
+    iam.roleId = `AROA${'Y'.repeat(17)}`;
+    await list.kill(ROLE, denied(1));
+    expect([...iam.policies.values()].join('')).toContain(`${iam.roleId}:${denied(0).session}`);
+    iam.roleId = '*';
+    await expect(list.kill(ROLE, denied(2))).rejects.toMatchObject({ code: 'ERR_AWS_ANSWER' });
+  });
+
+  test('tells of a fault its status and its name, and nothing that was sent', () => {
+    const fault: AwsFault = faultOf('PutRolePolicy', httpError(403, 'AccessDenied', 'key AKIA of secret'));
+    expect(fault.message).toBe('PutRolePolicy: HTTP 403 (AccessDenied), request request-1');
+    expect(fault.cause).toBeUndefined();
+    expect(faultOf('PutRolePolicy', httpError(400, 'key AKIA', 'x')).message).not.toContain('AKIA');
+    expect(faultOf('PutRolePolicy', new TypeError('secret'))).toMatchObject({ code: 'ERR_AWS_UNREACHABLE' });
+    expect(faultOf('GetRole', fault)).toBe(fault);
+  });
+});
