@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ListObjectsV2Command, PutObjectCommand } from '@aws-sdk/client-s3';
+import { presigned } from '../../fixtures/presigned.js';
 import { PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { systemClock } from '../../../src/domain/clock.js';
@@ -227,6 +228,35 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
       propagation: { isDenied: () => Promise.resolve(false), everyMs: 5, withinMs: 20 },
     });
     await expect(never.minter.revoke(of)).rejects.toMatchObject({ code: 'ERR_AWS_ANSWER' });
+  });
+
+  test('that comes to be after its kill is dead from the first moment', async () => {
+    const gate = new EventEmitter();
+    const sts = {
+      send: async (...all: unknown[]): Promise<unknown> => {
+        gate.emit('asked');
+        await once(gate, 'open');
+        return (clients.sts.send as (...more: unknown[]) => Promise<unknown>).apply(clients.sts, all);
+      },
+    } as unknown as AwsStsTerms['sts'];
+    const by = broker([await newRole()], undefined, { sts });
+    const of = lease();
+    const asked = once(gate, 'asked');
+    const late = minted(by, of);
+    await asked;
+    await by.minter.revoke(of);
+    gate.emit('open');
+    expect(await works(await late)).toBe(false);
+  });
+
+  test('takes what it has signed for others with it: a presigned URL is refused after the kill', async () => {
+    const by = broker([await newRole()]);
+    const of = lease();
+    const { secret } = await by.minter.mint(of, grant());
+    const url = presigned(ceph.endpoint, `/${BUCKET}/a/1`, JSON.parse(secret.reveal()) as AwsCredential);
+    expect((await fetch(url)).status).toBe(200);
+    await by.minter.revoke(of);
+    expect((await fetch(url)).status).toBe(403);
   });
 
   test('is among forty that are killed at once: all are dead by few writes, and none is lost', async () => {
