@@ -19,12 +19,15 @@ export class AwsFault extends Error {
   readonly code: AwsFaultCode;
   /** Absent where there was no answer. */
   readonly status?: number;
+  /** It was asked once and refused, so nothing came of it. Of several attempts, one that broke off may have been carried out. */
+  readonly isFinal: boolean;
 
-  constructor(code: AwsFaultCode, message: string, status?: number) {
+  constructor(code: AwsFaultCode, message: string, status?: number, attempts?: number) {
     super(message);
     this.name = 'AwsFault';
     this.code = code;
     if (status !== undefined) this.status = status;
+    this.isFinal = status !== undefined && status >= 400 && status < 500 && attempts === 1;
   }
 }
 
@@ -33,12 +36,17 @@ export function faultOf(operation: string, error: unknown): AwsFault {
   if (error instanceof AwsFault) return error;
   const { name = '', $metadata: metadata } = error as {
     name?: string;
-    $metadata?: { httpStatusCode?: number; requestId?: string };
+    $metadata?: { httpStatusCode?: number; requestId?: string; attempts?: number };
   };
   const kind = ERROR_NAME.test(name) ? name : 'an error';
   const status = metadata?.httpStatusCode;
   if (status === undefined)
     return new AwsFault('ERR_AWS_UNREACHABLE', `${operation}: no answer of AWS (${kind})`);
   const request = /^[\w-]{1,80}$/.test(metadata?.requestId ?? '') ? `, request ${metadata?.requestId}` : '';
-  return new AwsFault('ERR_AWS_REFUSED', `${operation}: HTTP ${status} (${kind})${request}`, status);
+  return new AwsFault(
+    'ERR_AWS_REFUSED',
+    `${operation}: HTTP ${status} (${kind})${request}`,
+    status,
+    metadata?.attempts,
+  );
 }

@@ -94,7 +94,7 @@ export class AwsStsMinter implements ExternalMinter {
     // Whoever slept that long: others have given it up, and count on it not to come to be any more.
     if (now + CALL_TIMEOUT_MS > lease.issuedAt + MINT_DEADLINE_MS || now >= lease.expiresAt)
       throw new AwsFault('ERR_AWS_GRANT', `the time to mint ${lease.id} is over`);
-    const output = await this.#assume({
+    const output = await this.#assume(session, {
       RoleArn: roles.get(role)!,
       RoleSessionName: session,
       DurationSeconds: durationSeconds(lease.expiresAt - now),
@@ -133,12 +133,15 @@ export class AwsStsMinter implements ExternalMinter {
     return tool;
   }
 
-  async #assume(input: AssumeRoleCommandInput): Promise<AssumeRoleCommandOutput> {
+  async #assume(session: string, input: AssumeRoleCommandInput): Promise<AssumeRoleCommandOutput> {
     try {
       const abortSignal = AbortSignal.timeout(CALL_TIMEOUT_MS);
       return await this.#terms.sts.send(new AssumeRoleCommand(input), { abortSignal });
     } catch (error) {
-      throw faultOf('AssumeRole', error);
+      const fault = faultOf('AssumeRole', error);
+      // Else a role that refuses everything would fill up with sessions that are not there.
+      if (fault.isFinal) await this.#terms.store.unseat(session);
+      throw fault;
     }
   }
 }

@@ -52,6 +52,8 @@ export interface DenyStore {
   seat(session: Seat, roles: readonly string[], most: number): Promise<string | undefined>;
   /** The role that the session was given a seat on; undefined: it was never asked for, so it cannot exist. */
   seatOf(session: string): Promise<string | undefined>;
+  /** The session never came to be, for certain: its seat is another's. `seatOf` forgets it. */
+  unseat(session: string): Promise<void>;
   add(role: string, denied: Denied): Promise<void>;
   /** Undefined while another's claim lasts. `seen`: the highest fence that the caller knows from the role itself. */
   claim(role: string, forMs: number, seen: number): Promise<WriteClaim | undefined>;

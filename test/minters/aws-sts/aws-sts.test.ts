@@ -421,12 +421,16 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
       code: 'ERR_AWS_GRANT',
     });
     const strange = broker([{ name: 'none', id: '', arn: 'arn:aws:iam:::role/none' }]);
-    const fault = await strange.minter.mint(lease(), grant()).catch((error: unknown) => error as Error);
+    const refused = lease();
+    const fault = await strange.minter.mint(refused, grant()).catch((error: unknown) => error as Error);
     expect(fault).toMatchObject({ code: 'ERR_AWS_REFUSED' });
     expect((fault as AwsFault).status).toBeGreaterThanOrEqual(400);
     expect(JSON.stringify(fault) + (fault as Error).stack + (fault as Error).message).not.toContain(
       ceph.broker.secretAccessKey,
     );
     expect((fault as Error).cause).toBeUndefined();
+    // What was refused takes up no place, and there is nothing to kill.
+    expect(await strange.store.seatOf(refused.id)).toBeUndefined();
+    expect(await strange.minter.kill(refused)).toBeUndefined();
   });
 });

@@ -19,6 +19,9 @@ interface Input {
 }
 type Answer = Readonly<Record<string, unknown>>;
 
+const after = (attempts: number, status: number): Error =>
+  Object.assign(new Error('x'), { $metadata: { httpStatusCode: status, attempts } });
+
 /** IAM as AWS describes it, in memory; `before` is asked at each call, and may fail it or hold it up. */
 class Iam {
   readonly policies = new Map<string, string>();
@@ -199,5 +202,11 @@ describe('A deny list', () => {
     expect(faultOf('PutRolePolicy', httpError(400, 'key AKIA', 'x')).message).not.toContain('AKIA');
     expect(faultOf('PutRolePolicy', new TypeError('secret'))).toMatchObject({ code: 'ERR_AWS_UNREACHABLE' });
     expect(faultOf('GetRole', fault)).toBe(fault);
+  });
+
+  test('knows that nothing came of a call only where it was refused at the first attempt', () => {
+    expect(faultOf('AssumeRole', after(1, 403)).isFinal).toBe(true);
+    for (const error of [after(2, 403), after(1, 500), new Error('aborted')])
+      expect(faultOf('AssumeRole', error).isFinal).toBe(false);
   });
 });

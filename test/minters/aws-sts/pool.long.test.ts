@@ -1,4 +1,4 @@
-// A thousand live sessions over a pool of roles: each has a place, and all of them can be killed by name.
+// A thousand sessions over a pool of roles: each has a place, and all of them can be denied by name at a time.
 import { expect, test } from '@jest/globals';
 import { DenyList } from '../../../src/minters/aws-sts/deny-list.js';
 import { awsClients } from '../../../src/minters/aws-sts/clients.js';
@@ -18,7 +18,7 @@ import { DenyMemory } from '../../fixtures/deny-memory.js';
 const SESSIONS = 1000;
 
 (hasCeph ? test : test.skip)(
-  'a thousand sessions over a pool of roles are killed one by one, none of them by a cut-off',
+  'a thousand sessions over a pool of roles are denied one by one and all at a time, none of them by a cut-off',
   async () => {
     const ceph = await Ceph.start();
     try {
