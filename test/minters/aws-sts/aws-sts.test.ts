@@ -19,7 +19,7 @@ import type { AwsClients } from '../../../src/minters/aws-sts/clients.js';
 import { awsClients } from '../../../src/minters/aws-sts/clients.js';
 import type { DenyListTerms } from '../../../src/minters/aws-sts/deny-list.js';
 import { DenyList } from '../../../src/minters/aws-sts/deny-list.js';
-import { documentsOf } from '../../../src/minters/aws-sts/deny-document.js';
+import { documentsOf, documentText, entriesOf } from '../../../src/minters/aws-sts/deny-document.js';
 import { RolePolicies } from '../../../src/minters/aws-sts/role-policies.js';
 import type { CephRole } from '../../fixtures/ceph.js';
 import { Ceph, hasCeph, read, REGION } from '../../fixtures/ceph.js';
@@ -386,6 +386,20 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
     expect(cutOffs[0]).toBeGreaterThan(clock.now());
     // Until then a session there would be dead at once.
     await expect(by.minter.mint(lease(), grant())).rejects.toMatchObject({ code: 'ERR_AWS_ROLES_FULL' });
+  });
+
+  test('that was issued after a cut-off works, and one from before it does not', async () => {
+    const role = await newRole();
+    const by = broker([role]);
+    const cutOffAt = (before: number): Promise<void> => {
+      const entries = entriesOf(role.id, { denied: [], cutOff: { before, until: before } });
+      return by.policies.put(role.name, { name: 'mayfly-deny-1', text: documentText(1, entries) });
+    };
+    const s3 = await minted(by, lease());
+    await cutOffAt(clock.now() - 10_000);
+    expect(await works(s3)).toBe(true);
+    await cutOffAt(clock.now() + 10_000);
+    expect(await works(s3)).toBe(false);
   });
 
   test('has a place on one of the roles, and none where each has as many as it can deny', async () => {

@@ -184,6 +184,17 @@ describe('A deny list', () => {
     expect(namedAt(iam)).toBe(1);
   });
 
+  test('writes by a claim that is its own: where that was overtaken, by another', async () => {
+    const iam = new Iam();
+    const { list, store } = listOn(iam);
+    const read = store.read.bind(store);
+    let overtaken = 0;
+    store.read = (claim) => (overtaken++ === 0 ? Promise.resolve(undefined) : read(claim));
+    await list.kill(ROLE, denied(0));
+    expect([...iam.policies.keys()]).toEqual(['mayfly-deny-2']);
+    expect(namedAt(iam)).toBe(1);
+  });
+
   test('takes another id of the role where it was made anew', async () => {
     const iam = new Iam();
     const { list } = listOn(iam);
