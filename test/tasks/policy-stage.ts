@@ -22,6 +22,7 @@ import { signalTask } from '../../src/tasks/signal-task.js';
 import type { Scene } from '../contract/store/scene.js';
 import { PLANNER } from '../contract/store/scene.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
+import { lanes } from '../fixtures/lanes.js';
 import { noLimits } from '../fixtures/no-limits.js';
 
 const tool = (name: string, overrides: Partial<Tool> = {}): Tool => ({
@@ -76,6 +77,7 @@ export class PolicyStage {
       clock: scene.clock,
       keys: {},
       minters: new Map<string, unknown>([['jwt', SIGNER], [TARGET_KIND, this.target]]), // prettier-ignore
+      targets: lanes(scene.clock),
       maxTaskTtlMs: 1e9,
       limits: noLimits(store, scene.clock),
       rules: () => this.rules,
