@@ -1,11 +1,12 @@
-// The broker's configuration in the demo: one identity provider that it trusts, three tools, and the policies that ship.
+// The broker's configuration in the demo: one identity provider that it trusts, its tools, and the policies that ship.
 import { fileURLToPath } from 'node:url';
+import type { Database } from './database.js';
 
 export const AUDIENCE = 'mayfly';
 export const CRM_AUDIENCE = 'https://crm.example';
 
 export const configuration =
-  (idp: string) =>
+  (idp: string, database?: Database) =>
   (url: string): string => `issuer: ${url}
 listen: ${new URL(url).host}
 store: { kind: embedded, path: ./mayfly.db }
@@ -37,5 +38,21 @@ tools:
     audience: https://mail.example
     actions: [send]
     credential: { kind: jwt }
-policies: ${fileURLToPath(new URL('../../config/policies', import.meta.url))}
+${database ? orders(database) : ''}policies: ${fileURLToPath(new URL('../../config/policies', import.meta.url))}
+`;
+
+/** A login for each lease, which is dropped with its sessions when the task ends. */
+const orders = ({ port, name, user, passwordFile }: Database): string => `  orders:
+    plane: data
+    audience: https://orders.example
+    actions: [read]
+    credential:
+      kind: postgres
+      host: 127.0.0.1
+      port: ${port}
+      database: ${name}
+      user: ${user}
+      password_file: ${passwordFile}
+      tls: false
+      actions: { read: { grant: ['GRANT SELECT ON orders TO {{role}}'] } }
 `;

@@ -1,5 +1,5 @@
-// `npm run demo`: a real identity provider, the broker and a tool on this machine, and the story of one task.
-// With --keep everything stays up afterwards, for you to go on with curl.
+// `npm run demo`: a real identity provider, the broker, a tool and a database on this machine, and the story of one task.
+// With --keep everything stays up afterwards, for you to go on with curl; with --no-database there is none.
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { startBroker } from './broker.js';
 import { AUDIENCE, configuration, CRM_AUDIENCE } from './configuration.js';
 import { startCrm } from './crm.js';
+import { startDatabase } from './database.js';
 import type { Proof } from './idp.js';
 import { startIdp } from './idp.js';
 import { invitation } from './invitation.js';
@@ -14,6 +15,7 @@ import { tell } from './story.js';
 import { say, surprised, table } from './telling.js';
 
 const keep = process.argv.includes('--keep');
+const withDatabase = !process.argv.includes('--no-database');
 
 /** What was started, to be stopped in the opposite order. */
 const started: (() => Promise<void> | void)[] = [];
@@ -41,7 +43,10 @@ async function run(): Promise<void> {
   });
   started.push(() => idp.stop());
 
-  const broker = await startBroker(folder, configuration(idp.issuer));
+  const database = withDatabase ? await startDatabase() : undefined;
+  if (database) started.push(() => database.stop());
+
+  const broker = await startBroker(folder, configuration(idp.issuer, database));
   started.push(() => broker.stop());
   await broker.ready();
 
@@ -62,17 +67,22 @@ async function run(): Promise<void> {
   });
   started.push(() => crm.stop());
 
-  say('Three parts on this machine:');
+  say(`${database ? 'Four' : 'Three'} parts on this machine:`);
   for (const line of table([
     ['identity provider', idp.issuer, 'oidc-provider, signs the workload tokens'],
     ['broker', broker.url, `mayfly serve, process ${broker.pid}, embedded store`],
     ['crm', crm.url, 'a tool, which checks credentials itself, and hears of kills from the broker'],
+    ...(database
+      ? [['database', `127.0.0.1:${database.port}`, 'PostgreSQL, where each lease has a role of its own']]
+      : []),
   ]))
     say(`  ${line}`);
+  if (!database && withDatabase)
+    say('PostgreSQL is not on this machine (Debian: postgresql): the story goes without its database.');
 
   say('The times are what the caller waited.');
 
-  await tell({ broker: broker.url, crm: crm.url, tokenOf });
+  await tell({ broker: broker.url, crm: crm.url, tokenOf, ...(database && { database }) });
 
   say();
   if (!keep || surprised() > 0) return;

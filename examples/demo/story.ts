@@ -1,5 +1,8 @@
 // The story of one task, from its opening to the question why its last credential died.
 import { performance } from 'node:perf_hooks';
+import type { Client } from 'pg';
+import { verifyReceipt } from '../../src/sdk/verifier/index.js';
+import type { Database } from './database.js';
 import type { Outcome } from './telling.js';
 import { chapter, step, table } from './telling.js';
 import type { Answer } from './wire.js';
@@ -10,6 +13,8 @@ export interface Stage {
   readonly crm: string;
   /** A workload token of this name, fresh enough to be used. */
   readonly tokenOf: (name: string) => Promise<string>;
+  /** Where this machine has PostgreSQL. */
+  readonly database?: Database;
 }
 
 const TASK = 'run-42';
@@ -19,10 +24,11 @@ const CALLS = 4;
 /** The kill is on its way to the CRM when the completion is acknowledged: that takes milliseconds, not this long. */
 const REFUSED_WITHIN_MS = 1000;
 const REPORTED_WITHIN_MS = 3000;
+const SETTLED_WITHIN_MS = 5000;
 const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 
-export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
+export async function tell({ broker, crm, tokenOf, database }: Stage): Promise<void> {
   const readCustomer = { tool: 'crm', actions: ['read'], resources: ['customers/42'] };
   const openTask = async (id: string, agent: string, ...more: object[]): Promise<Answer> =>
     ask(`${broker}/v1/tasks`, {
@@ -53,7 +59,8 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
 
   await step(`planner opens the task ${TASK}: agent-7 may read customer 42, for ten minutes`, async () => {
     const other = await openTask(OTHER_TASK, 'agent-8', { tool: 'mail', actions: ['send'] });
-    const opened = await openTask(TASK, 'agent-7');
+    const readOrders = database ? [{ tool: 'orders', actions: ['read'] }] : [];
+    const opened = await openTask(TASK, 'agent-7', ...readOrders);
     return outcome(
       opened,
       opened.status === 201 && other.status === 201,
@@ -77,6 +84,26 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
     const read = await callCrm('/customers/42');
     return outcome(read, read.status === 200, `the CRM answers: ${JSON.stringify(read.body)}`);
   });
+
+  let login: Login | undefined;
+  let session: Client | undefined;
+  if (database)
+    await step(
+      'agent-7 gets a login to the database of orders, and looks up those of customer 42',
+      async () => {
+        const issued = await exchange('agent-7', { task_id: TASK, audience: 'orders' });
+        if (issued.status !== 200) return outcome(issued, false);
+        login = JSON.parse(String(issued.body['access_token'])) as Login;
+        session = await database.connect(login);
+        const { rows } = await session.query<{ what: string }>('SELECT what FROM orders WHERE customer = 42');
+        return outcome(
+          issued,
+          rows.length === 2,
+          `the database answers ${rows.map(({ what }) => what).join(', ')}, to a role that is this lease's alone:`,
+          login.user,
+        );
+      },
+    );
 
   chapter('What it may not do, it cannot do');
 
@@ -139,6 +166,7 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
   chapter('The task is over, and so is everything that was given out for it');
 
   let completedAt = 0;
+  const query = session && endOf(session);
   let stillAnswered = 0;
   await step(`planner completes ${TASK}`, async () => {
     const completed = await ask(`${broker}/v1/tasks/${TASK}/complete`, {
@@ -147,11 +175,12 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
     });
     completedAt = performance.now();
     const seen = await ask(`${broker}/v1/tasks/${TASK}`, { bearer: await tokenOf('planner') });
-    const counts = seen.body['leases'] as { active: number; revoked: number };
+    const counts = seen.body['leases'] as { active: number; revoking: number; revoked: number };
+    const ended = counts.revoking + counts.revoked;
     return outcome(
       completed,
-      completed.body['outcome'] === 'completed' && counts.active === 0 && counts.revoked === 1,
-      `${counts.revoked} credential revoked, ${counts.active} alive`,
+      completed.body['outcome'] === 'completed' && counts.active === 0 && ended === (database ? 2 : 1),
+      `${ended === 1 ? '1 credential' : `${ended} credentials`} ended, ${counts.active} alive`,
     );
   });
 
@@ -170,6 +199,22 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
       ],
     };
   });
+
+  if (database && query)
+    await step('the query that agent-7 still had under way, and its login', async () => {
+      const { why, at } = await query;
+      const again = await database.connect(login!).then(
+        () => 'it was let in',
+        (error: Error) => error.message,
+      );
+      return {
+        asTold: /terminat/.test(why) && /authentication failed/.test(again),
+        lines: [
+          `ended by the server ${(at - completedAt).toFixed(1)} ms after the completion was acknowledged: ${why}`,
+          `and at the door: ${again}`,
+        ],
+      };
+    });
 
   await step('agent-7 asks for a new one', async () =>
     refused(await exchange('agent-7', { task_id: TASK, audience: 'crm' }), 400, 'invalid_target'),
@@ -211,6 +256,54 @@ export async function tell({ broker, crm, tokenOf }: Stage): Promise<void> {
       `on request ${String(ended['request_id'])}`,
     );
   });
+
+  await step(`operator keeps the receipt of ${TASK}: signed, to be shown to anybody`, async () => {
+    const bearer = await tokenOf('operator');
+    const until = performance.now() + SETTLED_WITHIN_MS;
+    for (;;) {
+      const response = await fetch(`${broker}/v1/tasks/${TASK}/receipt`, {
+        headers: { authorization: `Bearer ${bearer}` },
+      });
+      const text = await response.text();
+      // A target may still be letting go.
+      if (response.status === 409 && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        continue;
+      }
+      const keys = (await (await fetch(`${broker}/jwks/receipts`)).json()) as { keys: object[] };
+      const receipt = verifyReceipt(text, { issuer: broker, keys, task: TASK });
+      if (!receipt) return { asTold: false, lines: [`${response.status} ${text}`] };
+      const { credentials } = receipt;
+      return {
+        asTold: credentials.every(({ confirmed_at: at }) => at !== undefined),
+        lines: [
+          `${receipt.task.outcome}, by ${receipt.task.closed_by}; of each credential, when its end was ordered and confirmed:`,
+          ...table(
+            credentials.map(({ tool, kind, requested_at: requested, confirmed_at: confirmed }) => [
+              `${tool} (${kind})`,
+              clockOf(requested),
+              clockOf(confirmed),
+            ]),
+          ),
+        ],
+      };
+    }
+  });
+}
+
+/** What an agent gets of a database: docs/postgres.md. */
+interface Login {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** When and why a query ended that would have gone on for a minute. */
+async function endOf(session: Client): Promise<{ readonly why: string; readonly at: number }> {
+  const why = await session.query('SELECT pg_sleep(60)').then(
+    () => 'it came to its end',
+    (error: Error) => error.message,
+  );
+  return { why, at: performance.now() };
 }
 
 interface AuditEvent {

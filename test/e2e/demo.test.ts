@@ -6,6 +6,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, describe, expect, jest, test } from '@jest/globals';
+import { hasPostgres } from '../fixtures/postgres.js';
 import { until } from '../fixtures/until.js';
 
 const PATIENCE_MS = 40_000;
@@ -62,6 +63,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
+const OF_THE_DATABASE = [
+  /Four parts on this machine/,
+  /agent-7 gets a login to the database .*\n {5}✓ the database answers an engine, cards, .*\n +mayfly_lease_\w{28}\n/,
+  /query that agent-7 still had .*\n {5}✓ ended by the server \d+\.\d ms after .*terminating.*\n +and at the door: .*authentication failed/,
+  /orders \(postgres\) +\d\d:\d\d:\d\d\.\d+ +\d\d:\d\d:/,
+];
+
 const brokerOf = (told: string): number => Number(/mayfly serve, process (\d+)/.exec(told)?.[1]);
 
 test('the story comes out as told, step by step, and nothing is left behind', async () => {
@@ -82,13 +90,15 @@ test('the story comes out as told, step by step, and nothing is left behind', as
     /the credential to write after all .*\n {5}✓ refused by the broker: 400 invalid_scope/,
     /a tool that its task does not have .*\n {5}✓ refused by the broker: 400 invalid_target/,
     /something in run-43, .*\n {5}✓ refused by the broker: 400 invalid_target\n.*\n +word for word/,
-    /planner completes run-42 .*\n {5}✓ 1 credential revoked, 0 alive/,
+    /planner completes run-42 .*\n {5}✓ (?:1 credential|2 credentials) ended, 0 alive/,
     /that it still holds .*\n {5}✓ refused by the CRM: 401 invalid_token\n.*\n +\d+\.\d ms after the completion/,
     /asks for a new one .*\n {5}✓ refused by the broker: 400 invalid_target\n +The task is closed\./,
     /cluster\/agent-7 +token\.exchange +refused +tool_not_in_manifest\n/,
     /cluster\/agent-7 +tool\.call +permitted +read customers\/42\n/,
     /cluster\/agent-7 +tool\.call +refused +read customers\/42: revoked\n/,
     /✓ revoked at .*, by the end of the task run-42: "the summary was sent"/,
+    /keeps the receipt of run-42.*\n {5}✓ completed, by cluster\/planner;.*\n +crm \(jwt\) +\d\d:\d\d:\d\d\.\d+ +\d\d:\d\d:/,
+    ...(hasPostgres ? OF_THE_DATABASE : [/PostgreSQL is not on this machine/]),
   ])
     expect(told).toMatch(line);
 
@@ -98,7 +108,7 @@ test('the story comes out as told, step by step, and nothing is left behind', as
 
 describe('with --keep', () => {
   test('the commands that it gives work as they are, and Ctrl-C stops everything', async () => {
-    const demo = startDemo('--keep');
+    const demo = startDemo('--keep', '--no-database');
     await demo.said('# what happened\n');
     await demo.said('operator)"\n');
     const commands = demo.told().split('paste this into another terminal:')[1]!;
@@ -123,7 +133,7 @@ describe('with --keep', () => {
 
 test('interrupted in the middle, it says so by its exit code, and leaves nothing behind', async () => {
   const demo = startDemo();
-  await demo.said('Three parts');
+  await demo.said('parts on this machine');
   demo.child.kill('SIGTERM');
   expect(await demo.ended).not.toBe(0);
   expect(isAlive(brokerOf(demo.told()))).toBe(false);
