@@ -20,6 +20,8 @@ interface Terms {
   readonly store: string;
   /** The limits that everybody has who says nothing; none that anybody could meet when absent. */
   readonly usualLimits?: true;
+  /** Tools beside that one, by name, as YAML in one line. */
+  readonly tools?: Readonly<Record<string, string>>;
   /** More members of the configuration, as lines. */
   readonly more?: readonly string[];
 }
@@ -38,7 +40,7 @@ const NO_LIMITS = `limits:
 
 const configuration = (
   url: string,
-  { issuer, store, usualLimits, more = [] }: Terms,
+  { issuer, store, usualLimits, tools = {}, more = [] }: Terms,
 ): string => `issuer: ${issuer}
 listen: ${new URL(url).host}
 store: ${store}
@@ -61,7 +63,9 @@ tools:
     actions: [${TOOL.actions.join(', ')}]
     max_ttl: 1h
     credential: { kind: jwt }
-keys: { algorithm: ${ALGORITHM} }
+${Object.entries(tools)
+  .map(([name, tool]) => `  ${name}: ${tool}\n`)
+  .join('')}keys: { algorithm: ${ALGORITHM} }
 ${usualLimits ? '' : NO_LIMITS}${more.map((line) => `${line}\n`).join('')}`;
 
 export interface BrokerPlace {
