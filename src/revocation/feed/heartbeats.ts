@@ -3,10 +3,10 @@
 import type { Confirmed } from './confirmation.js';
 
 /** So many are served together, and their share of a large crowd, so that all have had theirs in time. */
-const AT_ONCE = 50;
-const SHARE = 8;
+const AT_ONCE = 25;
+const SHARE = 16;
 /** How often in an interval somebody may be served. */
-const TICKS = 10;
+const TICKS = 20;
 
 export interface HeartbeatsTerms {
   readonly heartbeatMs: number;

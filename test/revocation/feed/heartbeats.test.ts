@@ -79,7 +79,7 @@ describe.each([60, 400, 3000])('%i who came in the same moment', (count) => {
     join(count);
     const began = now();
     await pass(10 * HEARTBEAT_MS);
-    const most = Math.max(50, Math.ceil(count / 8));
+    const most = Math.max(25, Math.ceil(count / 16));
     expect(Math.max(...told.map(({ streams }) => streams.length))).toBeLessThanOrEqual(most);
     // The first round spreads them; after it, each has its place.
     expect(longestWait(count, began)).toBeLessThan(2 * HEARTBEAT_MS);
