@@ -3,7 +3,6 @@ import { AuditEntry } from '../audit/entry.js';
 import type { TaskId } from '../domain/ids.js';
 import { isTaskId } from '../domain/ids.js';
 import { Refusal } from '../domain/refusal.js';
-import type { CredentialAsked } from '../issuance/issue-credential.js';
 import { issueCredential } from '../issuance/issue-credential.js';
 import type { CredentialsRequest } from '../wire/credentials.js';
 import { credentialsBody } from '../wire/credentials.js';
@@ -11,6 +10,7 @@ import type { Answer } from './answer.js';
 import { ok } from './answer.js';
 import type { Call, Edge, Respond } from './call.js';
 import { settle } from './call.js';
+import { credentialAsked } from './credential-asked.js';
 import { overRate } from './limited.js';
 import { parse } from './parse.js';
 import { tokenResponse } from './views.js';
@@ -51,32 +51,13 @@ async function exchanged(
   const own = new AuditEntry(entry.requestId, 'token.exchange', facts, entry.trace);
   return settle(edge, { entry: own, dialect: 'oauth', route: ROUTE }, async () => {
     const over = counts ? overRate(edge, principal) : undefined;
-    const asked = over ?? askedFor(taskId, wanted);
+    const { authorization_details: details, requested_expiry: expiry, ...rest } = wanted;
+    const asked = over ?? credentialAsked(taskId, { ...rest, details, expiry });
     if (asked instanceof Refusal) return asked;
     const bound = provenKey === undefined ? asked : { ...asked, provenKey };
     const issued = await issueCredential(edge.broker, principal, bound, own);
     return issued instanceof Refusal ? issued : ok(tokenResponse(issued, issued.lease.issuedAt));
   });
-}
-
-function askedFor(
-  taskId: TaskId,
-  { audience, resource, scope, authorization_details: details, requested_expiry: expiry }: Wanted,
-): CredentialAsked | Refusal {
-  const actions = scope?.split(' ').filter((action) => action !== '') ?? [];
-  // To ask for nothing is not to leave the scope out, which asks for all.
-  if (scope !== undefined && actions.length === 0)
-    return new Refusal('action_not_granted', 'The scope is empty.');
-  return {
-    taskId,
-    target: {
-      ...(audience !== undefined && { name: audience }),
-      ...(resource !== undefined && { audience: resource }),
-    },
-    actions,
-    ...(details && { details }),
-    ...(expiry !== undefined && { ttlMs: expiry * 1000 }),
-  };
 }
 
 const viewOf = ({ status, body }: Answer): object =>

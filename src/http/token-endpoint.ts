@@ -17,6 +17,7 @@ import { ok, send } from './answer.js';
 import { arrivalOf } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
+import { credentialAsked } from './credential-asked.js';
 import { readForm } from './form.js';
 import { heldBack, overRate } from './limited.js';
 import { flawsOf } from './parse.js';
@@ -130,23 +131,11 @@ function askedFor(given: TokenParameters): CredentialAsked | Refusal {
   if (expiry !== undefined && !/^[1-9]\d{0,8}$/.test(expiry)) {
     return malformed('requested_expiry must be a whole number of seconds.');
   }
-  const actions = scope?.split(' ').filter((action) => action !== '') ?? [];
-  // To ask for nothing is not to leave the scope out, which asks for all.
-  if (scope !== undefined && actions.length === 0)
-    return new Refusal('action_not_granted', 'The scope is empty.');
   const writtenDetails = given.get('authorization_details');
   const details = writtenDetails === undefined ? undefined : readDetails(writtenDetails);
   if (details instanceof Refusal) return details;
-  return {
-    taskId,
-    target: {
-      ...(audience !== undefined && { name: audience }),
-      ...(resource !== undefined && { audience: resource }),
-    },
-    actions,
-    ...(details && { details }),
-    ...(expiry !== undefined && { ttlMs: Number(expiry) * 1000 }),
-  };
+  const seconds = expiry === undefined ? undefined : Number(expiry);
+  return credentialAsked(taskId, { audience, resource, scope, details, expiry: seconds });
 }
 
 /** RFC 9396 §2 and §5: an unknown type or field is refused, not passed over. */

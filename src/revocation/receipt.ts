@@ -37,12 +37,11 @@ export async function receiptOf(
 ): Promise<Receipt | Refusal> {
   if (!isSettled(task)) return new Refusal('task_not_settled', `it is ${task.state}`);
   const counts = await store.countLeases(task.id);
-  const leases: Lease[] = [];
-  for await (const lease of leasesOf(store, task.id)) {
-    leases.push(lease);
-    if (leases.length === MOST_LISTED) break;
-  }
   const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const most = Math.min(all, MOST_LISTED);
+  const leases: Lease[] = [];
+  // No further than to the last of its own: those of tasks below it are many more.
+  if (most > 0) for await (const lease of leasesOf(store, task.id)) if (leases.push(lease) === most) break;
   entry.learn({ credentials: all });
   leases.sort((a, b) => a.issuedAt - b.issuedAt || (a.id < b.id ? -1 : 1));
   return { task, counts, leases, leftOut: Math.max(0, all - leases.length) };
