@@ -267,3 +267,22 @@ const callOf = (task: string) => entry('tool.call', { taskId: taskId(task) });
     expect(recorded).toHaveLength(5);
   },
 );
+
+(hasRedis ? test : test.skip).each([
+  ['who the server is', '\r\nserver\r\n'],
+  ['what it is', 'DRYRUN'],
+  ['what time it is', '\r\ntime\r\n'],
+  ['which schema it has', ':schema'],
+])(
+  'a connection that breaks as a store opens, just as it is asked %s, is made anew and asked again: a failover may be under way',
+  async (_what, marker) => {
+    const { swallowed } = wire;
+    wire.swallowAnswerTo(marker);
+    const servers = { mode: 'standalone', ...wire.address, database: 0 } as const;
+    const terms = { ...TERMS, clock, log: QUIET };
+    const again = await openRedisStore({ redis: redisOptions(redis, { servers }), ...terms });
+    expect(wire.swallowed).toBe(swallowed + 1);
+    expect((await again.readTask(taskId('run-1')))?.state).toBe('open');
+    await again.close();
+  },
+);

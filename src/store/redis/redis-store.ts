@@ -50,8 +50,8 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
   const { redis, retention, clockSkewMs, log, clock } = options;
   const connections = new Connections(redis, log);
   try {
-    await connections.connected();
-    await checkServers(connections, redis, log);
+    await whileItLasts(() => connections.connected());
+    await whileItLasts(() => checkServers(connections, redis, log));
     const keys = new Keys(redis.prefix);
     const slots = new Slots({
       connections,

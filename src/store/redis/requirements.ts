@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { StoreUnavailable } from '../store.js';
 import type { ConnectionLog, Connections } from './connections.js';
 import type { RedisOptions } from './options.js';
+import { isPassing } from './slots.js';
 
 const LEAST_VERSION = [7, 0] as const;
 const MOST_SKEW_MS = 60_000;
@@ -31,6 +32,7 @@ export async function checkServers(
       facts = factsIn(await server.info());
       [seconds] = (await server.time()).map(String) as [string];
     } catch (error) {
+      if (isPassing(error)) throw error;
       throw new StoreUnavailable(`Redis cannot be asked about itself: ${messageOf(error)}`, { cause: error });
     }
     const { host = '', port = '' } = server.options;
