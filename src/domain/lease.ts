@@ -28,6 +28,10 @@ export const LEASE_TRANSITIONS: Readonly<Record<LeaseState, Partial<Record<Lease
 /** When revoking one takes effect where the credential is honoured (invariant 10). */
 export type RevocationClass = 'immediate' | 'pushed' | 'eventual' | 'expiry-only';
 
+/** What may be left of a credential that is confirmed to be dead; docs/receipts.md tells each. */
+export const SURVIVORS = ['caller_identity', 'begun_work', 'service_tokens', 'written_data'] as const;
+export type Survivor = (typeof SURVIVORS)[number];
+
 /** Why a lease ended: the selector that named it, or its time. */
 export interface LeaseEnding {
   readonly at: number;
@@ -81,6 +85,8 @@ export interface Lease {
   readonly expiresAt: number;
   readonly state: LeaseState;
   readonly ended?: LeaseEnding;
+  /** When the target had taken the order to kill it, where that is not yet its end: `confirmedAt` comes later. */
+  readonly acceptedAt?: number;
   /** When the target was known to have let go of it. */
   readonly confirmedAt?: number;
 }

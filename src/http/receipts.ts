@@ -32,7 +32,8 @@ function claimsOf(
   const { closed } = task;
   const credentialOf = (lease: Lease): ReceiptCredential => {
     const { ended } = lease;
-    const revocation = minters.get(lease.kind)?.class;
+    const minter = minters.get(lease.kind);
+    const survives = minter?.external ? minter.survives : undefined;
     const confirmed = confirmedAt(lease);
     return {
       lease_id: lease.id,
@@ -40,16 +41,18 @@ function claimsOf(
       tool: lease.tool,
       plane: lease.plane,
       kind: lease.kind,
-      ...(revocation !== undefined && { revocation }),
+      ...(minter && { revocation: minter.class }),
       scope: lease.actions.join(' '),
       issued_at: wireTime(lease.issuedAt),
       expires_at: wireTime(lease.expiresAt),
       state: lease.state,
       ...(ended && { cause: ended.cause, requested_at: wireTime(ended.at) }),
+      ...(lease.acceptedAt !== undefined && { accepted_at: wireTime(lease.acceptedAt) }),
       ...(confirmed !== undefined && { confirmed_at: wireTime(confirmed) }),
       ...(ended?.forced && {
         forced: { at: wireTime(ended.forced.at), by: ended.forced.by, reason: ended.forced.reason },
       }),
+      ...(survives && { survives: [...survives] }),
       policy_digest: lease.policyDigest,
     };
   };

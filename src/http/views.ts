@@ -75,6 +75,7 @@ export function leaseView(lease: Lease, revocation: RevocationClass): LeaseView 
         ...(ended.forced && { forced: forcedView(ended.forced) }),
       },
     }),
+    ...(lease.acceptedAt !== undefined && { accepted_at: wireTime(lease.acceptedAt) }),
     ...(lease.confirmedAt !== undefined && { confirmed_at: wireTime(lease.confirmedAt) }),
     policy_digest: lease.policyDigest,
     request_id: lease.requestId,

@@ -1,7 +1,7 @@
 // The minter port: what makes, and unmakes, one kind of credential.
 import type { Grant } from '../domain/grant.js';
 import type { LeaseId } from '../domain/ids.js';
-import type { ActiveLease, Lease, ReservedLease, RevocationClass } from '../domain/lease.js';
+import type { ActiveLease, Lease, ReservedLease, RevocationClass, Survivor } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Secret } from '../domain/secret.js';
 
@@ -26,11 +26,19 @@ export interface SigningMinter {
   mint(lease: ActiveLease, grant: Grant, now: number): Minted | Refusal;
 }
 
+/** The target has the order to kill it, and tells nobody when that is in force. */
+export interface Accepted {
+  /** From then on, `revoke` tells whether it is dead. */
+  readonly againMs: number;
+}
+
 /** A credential that exists at a target. Names there derive from the lease id (invariant 2). */
 export interface ExternalMinter {
   readonly kind: string;
   readonly external: true;
   readonly class: RevocationClass;
+  /** What its kill does not reach; absent: nothing that it opened. */
+  readonly survives?: readonly Survivor[];
   readonly needsSecretToRevoke: boolean;
   readonly listable: boolean;
   /** How long a mint may take before nobody can say any more whether it will come to be. */
@@ -38,8 +46,11 @@ export interface ExternalMinter {
   /** Why a grant cannot be given at the target, where that is known before anything is put on record. */
   refuses?(grant: Grant): Refusal | undefined;
   mint(lease: ReservedLease, grant: Grant): Promise<Minted>;
-  /** Resolves when the credential is dead at the target; of one that never was, at once. Idempotent. */
-  revoke(lease: Lease, secret?: Secret): Promise<void>;
+  /**
+   * Resolves when the credential is dead at the target; of one that never was, at once. Idempotent. `Accepted`: to be
+   * called again, with the lease as it is then.
+   */
+  revoke(lease: Lease, secret?: Secret): Promise<Accepted | void>;
   /** Where `listable`: the leases of everything that bears a name of ours at a tool's target, in no order. */
   list?(tool: string): AsyncIterable<LeaseId>;
 }

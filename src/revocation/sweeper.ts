@@ -3,7 +3,7 @@ import type { Clock } from '../domain/clock.js';
 import { MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Secret } from '../domain/secret.js';
 import { answerWithin } from '../minters/answer-within.js';
-import type { Minter } from '../minters/minter.js';
+import type { Accepted, Minter } from '../minters/minter.js';
 import type { LanePlace, Targets } from '../minters/targets.js';
 import { PutOff } from '../minters/targets.js';
 import type { ClaimedLease, Settlement, Store } from '../store/store.js';
@@ -161,8 +161,8 @@ export class Sweeper {
     try {
       // It may have waited for its place until we were to stop.
       if (this.#stopped) return { kind: 'deferred', retryAfterMs: 0 };
-      await this.#attempt(claimed, place);
-      return { kind: 'confirmed' };
+      const accepted = await this.#attempt(claimed, place);
+      return accepted ? { kind: 'accepted', retryAfterMs: accepted.againMs } : { kind: 'confirmed' };
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
       return attempts + 1 >= MOST_ATTEMPTS
@@ -174,14 +174,14 @@ export class Sweeper {
   }
 
   /** What is wrong on our side, a key to unseal with that is not there, is no sign that the target is down. */
-  async #attempt({ lease, sealedSecret }: ClaimedLease, place: LanePlace): Promise<void> {
+  async #attempt({ lease, sealedSecret }: ClaimedLease, place: LanePlace): Promise<Accepted | void> {
     const minter = this.#options.minters.get(lease.kind);
     if (!minter?.external) throw new Error(`no minter for ${lease.kind}`);
     const secret =
       sealedSecret === undefined
         ? undefined
         : new Secret(this.#options.unseal(sealedSecret, `lease:${lease.id}`));
-    await place.work(lease.id, this.#options.attemptMs ?? ATTEMPT_MS, () => minter.revoke(lease, secret));
+    return place.work(lease.id, this.#options.attemptMs ?? ATTEMPT_MS, () => minter.revoke(lease, secret));
   }
 
   /** Doubles, with full jitter over its upper half, so that many brokers do not call a target in step. */

@@ -111,6 +111,8 @@ export interface ClaimedLease {
 
 export type Settlement =
   | { readonly kind: 'confirmed' }
+  /** The target has taken the order, and tells nobody when it is in force: it is lent out again after that long. No attempt. */
+  | { readonly kind: 'accepted'; readonly retryAfterMs: number }
   | { readonly kind: 'failed'; readonly retryAfterMs: number; readonly error: string }
   /** Given back: nothing was tried, and it counts as no attempt. */
   | { readonly kind: 'deferred'; readonly retryAfterMs: number }

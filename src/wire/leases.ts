@@ -87,6 +87,9 @@ export const leaseView = z
       })
       .exactOptional()
       .describe('How it ended; absent while it lives.'),
+    accepted_at: timestamp(
+      'When the target had taken the order to end it, where it is dead only some time after that.',
+    ).exactOptional(),
     confirmed_at: timestamp('When the target was known to have let go of it.').exactOptional(),
     policy_digest: z.string().describe('The SHA-256 of the policies that permitted it.'),
     request_id: z.string().describe('The request that it was issued by.'),

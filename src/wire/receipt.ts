@@ -1,6 +1,6 @@
 // What a receipt says: the claims of the signed statement of how a task ended.
 import { z } from 'zod';
-import { LEASE_STATES } from '../domain/lease.js';
+import { LEASE_STATES, SURVIVORS } from '../domain/lease.js';
 import { OUTCOMES } from '../domain/task.js';
 import { timestamp } from './common.js';
 
@@ -25,6 +25,9 @@ const receiptCredential = z
       .describe('`irrevocable`: it could not be killed, and may be alive until it expires.'),
     cause: z.string().exactOptional().describe('What ended it: its time (`ttl`), or what a kill named.'),
     requested_at: timestamp('When its end was ordered.').exactOptional(),
+    accepted_at: timestamp(
+      'When its target had taken that order, where it is in force only some time after.',
+    ).exactOptional(),
     confirmed_at: timestamp(
       'When it was known to be dead where it is honoured. Absent: it never was.',
     ).exactOptional(),
@@ -33,6 +36,12 @@ const receiptCredential = z
       .exactOptional()
       .describe(
         'It could not be killed, and somebody has said that it is dead: their word, and no confirmation.',
+      ),
+    survives: z
+      .array(z.enum(SURVIVORS))
+      .exactOptional()
+      .describe(
+        'What its end does not reach: `caller_identity`, a service that answers in spite of it who the credential was; `begun_work`, what it had set going; `service_tokens`, what services that do not ask again had given it; `written_data`, what it had written. Absent: nothing.',
       ),
     policy_digest: z.string().describe('The policies by which it was permitted.'),
   })

@@ -355,6 +355,28 @@ describe('a target that is down', () => {
   });
 });
 
+test('a kill that is in force at its target only after a while is confirmed then, and keeps no place until then', async () => {
+  await scene.task('run');
+  const lease = await account('run');
+  await scene.closeTask('run');
+  target.inForceAfterMs = 10_000;
+  const sweeper = sweeperOn(scene.store);
+  await wake(sweeper);
+  await until(
+    'it is accepted',
+    async () => (await scene.store.readLease(lease.id))!.acceptedAt !== undefined,
+  );
+  expect(await state(lease)).toBe('revoking');
+  await wake(sweeper);
+  expect(target.attempts).toHaveLength(1);
+  scene.clock.advance(10_000);
+  await wake(sweeper);
+  await until('it is confirmed', async () => (await state(lease)) === 'revoked');
+  const { acceptedAt, confirmedAt } = (await scene.store.readLease(lease.id))!;
+  expect(confirmedAt! - acceptedAt!).toBeGreaterThanOrEqual(10_000);
+  expect(target.attempts).toHaveLength(2);
+});
+
 describe('a sweeper that is gone', () => {
   test('in the middle of a kill leaves it to the next one, when its loan has run out', async () => {
     await scene.task('run');

@@ -12,7 +12,15 @@ import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
 import { NO_CONTEXT } from '../../src/domain/tree-context.js';
 import { SCHEMA_VERSION } from '../../src/store/embedded/schema.js';
 import type { Store } from '../../src/store/store.js';
-import { entry, granted, newTask, PLENTY, tokenRequest } from '../contract/store/scene.js';
+import {
+  entry,
+  externalRequest,
+  granted,
+  newTask,
+  OPERATOR,
+  PLENTY,
+  tokenRequest,
+} from '../contract/store/scene.js';
 import { TERMS } from '../contract/store/harness.js';
 
 let folder: string;
@@ -40,8 +48,13 @@ function openDatabase(): EmbeddedDatabase {
   return db;
 }
 
+function asVersion5(db: EmbeddedDatabase): void {
+  db.sql('ALTER TABLE lease DROP COLUMN accepted_at').run();
+}
+
 /** As it was before version 4. */
 function withoutStatusEntries(db: EmbeddedDatabase): void {
+  asVersion5(db);
   db.sql('DROP INDEX lease_irrevocable').run();
   db.sql('DROP INDEX lease_by_status').run();
   db.sql('ALTER TABLE lease DROP COLUMN status_entry').run();
@@ -94,6 +107,25 @@ describe('opening an embedded store', () => {
     };
     expect(() => open()).toThrow(expect.objectContaining(newer));
     expect(() => open()).toThrow(expect.objectContaining(newer));
+  });
+
+  it('brings a file of version 5 up to date, and goes on with a kill that was under way', async () => {
+    const before = open();
+    granted(await before.openTask(newTask('run-1'), entry()));
+    const { id } = granted(await before.reserveLease(externalRequest('run-1'), entry()));
+    granted(await before.activateLease(id, {}, entry()));
+    await before.closeTask(newTask('run-1').id, { outcome: 'completed', by: OPERATOR }, entry());
+    await before.close();
+    const old = openDatabase();
+    asVersion5(old);
+    old.sql('UPDATE meta SET schema_version = 5').run();
+    old.close();
+    const store = open();
+    await store.sweep(PLENTY);
+    const [due] = await store.claimDue(PLENTY, 1000);
+    expect(due!.lease.id).toBe(id);
+    await store.settle(id, due!.claim, { kind: 'accepted', retryAfterMs: 0 });
+    expect((await store.readLease(id))?.acceptedAt).toBeDefined();
   });
 
   it('brings a file of version 3 up to date, and reads what is in it', async () => {

@@ -7,12 +7,13 @@ type Ended = NonNullable<LeaseView['ended']>;
 type Forced = NonNullable<Ended['forced']>;
 
 export function leaseText(lease: LeaseView, now: number): string {
-  const { ended, confirmed_at: confirmedAt, authorization_details: details } = lease;
+  const { ended, accepted_at: acceptedAt, confirmed_at: confirmedAt, authorization_details: details } = lease;
   return facts([
     ['lease', lease.id],
     ['state', lease.state],
     ['ended', ended && `${when(ended.at, now)} by ${endText(ended)}`],
     ['forced', ended?.forced && forcedText(ended.forced, now)],
+    ['accepted', acceptedAt && `${when(acceptedAt, now)} by its target`],
     ['confirmed', confirmedAt && when(confirmedAt, now)],
     ['agent', lease.agent],
     ['task', lease.task_id],

@@ -1,6 +1,7 @@
 // `mayfly task receipt`: the signed statement of how a task ended, checked before it is shown; or one that was kept.
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import type { Survivor } from '../../domain/lease.js';
 import { verifyReceipt } from '../../sdk/verifier/receipt.js';
 import type { ReceiptClaims } from '../../wire/receipt.js';
 import { type BrokerOptions, brokerCommand, connect, show } from '../broker-command.js';
@@ -66,6 +67,7 @@ function receiptText(receipt: ReceiptClaims, now: number): string {
     ['signed', `by ${receipt.iss}, ${when(new Date(receipt.iat * 1000).toISOString(), now)}`],
   ]);
   if (credentials.length === 0) return ended;
+  const accepts = credentials.some(({ accepted_at: at }) => at !== undefined);
   const rows = credentials.map((one) => [
     one.lease_id,
     one.tool,
@@ -78,10 +80,29 @@ function receiptText(receipt: ReceiptClaims, now: number): string {
         ? `forced by ${one.forced.by}`
         : 'never'
       : timeOf(one.confirmed_at),
+    ...(accepts ? [timeOf(one.accepted_at)] : []),
   ]);
   const heads = ['lease', 'tool', 'kind', 'class', 'end', 'requested', 'confirmed'];
-  return `${ended}\n\n${table(heads, rows)}`;
+  const listed = `${ended}\n\n${table([...heads, ...(accepts ? ['accepted'] : [])], rows)}`;
+  const survivors = survivorsIn(credentials);
+  return survivors.length === 0 ? listed : `${listed}\n\n${survivors.join('\n')}`;
 }
+
+/** What a reader must not take for dead, by kind of credential. */
+function survivorsIn(credentials: ReceiptClaims['credentials']): string[] {
+  const byKind = new Map(credentials.flatMap(({ kind, survives }) => (survives ? [[kind, survives]] : [])));
+  return [...byKind].map(
+    ([kind, survives]) =>
+      `not ended with ${kind}: ${survives.map((name) => SURVIVOR_TEXTS[name]).join('; ')}`,
+  );
+}
+
+const SURVIVOR_TEXTS = {
+  caller_identity: 'proofs of who it was (sts:GetCallerIdentity answers in spite of a Deny)',
+  begun_work: 'what it had set going',
+  service_tokens: 'tokens that services gave it and do not check again',
+  written_data: 'what it had written',
+} satisfies Record<Survivor, string>;
 
 /** With its milliseconds, which are the point of it. */
 const timeOf = (wireTime: string | undefined): string => wireTime?.replace('T', ' ') ?? '';

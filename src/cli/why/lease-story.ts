@@ -106,8 +106,12 @@ const selectText = ({ detail }: AuditEventView): string =>
   typeof detail['select'] === 'string' ? detail['select'].replace(':', ' ') : 'it';
 
 function afterTheEnd(lease: LeaseView, events: readonly AuditEventView[], now: number): string[] {
-  const { state, confirmed_at: confirmedAt, kind } = lease;
+  const { state, accepted_at: acceptedAt, confirmed_at: confirmedAt, kind } = lease;
   const forced = lease.ended?.forced;
+  if (state === 'revoking' && acceptedAt !== undefined)
+    return [
+      `Its target has taken the order at ${when(acceptedAt, now)}; it is dead when that is in force there.`,
+    ];
   if (state === 'revoking') return ['Its target has not let go of it yet: the broker keeps trying.'];
   if (state === 'irrevocable') {
     return [

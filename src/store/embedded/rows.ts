@@ -106,6 +106,7 @@ export function leaseFromRow(row: Row): Lease {
     expiresAt: row['expires_at'],
     state: row['state'],
     ended: row['ended'] === null ? undefined : (JSON.parse(String(row['ended'])) as LeaseEnding),
+    acceptedAt: row['accepted_at'],
     confirmedAt: row['confirmed_at'],
   });
 }

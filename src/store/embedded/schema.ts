@@ -1,6 +1,6 @@
 // The tables of the embedded store, and how an older file is brought up to date.
 
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** Since version 2. Which instance of an agent is the only one in a tree: the first that got a lease there. */
 const INSTANCE_BINDING = `
@@ -105,6 +105,7 @@ CREATE TABLE lease (
   terms         TEXT NOT NULL,
   ended_at      INTEGER,
   ended         TEXT,
+  accepted_at   INTEGER,
   confirmed_at  INTEGER,
   mint_deadline INTEGER,
   due_at        INTEGER,
@@ -185,4 +186,5 @@ export const MIGRATIONS: Readonly<Record<number, string>> = {
   3: `ALTER TABLE meta ADD COLUMN listed INTEGER NOT NULL DEFAULT 0; ALTER TABLE lease ADD COLUMN status_entry INTEGER;
     ${STATUS_ENTRIES}`,
   4: IRREVOCABLE,
+  5: 'ALTER TABLE lease ADD COLUMN accepted_at INTEGER;',
 };

@@ -161,9 +161,10 @@ export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
     const { db } = this.#ledger;
     const lease = leaseFromRow(row);
     const mintDeadline = Number(row['mint_deadline'] ?? 0);
-    if (settlement.kind === 'failed' || settlement.kind === 'deferred') {
-      db.sql('UPDATE lease SET claim = NULL, attempts = attempts + ?, due_at = ? WHERE n = ?').run(
+    if ('retryAfterMs' in settlement) {
+      db.sql(LEND_AGAIN).run(
         settlement.kind === 'failed' ? 1 : 0,
+        settlement.kind === 'accepted' ? now : null,
         now + settlement.retryAfterMs,
         row['n']!,
       );
@@ -195,6 +196,9 @@ export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
     this.#tasks.settleUpwards(lease.taskId, now);
   }
 }
+
+const LEND_AGAIN = `UPDATE lease SET claim = NULL, attempts = attempts + ?1, accepted_at = ifnull(?2, accepted_at),
+  due_at = ?3 WHERE n = ?4`;
 
 /** An irrevocable one keeps its secret: without it, it could not be tried again. */
 const SETTLE = `UPDATE lease SET state = ?1, confirmed_at = ?2, claim = NULL, due_at = NULL,

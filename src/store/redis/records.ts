@@ -89,7 +89,8 @@ interface LeaseHead {
   /** Absent: active. */
   s?: LeaseState;
   n?: LeaseEnding;
-  /** When its end was confirmed. */
+  /** When its end was accepted, and confirmed. */
+  d?: number;
   f?: number;
   /** Attempts to kill it, the claim that it is lent by, its sealed secret. */
   g?: number;
@@ -172,6 +173,7 @@ export function leaseFromRecord(slot: number, chance: string, record: string, en
     expiresAt: head.x,
     state: stateOf(head, ended),
     ...(ended && { ended }),
+    ...(head.d !== undefined && { acceptedAt: head.d }),
     ...(head.f !== undefined && { confirmedAt: head.f }),
   };
   return {

@@ -42,6 +42,7 @@ export const settle = command(
       'confirmed',
       'failed',
       'deferred',
+      'accepted',
       'irrevocable',
     ),
   }),
@@ -57,7 +58,7 @@ export const settle = command(
         ? { kind }
         : kind === 'failed'
           ? { kind, error, retryAfterMs: 5_000 }
-          : kind === 'deferred'
+          : kind === 'deferred' || kind === 'accepted'
             ? { kind, retryAfterMs: 2_000 }
             : { kind, error };
     expect(await scene.store.settle(lent.id as never, lent.claim!, settlement)).toBe(true);

@@ -53,6 +53,41 @@ export function describeIrrevocable(begin: (terms?: Partial<StoreTerms>) => Prom
     });
   });
 
+  describe('a kill that its target has accepted', () => {
+    it('is on record with its time, is due again when that is said, and no attempt is counted', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      await scene.activate((await scene.reserve('run-1')).id, 'sealed');
+      await scene.closeTask('run-1');
+      const [first] = await scene.due();
+      const { id } = first!.lease;
+      expect(await scene.settle(first!, { kind: 'accepted', retryAfterMs: 3000 })).toBe(true);
+      const accepted = (await scene.store.readLease(id))!;
+      expect([accepted.state, accepted.acceptedAt]).toEqual(['revoking', await scene.store.now()]);
+      scene.clock.advance(2999);
+      expect(await scene.due()).toEqual([]);
+      scene.clock.advance(1);
+      const [second] = await scene.due();
+      expect([second!.lease.acceptedAt, second!.attempts, second!.sealedSecret]).toEqual([
+        accepted.acceptedAt,
+        0,
+        'sealed',
+      ]);
+      // Somebody had undone it: the later time is the one that counts.
+      await scene.settle(second!, { kind: 'accepted', retryAfterMs: 0 });
+      const [third] = await scene.due();
+      expect(third!.lease.acceptedAt).toBeGreaterThan(accepted.acceptedAt!);
+      await scene.settle(third!, { kind: 'failed', retryAfterMs: 0, error: 'busy' });
+      const [last] = await scene.due();
+      expect([last!.lease.acceptedAt, last!.attempts]).toEqual([third!.lease.acceptedAt, 1]);
+      scene.clock.advance(1);
+      await scene.settle(last!);
+      const dead = (await scene.store.readLease(id))!;
+      expect([dead.state, dead.acceptedAt]).toEqual(['revoked', third!.lease.acceptedAt]);
+      expect(dead.confirmedAt).toBeGreaterThan(dead.acceptedAt!);
+    });
+  });
+
   describe('an irrevocable lease', () => {
     it('is counted, until somebody takes it up', async () => {
       const scene = await begin();

@@ -1,5 +1,5 @@
 -- What became of a kill at its target.
--- ARGV: 2 chance, 3 id, 4 claim, 5 `confirmed`, `failed`, `deferred` or `irrevocable`, 6 milliseconds to the next
+-- ARGV: 2 chance, 3 id, 4 claim, 5 `accepted`, `confirmed`, `failed`, `deferred` or `irrevocable`, 6 milliseconds to the next
 --   attempt, 7 the error as JSON, 8 request.
 -- Returns: 1, now, stamp, whether the claim still held (1 or 0).
 local chance, id, claim, how = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
@@ -12,9 +12,11 @@ if not lease or lease.l ~= claim then
   return { 1, now, stamp, 0 }
 end
 lease.l, lease.h = nil, claim
-if how == 'failed' or how == 'deferred' then
+if how == 'failed' or how == 'deferred' or how == 'accepted' then
   if how == 'failed' then
     lease.g = (lease.g or 0) + 1
+  elseif how == 'accepted' then
+    lease.d = now
   end
   redis.call('ZADD', key('due'), whole(now + tonumber(ARGV[6])), chance)
   write_lease(chance, lease, terms)
