@@ -4,12 +4,17 @@ import type { AuditConclusion } from '../audit/event.js';
 import { Refusal } from '../domain/refusal.js';
 import { ContextChanged } from '../domain/tree-context.js';
 import type { Metrics } from '../telemetry/metrics.js';
+import type { DenyStore } from './deny-store.js';
 import type { Store, Swept } from './store.js';
 import { StoreUnavailable } from './store.js';
 
 /** Calls that are none of the store's work, that are answered from memory wherever that matters, or that are many. */
-type Unmetered = 'watch' | 'tellPeers' | 'close' | 'now' | 'recallTask' | 'recallContext' | 'liveLeases';
+type Unmetered =
+  'denials' | 'watch' | 'tellPeers' | 'close' | 'now' | 'recallTask' | 'recallContext' | 'liveLeases';
 type Operation = Exclude<keyof Store, Unmetered>;
+
+const DURATION = 'store_operation_duration_seconds';
+const UNAVAILABLE = 'store_unavailable_total';
 
 /** Every call that is timed; a new one of the port does not compile before it stands here. */
 const OPERATIONS: Readonly<Record<Operation, true>> = {
@@ -60,6 +65,18 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   ailment: true,
 };
 
+/** The same of its part for denials. */
+const DENIALS: Readonly<Record<keyof DenyStore, true>> = {
+  seat: true,
+  seatOf: true,
+  unseat: true,
+  add: true,
+  claim: true,
+  read: true,
+  raise: true,
+  release: true,
+};
+
 type Told = {
   readonly [Name in Operation]?: (
     metrics: Metrics,
@@ -101,6 +118,7 @@ const TOLD: Told = {
 /** The same store. Every call answers what it answered before, and costs a few hundred nanoseconds more. */
 export function meteredStore(store: Store, metrics: Metrics): Store {
   const unmetered = {
+    denials: meteredDenials(store.denials, metrics),
     watch: store.watch.bind(store),
     tellPeers: store.tellPeers.bind(store),
     close: store.close.bind(store),
@@ -122,7 +140,7 @@ export function meteredStore(store: Store, metrics: Metrics): Store {
       return call(...given).then(
         (answer) => {
           const seconds = (performance.now() - began) / 1000;
-          metrics.observe('store_operation_duration_seconds', seconds, name);
+          metrics.observe(DURATION, seconds, name);
           if (entry?.concluded) metrics.count('audit_events_total', outcomeOf(given, answer));
           if (name === 'sweep') dueAt = (answer as Swept).nextDueAt ?? Infinity;
           if (told && !(answer instanceof Refusal || answer instanceof ContextChanged))
@@ -130,13 +148,32 @@ export function meteredStore(store: Store, metrics: Metrics): Store {
           return answer;
         },
         (error: unknown) => {
-          if (error instanceof StoreUnavailable) metrics.count('store_unavailable_total', name);
+          if (error instanceof StoreUnavailable) metrics.count(UNAVAILABLE, name);
           throw error;
         },
       );
     };
   }
   return metered as unknown as Store;
+}
+
+function meteredDenials(denials: DenyStore, metrics: Metrics): DenyStore {
+  const metered: Record<string, unknown> = {};
+  for (const name of Object.keys(DENIALS) as (keyof DenyStore)[]) {
+    const call = denials[name].bind(denials) as (...given: unknown[]) => Promise<unknown>;
+    metered[name] = async (...given: unknown[]) => {
+      const began = performance.now();
+      try {
+        const answer = await call(...given);
+        metrics.observe(DURATION, (performance.now() - began) / 1000, `denials.${name}`);
+        return answer;
+      } catch (error) {
+        if (error instanceof StoreUnavailable) metrics.count(UNAVAILABLE, `denials.${name}`);
+        throw error;
+      }
+    };
+  }
+  return metered as unknown as DenyStore;
 }
 
 /** The entry that this call may conclude. It stands last or next to last. */

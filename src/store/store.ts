@@ -8,6 +8,7 @@ import type { Revocation } from '../domain/revocation.js';
 import type { Selector } from '../domain/selector.js';
 import type { Outcome, Task, TaskState } from '../domain/task.js';
 import type { ContextStore } from './context-store.js';
+import type { DenyStore } from './deny-store.js';
 import type { LeaseStore, Tally } from './lease-store.js';
 import type { StatusStore } from './status-store.js';
 
@@ -273,6 +274,7 @@ export interface Store
     ReplayStore,
     StatusStore,
     KeyStore {
+  readonly denials: DenyStore;
   /** The store's time, milliseconds. */
   now(): Promise<number>;
   /** Why it cannot be used, or undefined. Tries a real write. */

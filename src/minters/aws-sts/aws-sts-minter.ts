@@ -10,7 +10,7 @@ import { Secret } from '../../domain/secret.js';
 import type { ExternalMinter, Minted } from '../minter.js';
 import { AwsFault, faultOf } from './aws-fault.js';
 import type { DenyList, Kill } from './deny-list.js';
-import type { DenyStore } from './deny-store.js';
+import type { DenyStore } from '../../store/deny-store.js';
 import { sessionName, sessionTags } from './names.js';
 import { CLOCK_SKEW_MS } from './role-writer.js';
 import { instant, sessionPolicy } from './session-policy.js';

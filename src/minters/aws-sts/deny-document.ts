@@ -1,6 +1,6 @@
 // The documents by which a role denies sessions: how one is written and read, and which one to write beside those there.
 import { userId } from './names.js';
-import type { DenyState } from './deny-store.js';
+import type { DenyState } from '../../store/deny-store.js';
 import { instant } from './session-policy.js';
 
 /** IAM: all inline policies of a role together, white space not counted. */

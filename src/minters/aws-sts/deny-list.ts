@@ -1,6 +1,6 @@
 // Kills sessions of roles: what is to be denied is on record first, then in a policy of the role, then believed.
 import type { Clock } from '../../domain/clock.js';
-import type { DenyStore, Denied } from './deny-store.js';
+import type { DenyStore, Denied } from '../../store/deny-store.js';
 import { denies, documentsOf, entriesOf } from './deny-document.js';
 import { AwsFault } from './aws-fault.js';
 import type { RolePolicies } from './role-policies.js';

@@ -5,7 +5,7 @@ import { MAX_TTL_MS } from '../../domain/tool.js';
 import { AwsFault } from './aws-fault.js';
 import type { DenyPlan, InlinePolicy, RoleDocuments } from './deny-document.js';
 import { denies, documentsOf, entriesOf, namedIn, planDenial } from './deny-document.js';
-import type { CutOff, DenyState, DenyStore, WriteClaim } from './deny-store.js';
+import type { CutOff, DenyState, DenyStore, WriteClaim } from '../../store/deny-store.js';
 import type { RolePolicies } from './role-policies.js';
 
 /** Above all that one write takes. A claim that is overtaken costs a second write and nothing else. */

@@ -2,6 +2,7 @@
 import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
 import type { Clock } from '../../domain/clock.js';
+import { NO_DENIALS } from '../no-denials.js';
 import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
 import { Contexts } from './contexts.js';
 import { EmbeddedDatabase, type Urgency, type Value } from './database.js';
@@ -161,6 +162,8 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
         db.sql('DELETE FROM signing_key WHERE kid = ?').run(kid);
         ledger.tell({ kind: 'signing_keys' });
       }),
+
+    denials: NO_DENIALS,
 
     watch: (listener) => ledger.watch(listener),
     // It has the store to itself.

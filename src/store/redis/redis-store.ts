@@ -4,6 +4,7 @@ import type { Clock } from '../../domain/clock.js';
 import { MINUTE_MS } from '../../domain/duration.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Retention, Store } from '../store.js';
+import { NO_DENIALS } from '../no-denials.js';
 import { StoreUnavailable } from '../store.js';
 import type { ConnectionLog } from './connections.js';
 import { Connections } from './connections.js';
@@ -196,6 +197,8 @@ function assemble({
     addSigningKey: (key, entry, newest) => signing.addSigningKey(key, entry, newest),
     removeSigningKey: (kid) => signing.removeSigningKey(kid),
     revokedKeys: () => signing.revokedKeys(),
+
+    denials: NO_DENIALS,
 
     watch: (listener) => news.watch(listener),
     tellPeers: (text) => news.tellPeers(text),

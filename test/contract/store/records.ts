@@ -146,7 +146,7 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
       await store.close();
       const id = 'lease_0'.padEnd(34, '0') as never;
       const calls: Record<
-        Exclude<keyof Store, 'close' | 'ailment' | 'watch' | 'tellPeers'>,
+        Exclude<keyof Store, 'close' | 'ailment' | 'watch' | 'tellPeers' | 'denials'>,
         () => Promise<unknown>
       > = {
         openTask: () => store.openTask(newTask('run-1'), entry()),

@@ -1,4 +1,4 @@
-// What the AWS minter asks of the store: which role a session is on, and which sessions of a role are to be denied.
+// The part of the store port for sessions that only their role can deny: which role each is on, and which are to be denied.
 
 /** A session that is to be denied. */
 export interface Denied {
@@ -35,7 +35,8 @@ export interface Seat {
 }
 
 /**
- * An implementation guarantees, across all brokers and for a role each:
+ * A role is any text of up to 512 characters, by which the caller tells its roles apart: a name alone stands for two
+ * roles in two accounts. An implementation guarantees, across all brokers and for a role each:
  *
  * 1. What resolved is durable, and seen by whatever is called afterwards by anybody.
  * 2. Revocation only grows: what was added stays until it is moot by the store's time. An entry again takes the later
@@ -43,17 +44,24 @@ export interface Seat {
  * 3. A fence is never given twice, not by a store that was restored either: it lies above every fence that a document
  *    of the role bears (`seen`).
  * 4. While a claim lasts, nobody else gets one. It lasts for the time asked for, by the store's clock, or until it is
- *    released. One that is overtaken is not an error: its holder learns of it from `read`.
- * 5. A seat is given once: never more than `most` at a time on a role, and to the same session the same one again.
- *    None on a role whose cut-off still lies ahead: a session there would be dead at once.
+ *    released, or until everybody who could hold it is gone. One that is overtaken is not an error: its holder learns
+ *    of it from `read`.
+ * 5. A seat is given once: never more than `most` at a time on a role, and to the same session the same one again, with
+ *    the time that was asked for first. None on a role whose cut-off still lies ahead: a session there would be dead at
+ *    once.
+ * 6. Nothing stays for good but one record of each role, with its fence: what is moot is forgotten by `sweep`.
  */
 export interface DenyStore {
   /** The role that the session is on, among these; undefined where all are full. Resolves before AWS is asked. */
   seat(session: Seat, roles: readonly string[], most: number): Promise<string | undefined>;
-  /** The role that the session was given a seat on; undefined: it was never asked for, so it cannot exist. */
+  /**
+   * The role that the session was given a seat on. Undefined: it was never asked for, so it cannot exist, or its time
+   * is over for longer than ended leases are kept. Until then it is answered, although the seat is another's by now.
+   */
   seatOf(session: string): Promise<string | undefined>;
   /** The session never came to be, for certain: its seat is another's. `seatOf` forgets it. */
   unseat(session: string): Promise<void>;
+  /** As durable as a kill, and held back by as little. */
   add(role: string, denied: Denied): Promise<void>;
   /** Undefined while another's claim lasts. `seen`: the highest fence that the caller knows from the role itself. */
   claim(role: string, forMs: number, seen: number): Promise<WriteClaim | undefined>;
