@@ -1,7 +1,7 @@
 // What no field can be blamed for alone: names given twice, and values that contradict each other.
 import { showDuration } from '../domain/duration.js';
 import type { TrustedIssuer } from '../identity/trust.js';
-import { credentialContradictions } from './credential-contradictions.js';
+import { credentialContradictions } from './credential/contradictions.js';
 import type { Draft } from './draft.js';
 import type { Mistake, Path } from './mistakes.js';
 import type { YamlSource } from './source.js';

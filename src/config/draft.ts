@@ -1,7 +1,7 @@
 // What can be made out of a file that may have mistakes: every field that is good by itself, so that one
 // mistake does not hide what another field contradicts.
 import type { z } from 'zod';
-import { type CredentialDraft, credentialDraft } from './credential-draft.js';
+import { type CredentialDraft, credentialDraft } from './credential/draft.js';
 import { configurationShape } from './schema.js';
 import { type StoreConfiguration, redisMembers } from './store-schema.js';
 import { toolShape } from './tool-schema.js';

@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { assemble, type NamedFiles } from './assemble.js';
 import { certificateFiles, readCertificate } from './certificate-files.js';
 import { contradictionsIn } from './contradictions.js';
-import { readCredentialFiles } from './credential-files.js';
+import { readCredentialFiles } from './credential/files.js';
 import { type Draft, draftOf } from './draft.js';
 import { checkAgainst } from './issues.js';
 import type { LoadOptions } from './load-options.js';

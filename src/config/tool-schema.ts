@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { showDuration } from '../domain/duration.js';
 import { MAX_TTL_MS, PLANES, SENSITIVITIES } from '../domain/tool.js';
-import { credentialSchema } from './credential-schema.js';
+import { credentialSchema } from './credential/schema.js';
 import { duration, listOf, resourceUri } from './values.js';
 
 /** RFC 6749 §3.3: what may stand in `scope` between two spaces. */

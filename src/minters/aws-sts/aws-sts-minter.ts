@@ -14,7 +14,7 @@ import type { DenyStore } from '../../store/deny-store.js';
 import { sessionName, sessionTags } from './names.js';
 import { CLOCK_SKEW_MS } from './role-writer.js';
 import { instant, sessionPolicy } from './session-policy.js';
-import type { SessionTemplate } from './template.js';
+import type { SessionTemplate } from '../../domain/session-template.js';
 
 const AWS_TOKEN_TYPE = 'urn:mayfly:token-type:aws';
 /** STS gives no session less, nor more. Ours end earlier by their own policy. */

@@ -3,8 +3,8 @@ import type { Grant } from '../../domain/grant.js';
 import type { TaskId } from '../../domain/ids.js';
 import { rootOf } from '../../domain/ids.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { SessionTemplate, StatementTemplate } from './template.js';
-import { isBounded, RESOURCE, TASK } from './template.js';
+import type { SessionTemplate, StatementTemplate } from '../../domain/session-template.js';
+import { isBounded, RESOURCE, TASK } from '../../domain/session-template.js';
 
 /** STS: characters of the plain text. What it packs into is bounded as well, by a measure that AWS does not tell. */
 export const MAX_POLICY_LENGTH = 2048;

@@ -11,8 +11,8 @@ import {
   MAX_POLICY_LENGTH,
   sessionPolicy,
 } from '../../../src/minters/aws-sts/session-policy.js';
-import type { SessionTemplate } from '../../../src/minters/aws-sts/template.js';
-import { templateMistakes } from '../../../src/minters/aws-sts/template.js';
+import type { SessionTemplate } from '../../../src/domain/session-template.js';
+import { templateMistakes } from '../../../src/domain/session-template.js';
 
 const PREFIX = 'arn:aws:s3:::reports/';
 const template: SessionTemplate = {

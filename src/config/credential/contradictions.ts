@@ -1,7 +1,7 @@
 // What a tool and the way in which its credentials are made say against each other.
-import { isLoopback } from '../domain/loopback.js';
-import type { Draft } from './draft.js';
-import type { Path } from './mistakes.js';
+import { isLoopback } from '../../domain/loopback.js';
+import type { Draft } from '../draft.js';
+import type { Path } from '../mistakes.js';
 
 type Say = (path: Path, message: string) => void;
 

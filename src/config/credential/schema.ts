@@ -1,8 +1,8 @@
 // How a tool's credentials are made, as the file writes it.
 import { z } from 'zod';
-import { readTemplate } from '../domain/statement-template.js';
-import { goWith, neverHere, serverName, variableName } from './members.js';
-import { listOf, text } from './values.js';
+import { readTemplate } from '../../domain/statement-template.js';
+import { goWith, neverHere, serverName, variableName } from '../members.js';
+import { listOf, text } from '../values.js';
 
 const HOST_WANTED = 'must be a host name or an address, such as db.example';
 const hostName = z

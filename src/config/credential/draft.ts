@@ -1,6 +1,6 @@
 // What can be made out of a tool's credential that may have mistakes: every member that is good by itself.
 import type { z } from 'zod';
-import { type CredentialConfiguration, postgresMembers } from './credential-schema.js';
+import { type CredentialConfiguration, postgresMembers } from './schema.js';
 
 type Members = typeof postgresMembers;
 

@@ -1,10 +1,10 @@
 // Reads what the credentials of the tools name and the file itself must not hold: passwords, authorities.
-import type { Secret } from '../domain/secret.js';
-import type { Draft } from './draft.js';
-import type { Environment } from './environment.js';
-import type { Path } from './mistakes.js';
-import { namedParts, passwordIn } from './named-parts.js';
-import { certificatesIn } from './pem.js';
+import type { Secret } from '../../domain/secret.js';
+import type { Draft } from '../draft.js';
+import type { Environment } from '../environment.js';
+import type { Path } from '../mistakes.js';
+import { namedParts, passwordIn } from '../named-parts.js';
+import { certificatesIn } from '../pem.js';
 
 export interface CredentialFiles {
   readonly password?: Secret;

@@ -1,8 +1,8 @@
 // From a credential without mistakes to what makes it.
-import { Secret } from '../domain/secret.js';
-import type { ToolCredential } from '../domain/tool.js';
-import type { CredentialFiles } from './credential-files.js';
-import type { CredentialConfiguration } from './credential-schema.js';
+import { Secret } from '../../domain/secret.js';
+import type { ToolCredential } from '../../domain/tool.js';
+import type { CredentialFiles } from './files.js';
+import type { CredentialConfiguration } from './schema.js';
 
 /** Whoever looks at the catalogue alone reads no files: there the password is empty. */
 export function credentialSettings(
