@@ -7,7 +7,6 @@ import type { LiveSettings } from './config/reload.js';
 import type { FixedSettings, StoreSettings, SwappableSettings } from './config/settings.js';
 import { systemClock } from './domain/clock.js';
 import type { Clock } from './domain/clock.js';
-import type { Catalogue } from './domain/tool.js';
 import type { Secret } from './domain/secret.js';
 import type { TraceContext } from './domain/trace-context.js';
 import { showGauges } from './http/gauges.js';
@@ -22,10 +21,10 @@ import { KeyRing } from './keys/key-ring.js';
 import { developmentSealKeys } from './keys/development-seal-key.js';
 import { Seal, SealError } from './keys/seal.js';
 import { Limits } from './limits/limits.js';
+import { externalMinters } from './main/external-minters.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
 import type { Minter } from './minters/minter.js';
 import { Targets } from './minters/targets.js';
-import { PostgresMinter } from './minters/postgres/postgres-minter.js';
 import { cataloguePolicy } from './policy/catalogue-policy.js';
 import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
@@ -107,20 +106,6 @@ function ownSealKeys({ issuer, store }: FixedSettings, log: Log): Secret[] {
   );
 }
 
-/** Adds those minters that the catalogue has tools for, and keeps them: what they made is theirs to kill. */
-function externalMinters(minters: Map<string, Minter>, terms: { issuer: string; clock: Clock }) {
-  let postgres: PostgresMinter | undefined;
-  return {
-    apply: (catalogue: Catalogue): void => {
-      if (postgres) return postgres.apply(catalogue);
-      if (!catalogue.all().some(({ credential }) => credential.kind === 'postgres')) return;
-      postgres = new PostgresMinter({ ...terms, catalogue });
-      minters.set(postgres.kind, postgres);
-    },
-    close: async (): Promise<void> => postgres?.close(),
-  };
-}
-
 /** @throws ConfigurationError, StoreUnavailable or SealError with what to change. */
 export async function startBroker(
   live: LiveSettings,
@@ -177,7 +162,7 @@ export async function startBroker(
       );
       return { rules: { catalogue, policy, runPrefixes }, trust, authenticator };
     };
-    const external = externalMinters(minters, { issuer, clock });
+    const external = externalMinters(minters, { issuer, store, clock, log, wake: () => sweeper.wake() });
     external.apply(live.current.catalogue);
     let force = inForce(live.current);
     const alone = settings.store.kind === 'embedded';

@@ -42,15 +42,17 @@ function planeCautions(catalogue: Catalogue): readonly string[] {
 }
 
 function credentialCautions(catalogue: Catalogue): readonly string[] {
-  return catalogue
-    .all()
-    .flatMap(({ name, credential }) =>
-      credential.kind === 'postgres' && !credential.tls && !isLoopback(credential.host)
-        ? [
-            `tools: ${name} has dangerously_without_tls: whoever is between here and ${credential.host} can do there what we can`,
-          ]
-        : [],
-    );
+  return catalogue.all().flatMap(({ name, credential }) => {
+    if (credential.kind === 'postgres' && !credential.tls && !isLoopback(credential.host))
+      return [
+        `tools: ${name} has dangerously_without_tls: whoever is between here and ${credential.host} can do there what we can`,
+      ];
+    if (credential.kind === 'aws-sts' && credential.template.dangerouslyAllowTokenVending)
+      return [
+        `tools: ${name} has dangerously_allow_token_vending: what its agents get by that, no kill reaches`,
+      ];
+    return [];
+  });
 }
 
 function storeCautions(store: FixedSettings['store']): readonly string[] {

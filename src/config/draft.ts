@@ -22,6 +22,8 @@ export interface Draft extends Readable<Omit<typeof configurationShape, 'store' 
   })[];
 }
 
+export type ToolDraft = Draft['tools'][number];
+
 export function draftOf(raw: unknown): Draft {
   const { store, trust, tools, ...rest } = membersOf(raw);
   const { store: _store, trust: _trust, tools: _tools, ...shape } = configurationShape;
@@ -33,7 +35,7 @@ export function draftOf(raw: unknown): Draft {
   };
 }
 
-function toolDraft(name: string, raw: unknown): Draft['tools'][number] {
+function toolDraft(name: string, raw: unknown): ToolDraft {
   const { credential: _credential, ...shape } = toolShape;
   const credential = credentialDraft(membersOf(raw)['credential'], readable);
   return { ...readable(shape, raw), name, credential };

@@ -12,6 +12,9 @@ export interface Mistake {
   readonly message: string;
 }
 
+/** Tells of a mistake at a place of the file. */
+export type Say = (path: Path, message: string) => void;
+
 /** `mayfly.yaml:3:5: trust[0].issuer: must be https`. */
 export function mistakeText({ file, line, column, path, message }: Mistake): string {
   const place = line === undefined ? file : `${file}:${line}:${column}`;

@@ -12,6 +12,9 @@ const NAMED: readonly (readonly string[])[] = [
   ['store', 'tls', 'key_file'],
 ];
 
+/** Below the credential of a tool. */
+const OF_CREDENTIALS = ['password_file', 'secret_access_key_file', 'session_token_file'];
+
 export interface SecretFile {
   /** As in the configuration: `tls.key_file`. */
   readonly what: string;
@@ -29,11 +32,13 @@ export async function secretFilesOf(path: string): Promise<SecretFile[]> {
     file: memberAt(entry, ['token_file']),
   }));
   const tools: unknown = memberAt(source.value, ['tools']);
-  const passwords = Object.entries(tools ?? {}).map(([name, tool]: [string, unknown]) => ({
-    what: pathText(['tools', name, 'credential', 'password_file']),
-    file: memberAt(tool, ['credential', 'password_file']),
-  }));
-  return [...named, ...tokens, ...passwords].flatMap(({ what, file }) =>
+  const secrets = Object.entries(tools ?? {}).flatMap(([name, tool]: [string, unknown]) =>
+    OF_CREDENTIALS.map((member) => ({
+      what: pathText(['tools', name, 'credential', member]),
+      file: memberAt(tool, ['credential', member]),
+    })),
+  );
+  return [...named, ...tokens, ...secrets].flatMap(({ what, file }) =>
     typeof file === 'string' ? [{ what, path: resolve(folder, file) }] : [],
   );
 }

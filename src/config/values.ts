@@ -106,6 +106,8 @@ export const issuerUrl = peerUrl('https://oidc.example', /[?#]/, 'must not have 
 
 export const keySetUrl = peerUrl('https://oidc.example/jwks', /#/, 'must not have a fragment');
 
+export const endpointUrl = peerUrl('https://sts.example', /[?#]/, 'must not have a query or a fragment');
+
 /** RFC 8707 §2: an absolute URI without a fragment. Kept exactly as written. */
 export const resourceUri = z.string().superRefine((written, context) => {
   const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:[\x21-\x7e]+$/.test(written) && URL.canParse(written);

@@ -23,9 +23,12 @@ export interface SessionTemplate {
   readonly dangerouslyAllowTokenVending?: true;
 }
 
+export type TemplatePath = readonly (string | number)[];
+type Report = (at: TemplatePath, message: string) => void;
+
 export interface TemplateMistake {
-  /** Where: `actions.read[0].resources[1]`. */
-  readonly at: string;
+  /** Where: `['actions', 'read', 0, 'resources', 1]`. */
+  readonly at: TemplatePath;
   readonly message: string;
 }
 
@@ -48,36 +51,35 @@ export function templateMistakes(
   toolActions: readonly string[],
 ): TemplateMistake[] {
   const mistakes: TemplateMistake[] = [];
-  const wrong = (at: string, message: string): void => void mistakes.push({ at, message });
+  const wrong = (at: TemplatePath, message: string): void => void mistakes.push({ at, message });
   for (const action of toolActions)
     if (!Object.hasOwn(template.actions, action))
-      wrong('actions', `says nothing of ${action}, an action of the tool`);
+      wrong(['actions'], `says nothing of ${action}, an action of the tool`);
 
   for (const [action, statements] of Object.entries(template.actions)) {
-    if (!toolActions.includes(action)) wrong(`actions.${action}`, 'is no action of the tool');
-    if (statements.length === 0) wrong(`actions.${action}`, 'allows nothing');
+    if (!toolActions.includes(action)) wrong(['actions', action], 'is no action of the tool');
+    if (statements.length === 0) wrong(['actions', action], 'allows nothing');
     for (const [index, statement] of statements.entries()) {
-      const at = `actions.${action}[${index}]`;
-      if (statement.actions.length === 0) wrong(`${at}.actions`, 'is empty');
-      if (statement.resources.length === 0) wrong(`${at}.resources`, 'is empty');
+      const at = ['actions', action, index];
+      if (statement.actions.length === 0) wrong([...at, 'actions'], 'is empty');
+      if (statement.resources.length === 0) wrong([...at, 'resources'], 'is empty');
       for (const [place, name] of statement.actions.entries())
-        reportAction(name, `${at}.actions[${place}]`, template, wrong);
+        reportAction(name, [...at, 'actions', place], template, wrong);
       for (const [place, arn] of statement.resources.entries())
-        reportText(arn, ARN, 'an ARN', `${at}.resources[${place}]`, wrong);
+        reportText(arn, ARN, 'an ARN', [...at, 'resources', place], wrong);
       for (const [key, values] of Object.entries(statement.like ?? {})) {
-        if (!CONDITION_KEY.test(key)) wrong(`${at}.like`, `${key} is no condition key, as s3:prefix is`);
-        if (values.length === 0) wrong(`${at}.like.${key}`, 'is empty');
+        const like = [...at, 'like', key];
+        if (!CONDITION_KEY.test(key)) wrong(like, 'is no condition key, as s3:prefix is');
+        if (values.length === 0) wrong(like, 'is empty');
         for (const [place, value] of values.entries())
-          reportText(value, VALUE, 'a value', `${at}.like.${key}[${place}]`, wrong);
+          reportText(value, VALUE, 'a value', [...like, place], wrong);
       }
     }
   }
   return mistakes;
 }
 
-type Report = (at: string, message: string) => void;
-
-function reportAction(name: string, at: string, template: SessionTemplate, wrong: Report): void {
+function reportAction(name: string, at: TemplatePath, template: SessionTemplate, wrong: Report): void {
   if (!ACTION.test(name)) {
     wrong(at, `${name} is no action of AWS, as s3:GetObject or s3:Get* is`);
     return;
@@ -90,7 +92,7 @@ function reportAction(name: string, at: string, template: SessionTemplate, wrong
   }
 }
 
-function reportText(text: string, form: RegExp, what: string, at: string, wrong: Report): void {
+function reportText(text: string, form: RegExp, what: string, at: TemplatePath, wrong: Report): void {
   const plain = text.replaceAll(PLACEHOLDERS, 'x');
   if (/[{}]/.test(plain)) wrong(at, `knows no placeholders but ${RESOURCE} and ${TASK}`);
   // Checked with placeholders in it as well: none of them is in a part where only letters may be.

@@ -1,5 +1,6 @@
 // A tool: a catalogue entry with one audience, one plane and one way to mint.
 import { HOUR_MS } from './duration.js';
+import type { AwsStsCredential } from './aws-sts.js';
 import type { PostgresCredential } from './postgres.js';
 
 export const PLANES = ['tool', 'data', 'cloud'] as const;
@@ -9,7 +10,7 @@ export const SENSITIVITIES = ['public', 'internal', 'confidential', 'restricted'
 export type Sensitivity = (typeof SENSITIVITIES)[number];
 
 /** Kinds of credential; later kinds join here and in `minters/`. */
-export type ToolCredential = { readonly kind: 'jwt' } | PostgresCredential;
+export type ToolCredential = { readonly kind: 'jwt' } | PostgresCredential | AwsStsCredential;
 export type CredentialKind = ToolCredential['kind'];
 
 /** No credential lives longer, whatever is configured: how long an outgoing signing key must stay known. */

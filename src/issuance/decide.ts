@@ -66,7 +66,7 @@ export function decide(
   if (decision.singleUse && minter?.external)
     return new Refusal('policy_denied', `a credential of ${tool.name} cannot be for single use`);
   const grant = narrow(asked, claimed, tool, decision);
-  return (minter?.external && minter.refuses?.(grant)) || grant;
+  return (minter?.external && minter.refuses?.(grant, task.id)) || grant;
 }
 
 const DIGESTS = new WeakMap<object, string>();

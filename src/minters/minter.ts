@@ -1,6 +1,6 @@
 // The minter port: what makes, and unmakes, one kind of credential.
 import type { Grant } from '../domain/grant.js';
-import type { LeaseId } from '../domain/ids.js';
+import type { LeaseId, TaskId } from '../domain/ids.js';
 import type { ActiveLease, Lease, ReservedLease, RevocationClass, Survivor } from '../domain/lease.js';
 import type { Refusal } from '../domain/refusal.js';
 import type { Secret } from '../domain/secret.js';
@@ -44,13 +44,15 @@ export interface ExternalMinter {
   /** How long a mint may take before nobody can say any more whether it will come to be. */
   readonly mintDeadlineMs: number;
   /** Why a grant cannot be given at the target, where that is known before anything is put on record. */
-  refuses?(grant: Grant): Refusal | undefined;
+  refuses?(grant: Grant, taskId: TaskId): Refusal | undefined;
   mint(lease: ReservedLease, grant: Grant): Promise<Minted>;
   /**
    * Resolves when the credential is dead at the target; of one that never was, at once. Idempotent. `Accepted`: to be
    * called again, with the lease as it is then.
    */
   revoke(lease: Lease, secret?: Secret): Promise<Accepted | void>;
+  /** Puts right what a tool's target has of ours beside credentials: for a schedule. */
+  tidy?(tool: string): Promise<void>;
   /** Where `listable`: the leases of everything that bears a name of ours at a tool's target, in no order. */
   list?(tool: string): AsyncIterable<LeaseId>;
 }

@@ -411,7 +411,7 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'a kind of credential that nobody mints',
     'kind: jwt',
     'kind: aws',
-    ['18:25 tools.crm.credential.kind: must be one of jwt, postgres'],
+    ['18:25 tools.crm.credential.kind: must be one of jwt, postgres, aws-sts'],
   ],
   [
     'task ids that come back too early',
@@ -627,8 +627,8 @@ http: { headers_timeout: 5m }
       '  erp: { plane: data, audience: https://erp.example, actions: [read], credential: *made }\n',
     );
     expect(await mistakesOf(text)).toEqual([
-      '18:31 tools.crm.credential.kind: must be one of jwt, postgres',
-      '18:31 tools.erp.credential.kind: must be one of jwt, postgres',
+      '18:31 tools.crm.credential.kind: must be one of jwt, postgres, aws-sts',
+      '18:31 tools.erp.credential.kind: must be one of jwt, postgres, aws-sts',
     ]);
   });
 

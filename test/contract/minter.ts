@@ -154,7 +154,7 @@ export function describeMinter(name: string, open: () => Promise<MinterScene>): 
     );
 
     test('a grant that the target cannot give is refused before anything is made, or fails and leaves nothing', async () => {
-      const refusal = scene.minter.refuses?.(scene.impossible);
+      const refusal = scene.minter.refuses?.(scene.impossible, scene.lease().taskId);
       const lease = scene.lease();
       if (refusal) expect(refusal.reason).toBe('resource_not_granted');
       await failureOf(scene.minter.mint(lease, scene.impossible));

@@ -1,9 +1,10 @@
 // What a tool and the way in which its credentials are made say against each other.
 import { isLoopback } from '../../domain/loopback.js';
-import type { Draft } from '../draft.js';
-import type { Path } from '../mistakes.js';
-
-type Say = (path: Path, message: string) => void;
+import type { Plane } from '../../domain/tool.js';
+import type { Draft, ToolDraft } from '../draft.js';
+import type { Path, Say } from '../mistakes.js';
+import { awsStsContradictions } from './aws-sts-contradictions.js';
+import type { PostgresDraft } from './draft.js';
 
 /** `given`: whether the file says anything at this path, be it good or not. */
 export function credentialContradictions(
@@ -12,27 +13,50 @@ export function credentialContradictions(
   say: Say,
 ): void {
   for (const tool of tools) {
-    if (tool.credential.kind !== 'postgres') continue;
-    const at = ['tools', tool.name];
-    if (tool.plane !== undefined && tool.plane !== 'data')
-      say([...at, 'plane'], 'must be data: credentials of kind postgres open a database');
-    if (tool.renewable === true)
-      say(
-        [...at, 'renewable'],
-        'must be false: a credential of kind postgres is not renewed, ask for another',
-      );
-    // Whoever has the password has all of it: no database asks for the proof of a key.
-    if (tool.require_dpop === true)
-      say([...at, 'require_dpop'], 'must be false: a credential of kind postgres cannot be bound to a key');
-    actionContradictions(tool, say);
-    connectionContradictions(tool, given, say);
+    const { credential } = tool;
+    if (credential.kind === 'postgres') {
+      planeContradiction(tool, ['data'], 'open a database', say);
+      externalContradictions(tool, say);
+      postgresContradictions(tool.name, credential, given, say);
+      statementContradictions(tool, credential, say);
+    } else if (credential.kind === 'aws-sts') {
+      planeContradiction(tool, ['cloud', 'data'], 'open a cloud', say);
+      externalContradictions(tool, say);
+      awsStsContradictions(tool, credential, given, say);
+    }
   }
 }
 
-type ToolDraft = Draft['tools'][number];
+function planeContradiction(
+  { name, plane, credential }: ToolDraft,
+  planes: readonly Plane[],
+  because: string,
+  say: Say,
+): void {
+  if (plane === undefined || planes.includes(plane)) return;
+  say(
+    ['tools', name, 'plane'],
+    `must be ${planes.join(' or ')}: credentials of kind ${credential.kind} ${because}`,
+  );
+}
 
-function actionContradictions({ name, actions, credential }: ToolDraft, say: Say): void {
-  const { actionNames } = credential;
+/** Whoever holds a copy at a target asks us no more. */
+function externalContradictions(
+  { name, renewable, require_dpop: bound, credential }: ToolDraft,
+  say: Say,
+): void {
+  const at = ['tools', name];
+  const of = `a credential of kind ${credential.kind}`;
+  if (renewable === true) say([...at, 'renewable'], `must be false: ${of} is not renewed, ask for another`);
+  // Whoever has the secret has all of it: no target asks for the proof of a key.
+  if (bound === true) say([...at, 'require_dpop'], `must be false: ${of} cannot be bound to a key`);
+}
+
+function statementContradictions(
+  { name, actions }: ToolDraft,
+  { actionNames }: PostgresDraft,
+  say: Say,
+): void {
   if (!actions || !actionNames) return;
   const at = ['tools', name, 'credential', 'actions'];
   for (const action of actions)
@@ -41,8 +65,9 @@ function actionContradictions({ name, actions, credential }: ToolDraft, say: Say
     if (!actions.includes(action)) say([...at, action], 'is not among the actions of the tool');
 }
 
-function connectionContradictions(
-  { name, credential }: ToolDraft,
+function postgresContradictions(
+  name: string,
+  credential: PostgresDraft,
   given: (path: Path) => boolean,
   say: Say,
 ): void {

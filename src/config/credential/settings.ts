@@ -1,15 +1,27 @@
 // From a credential without mistakes to what makes it.
+import type { AwsStsCredential } from '../../domain/aws-sts.js';
+import type { PostgresCredential } from '../../domain/postgres.js';
 import { Secret } from '../../domain/secret.js';
+import type { SessionTemplate } from '../../domain/session-template.js';
 import type { ToolCredential } from '../../domain/tool.js';
 import type { CredentialFiles } from './files.js';
 import type { CredentialConfiguration } from './schema.js';
 
-/** Whoever looks at the catalogue alone reads no files: there the password is empty. */
+type Of<Kind> = Extract<CredentialConfiguration, { kind: Kind }>;
+
+/** Whoever looks at the catalogue alone reads no files: there, secrets are empty. */
 export function credentialSettings(
   credential: CredentialConfiguration,
-  { password = new Secret(''), ca }: CredentialFiles = {},
+  files: CredentialFiles = {},
 ): ToolCredential {
   if (credential.kind === 'jwt') return { kind: 'jwt' };
+  return credential.kind === 'postgres' ? postgres(credential, files) : awsSts(credential, files);
+}
+
+function postgres(
+  credential: Of<'postgres'>,
+  { password = new Secret(''), ca }: CredentialFiles,
+): PostgresCredential {
   const { tls, owns, databases } = credential;
   const serverName = typeof tls === 'object' ? tls.server_name : undefined;
   return {
@@ -30,3 +42,36 @@ export function credentialSettings(
     ...(databases && { databases }),
   };
 }
+
+function awsSts(
+  credential: Of<'aws-sts'>,
+  { secretAccessKey = new Secret(''), sessionToken }: CredentialFiles,
+): AwsStsCredential {
+  const { endpoint, access_key_id: accessKeyId } = credential;
+  return {
+    kind: 'aws-sts',
+    region: credential.region,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(accessKeyId !== undefined && {
+      keys: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
+    }),
+    roles: credential.roles,
+    sessionsPerRole: credential.sessions_per_role,
+    template: sessionTemplate(credential.actions, credential.dangerously_allow_token_vending),
+    supports: { sourceIdentity: credential.source_identity, tags: credential.session_tags },
+    inForceAfterMs: credential.in_force_after,
+  };
+}
+
+export const sessionTemplate = (
+  actions: Of<'aws-sts'>['actions'],
+  dangerouslyAllowTokenVending: boolean,
+): SessionTemplate => ({
+  actions: Object.fromEntries(
+    Object.entries(actions).map(([action, statements]) => [
+      action,
+      statements.map(({ like, ...rest }) => ({ ...rest, ...(like && { like }) })),
+    ]),
+  ),
+  ...(dangerouslyAllowTokenVending && { dangerouslyAllowTokenVending }),
+});

@@ -1,20 +1,21 @@
 // Mints sessions of AWS roles by AssumeRole, as narrow as the grant, and kills them by what their role denies.
-import type { AssumeRoleCommandInput, AssumeRoleCommandOutput, STSClient } from '@aws-sdk/client-sts';
-import { AssumeRoleCommand } from '@aws-sdk/client-sts';
+import type { AssumeRoleCommandInput, AssumeRoleCommandOutput } from '@aws-sdk/client-sts';
+import type { AwsStsCredential } from '../../domain/aws-sts.js';
 import type { Clock } from '../../domain/clock.js';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { Grant } from '../../domain/grant.js';
+import type { TaskId } from '../../domain/ids.js';
 import type { Lease, ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
-import type { ExternalMinter, Minted } from '../minter.js';
-import { AwsFault, faultOf } from './aws-fault.js';
-import type { DenyList, Kill } from './deny-list.js';
+import type { Catalogue } from '../../domain/tool.js';
 import type { DenyStore } from '../../store/deny-store.js';
-import { sessionName, sessionTags } from './names.js';
+import type { Accepted, ExternalMinter, Minted } from '../minter.js';
+import type { Accounts } from './accounts.js';
+import { AwsFault, faultOf } from './aws-fault.js';
+import { roleArn, roleKey, sessionName, sessionTags } from './names.js';
 import { CLOCK_SKEW_MS } from './role-writer.js';
 import { instant, sessionPolicy } from './session-policy.js';
-import type { SessionTemplate } from '../../domain/session-template.js';
 
 const AWS_TOKEN_TYPE = 'urn:mayfly:token-type:aws';
 /** STS gives no session less, nor more. Ours end earlier by their own policy. */
@@ -23,24 +24,11 @@ const MOST_SECONDS = 43_200;
 const MINT_DEADLINE_MS = 30 * SECOND_MS;
 const CALL_TIMEOUT_MS = 20 * SECOND_MS;
 
-export interface AwsTool {
-  readonly template: SessionTemplate;
-  /** ARNs, of one account. Several share the sessions, as one role can deny only so many by name. */
-  readonly roles: readonly string[];
-  /** Given with the credential. */
-  readonly region: string;
-  /** Live sessions at a time on each role: not more than `seatsFor`. */
-  readonly sessionsPerRole: number;
-}
-
-export interface AwsStsTerms {
-  readonly sts: Pick<STSClient, 'send'>;
-  readonly denyList: DenyList;
+export interface AwsStsMinterOptions {
+  readonly accounts: Accounts;
   readonly store: DenyStore;
   readonly clock: Clock;
-  readonly toolOf: (name: string) => AwsTool | undefined;
-  /** What the target knows beside the session's name. Both need a right of their own in the role's trust policy. */
-  readonly supports: { readonly sourceIdentity: boolean; readonly tags: boolean };
+  readonly log: { warn(facts: object, message: string): void };
 }
 
 /** The credential, as JSON: what AWS SDKs ask for, in our case of letters. */
@@ -57,97 +45,129 @@ export class AwsStsMinter implements ExternalMinter {
   readonly kind = 'aws-sts';
   readonly external = true;
   readonly class = 'eventual';
+  readonly survives = ['caller_identity', 'begun_work', 'service_tokens', 'written_data'] as const;
   readonly needsSecretToRevoke = false;
   /** STS tells nobody which sessions there are. */
   readonly listable = false;
   readonly mintDeadlineMs = MINT_DEADLINE_MS;
-  readonly #terms: AwsStsTerms;
+  readonly #options: AwsStsMinterOptions;
 
-  constructor(terms: AwsStsTerms) {
-    this.#terms = terms;
+  constructor(options: AwsStsMinterOptions) {
+    this.#options = options;
   }
 
-  /** Why this grant could not be minted, known before anything is on record. */
-  objection(grant: Grant, lease: Pick<Lease, 'taskId' | 'expiresAt'>): Refusal | undefined {
-    const policy = sessionPolicy(this.#tool(grant.tool.name).template, grant, lease);
+  /** The catalogue in force from now on. Roles of earlier ones are still written to, until the broker ends. */
+  apply(catalogue: Catalogue): void {
+    this.#options.accounts.apply(catalogue);
+  }
+
+  refuses(grant: Grant, taskId: TaskId): Refusal | undefined {
+    // Every instant has the same length in it.
+    const policy = sessionPolicy(credentialOf(grant).template, grant, { taskId, expiresAt: 0 });
     return policy instanceof Refusal ? policy : undefined;
   }
 
   /** @throws AwsFault by its code; of an unknown outcome, `revoke` kills what may come to be */
   async mint(lease: ReservedLease, grant: Grant): Promise<Minted> {
     if (lease.tool !== grant.tool.name) throw new Error(`a grant of another tool than that of ${lease.id}`);
-    const tool = this.#tool(lease.tool);
-    const policy = sessionPolicy(tool.template, grant, lease);
+    const credential = credentialOf(grant);
+    const policy = sessionPolicy(credential.template, grant, lease);
     if (policy instanceof Refusal)
       throw new AwsFault('ERR_AWS_GRANT', `no policy for ${lease.id}: ${policy.detail}`);
     const session = sessionName(lease.id);
-    const roles = new Map(tool.roles.map((arn) => [roleName(arn), arn]));
-    const seat = { session, until: lease.expiresAt + CLOCK_SKEW_MS };
-    const role = await this.#terms.store.seat(seat, [...roles.keys()], tool.sessionsPerRole);
-    if (role === undefined)
-      throw new AwsFault(
-        'ERR_AWS_ROLES_FULL',
-        `each role of ${lease.tool} has ${tool.sessionsPerRole} sessions`,
-      );
+    const role = await this.#seated(session, lease, credential);
 
-    const now = this.#terms.clock.now();
+    const now = this.#options.clock.now();
     // Whoever slept that long: others have given it up, and count on it not to come to be any more.
     if (now + CALL_TIMEOUT_MS > lease.issuedAt + MINT_DEADLINE_MS || now >= lease.expiresAt)
       throw new AwsFault('ERR_AWS_GRANT', `the time to mint ${lease.id} is over`);
-    const output = await this.#assume(session, {
-      RoleArn: roles.get(role)!,
+    const { supports, region } = credential;
+    const output = await this.#assume(session, credential, {
+      RoleArn: roleArn(role),
       RoleSessionName: session,
       DurationSeconds: durationSeconds(lease.expiresAt - now),
       Policy: policy,
-      ...(this.#terms.supports.sourceIdentity && { SourceIdentity: session }),
-      ...(this.#terms.supports.tags && { Tags: sessionTags(lease) }),
+      ...(supports.sourceIdentity && { SourceIdentity: session }),
+      ...(supports.tags && { Tags: sessionTags(lease) }),
     });
     return {
-      secret: new Secret(JSON.stringify(checked(output, session, lease, tool.region))),
+      secret: new Secret(JSON.stringify(checked(output, session, lease, region))),
       issuedTokenType: AWS_TOKEN_TYPE,
       tokenType: 'N_A',
     };
   }
 
-  /** Resolves when it is confirmed dead; `kill` tells of the time before. */
-  async revoke(lease: Lease): Promise<void> {
-    const kill = await this.kill(lease);
-    await kill?.confirmed();
-  }
-
-  /** Undefined: STS was never asked for it. */
-  async kill(lease: Pick<Lease, 'id' | 'issuedAt' | 'expiresAt'>): Promise<Kill | undefined> {
+  /**
+   * Accepted once IAM has the Deny; confirmed when it is there still after the time that it takes to be in force.
+   *
+   * @throws AwsFault by its code; Error where the role is that of no tool any more
+   */
+  async revoke(lease: Lease): Promise<Accepted | void> {
     const session = sessionName(lease.id);
-    const role = await this.#terms.store.seatOf(session);
-    if (role === undefined) return undefined;
-    return this.#terms.denyList.kill(role, {
+    const role = await this.#options.store.seatOf(session);
+    // STS was never asked for it.
+    if (role === undefined) return;
+    const place = await this.#options.accounts.ofRole(role);
+    if (!place) throw new Error(`${lease.id} is a session of ${role}, which no tool has any more`);
+    const until = lease.expiresAt + CLOCK_SKEW_MS;
+    const { wasThere } = await place.account.denyList.kill(role, {
       session,
       mintedBy: lease.issuedAt + MINT_DEADLINE_MS,
-      until: lease.expiresAt + CLOCK_SKEW_MS,
+      until,
     });
+    if (this.#options.clock.now() >= until || place.inForceAfterMs === 0) return;
+    if (wasThere && lease.acceptedAt !== undefined) return;
+    if (lease.acceptedAt !== undefined)
+      this.#options.log.warn({ lease: lease.id, role }, 'somebody removes the policies that deny sessions');
+    return { againMs: place.inForceAfterMs };
   }
 
-  #tool(name: string): AwsTool {
-    const tool = this.#terms.toolOf(name);
-    if (!tool) throw new Error(`${name} is no tool with credentials of AWS`);
-    return tool;
+  /** Takes what is moot out of the policies of the tool's roles, and puts back what somebody took out. */
+  async tidy(tool: string): Promise<void> {
+    const { accounts } = this.#options;
+    const tidied = accounts.rolesOf(tool).map(async (role) => {
+      const place = await accounts.ofRole(role);
+      await place?.account.denyList.tidy(role);
+    });
+    const failed = (await Promise.allSettled(tidied)).filter(({ status }) => status === 'rejected');
+    if (failed.length > 0) throw (failed[0] as PromiseRejectedResult).reason;
   }
 
-  async #assume(session: string, input: AssumeRoleCommandInput): Promise<AssumeRoleCommandOutput> {
+  async close(): Promise<void> {
+    await this.#options.accounts.close();
+  }
+
+  async #seated(session: string, { expiresAt, tool }: Lease, credential: AwsStsCredential): Promise<string> {
+    const { roles, sessionsPerRole } = credential;
+    const seat = { session, until: expiresAt + CLOCK_SKEW_MS };
+    const keys = roles.map((arn) => roleKey(credential, arn));
+    const role = await this.#options.store.seat(seat, keys, sessionsPerRole);
+    if (role === undefined)
+      throw new AwsFault('ERR_AWS_ROLES_FULL', `each role of ${tool} has ${sessionsPerRole} sessions`);
+    return role;
+  }
+
+  async #assume(
+    session: string,
+    credential: AwsStsCredential,
+    input: AssumeRoleCommandInput,
+  ): Promise<AssumeRoleCommandOutput> {
+    const account = await this.#options.accounts.of(credential);
     try {
-      const abortSignal = AbortSignal.timeout(CALL_TIMEOUT_MS);
-      return await this.#terms.sts.send(new AssumeRoleCommand(input), { abortSignal });
+      return await account.assumeRole(input, AbortSignal.timeout(CALL_TIMEOUT_MS));
     } catch (error) {
       const fault = faultOf('AssumeRole', error);
       // Else a role that refuses everything would fill up with sessions that are not there.
-      if (fault.isFinal) await this.#terms.store.unseat(session);
+      if (fault.isFinal) await this.#options.store.unseat(session);
       throw fault;
     }
   }
 }
 
-/** `arn:aws:iam::123456789012:role/path/name`: IAM goes by the last part. */
-const roleName = (arn: string): string => arn.slice(arn.lastIndexOf('/') + 1);
+function credentialOf({ tool: { name, credential } }: Grant): AwsStsCredential {
+  if (credential.kind !== 'aws-sts') throw new Error(`${name} is no tool with credentials of AWS`);
+  return credential;
+}
 
 const durationSeconds = (ms: number): number =>
   Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, Math.ceil(ms / SECOND_MS)));

@@ -1,4 +1,5 @@
 // What a credential is called in AWS, so that CloudTrail tells whose it was: all of it derives from the lease (invariant 2).
+import type { AwsStsCredential } from '../../domain/aws-sts.js';
 import type { Lease } from '../../domain/lease.js';
 import type { LeaseId } from '../../domain/ids.js';
 import { isLeaseId, rootOf } from '../../domain/ids.js';
@@ -50,3 +51,15 @@ const tagValue = (text: string): string =>
     .replaceAll(NOT_IN_TAGS, '_')
     .slice(0, MAX_TAG_VALUE)
     .replace(/[\uD800-\uDBFF]$/, '');
+
+/**
+ * By which the store, and brokers among each other, tell roles apart. An ARN alone does not, as only AWS gives each account
+ * a number; and IAM's own calls go by the name alone.
+ */
+export const roleKey = ({ endpoint }: Pick<AwsStsCredential, 'endpoint'>, arn: string): string =>
+  endpoint === undefined ? arn : `${endpoint} ${arn}`;
+
+export const roleArn = (key: string): string => key.slice(key.indexOf(' ') + 1);
+
+/** `arn:aws:iam::123456789012:role/path/name`: IAM goes by the last part. */
+export const roleName = (key: string): string => key.slice(key.lastIndexOf('/') + 1);

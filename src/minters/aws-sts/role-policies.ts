@@ -1,4 +1,4 @@
-// The inline policies of roles, over IAM.
+// The inline policies of roles, over IAM. A role is a key (names.ts).
 import type { IAMClient } from '@aws-sdk/client-iam';
 import {
   DeleteRolePolicyCommand,
@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-iam';
 import { AwsFault, faultOf } from './aws-fault.js';
 import type { InlinePolicy } from './deny-document.js';
+import { roleName } from './names.js';
 
 const NOT_FOUND = 404;
 
@@ -25,7 +26,7 @@ export class RolePolicies {
     const names: string[] = [];
     let marker: string | undefined;
     do {
-      const input = { RoleName: role, ...(marker !== undefined && { Marker: marker }) };
+      const input = { RoleName: roleName(role), ...(marker !== undefined && { Marker: marker }) };
       const page = await this.#asked('ListRolePolicies', (abortSignal) =>
         this.#iam.send(new ListRolePoliciesCommand(input), { abortSignal }),
       );
@@ -39,7 +40,9 @@ export class RolePolicies {
   async one(role: string, name: string): Promise<InlinePolicy | undefined> {
     try {
       const { PolicyDocument: text = '' } = await this.#asked('GetRolePolicy', (abortSignal) =>
-        this.#iam.send(new GetRolePolicyCommand({ RoleName: role, PolicyName: name }), { abortSignal }),
+        this.#iam.send(new GetRolePolicyCommand({ RoleName: roleName(role), PolicyName: name }), {
+          abortSignal,
+        }),
       );
       // AWS writes it percent-encoded (RFC 3986), others as it is.
       return { name, text: text.trimStart().startsWith('{') ? text : decodeURIComponent(text) };
@@ -50,7 +53,7 @@ export class RolePolicies {
   }
 
   async put(role: string, { name, text }: InlinePolicy): Promise<void> {
-    const input = { RoleName: role, PolicyName: name, PolicyDocument: text };
+    const input = { RoleName: roleName(role), PolicyName: name, PolicyDocument: text };
     await this.#asked('PutRolePolicy', (abortSignal) =>
       this.#iam.send(new PutRolePolicyCommand(input), { abortSignal }),
     );
@@ -59,7 +62,9 @@ export class RolePolicies {
   async drop(role: string, name: string): Promise<void> {
     try {
       await this.#asked('DeleteRolePolicy', (abortSignal) =>
-        this.#iam.send(new DeleteRolePolicyCommand({ RoleName: role, PolicyName: name }), { abortSignal }),
+        this.#iam.send(new DeleteRolePolicyCommand({ RoleName: roleName(role), PolicyName: name }), {
+          abortSignal,
+        }),
       );
     } catch (error) {
       if (!(error instanceof AwsFault && error.status === NOT_FOUND)) throw error;
@@ -69,7 +74,7 @@ export class RolePolicies {
   /** What `aws:userid` of its sessions begins with. Never remembered: a role that is made anew has another. */
   async roleId(role: string): Promise<string> {
     const { Role: found } = await this.#asked('GetRole', (abortSignal) =>
-      this.#iam.send(new GetRoleCommand({ RoleName: role }), { abortSignal }),
+      this.#iam.send(new GetRoleCommand({ RoleName: roleName(role) }), { abortSignal }),
     );
     const id = found?.RoleId ?? '';
     // It becomes part of a policy, and of what a kill goes by.

@@ -3,7 +3,7 @@ import type { Clock } from '../../domain/clock.js';
 import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import { MAX_TTL_MS } from '../../domain/tool.js';
 import { AwsFault } from './aws-fault.js';
-import type { DenyPlan, InlinePolicy, RoleDocuments } from './deny-document.js';
+import type { DenyDocument, DenyPlan, InlinePolicy, RoleDocuments } from './deny-document.js';
 import { denies, documentsOf, entriesOf, namedIn, planDenial } from './deny-document.js';
 import type { CutOff, DenyState, DenyStore, WriteClaim } from '../../store/deny-store.js';
 import type { RolePolicies } from './role-policies.js';
@@ -18,6 +18,7 @@ const READ_BACK_MS = [0, 50, 200, 1000, 3000] as const;
 /** By how much AWS's clock may differ from ours. */
 export const CLOCK_SKEW_MS = MINUTE_MS;
 
+/** Told before anything is written, and again whenever the role is tidied: sessions that nobody killed end by it as well. */
 export type CutOffListener = (role: string, cutOff: CutOff) => void;
 
 export interface RoleWriterTerms {
@@ -29,11 +30,10 @@ export interface RoleWriterTerms {
 }
 
 export interface Written {
-  /** When it was read back. */
-  readonly at: number;
   readonly roleId: string;
   readonly cutOff?: CutOff;
-  readonly documents: RoleDocuments;
+  /** Ours as they were before. */
+  readonly found: readonly DenyDocument[];
 }
 
 /** What a write came to, and what may still be done when it is good: removing what it says again. */
@@ -114,7 +114,7 @@ export class RoleWriter {
   }
 
   async #round(claim: WriteClaim, thorough: boolean, seen: number): Promise<Round | number | undefined> {
-    const { policies, store, clock } = this.#terms;
+    const { policies, store, clock, onCutOff } = this.#terms;
     const [recorded, roleId, found] = await Promise.all([
       store.read(claim),
       policies.roleId(this.#role),
@@ -129,11 +129,12 @@ export class RoleWriter {
     }
 
     const answer = (state: DenyState): Written => ({
-      at: clock.now(),
       roleId,
-      documents,
+      found: documents.ours,
       ...(state.cutOff && { cutOff: state.cutOff }),
     });
+    // Whoever had raised it may have died before those that it ended were known of.
+    if (thorough && recorded.cutOff) onCutOff(this.#role, recorded.cutOff);
     const wanted = entriesOf(roleId, recorded);
     const named = entriesOf(roleId, { denied: recorded.denied });
     if (!thorough && denies(documents.ours, wanted)) return { written: answer(recorded), drop: [] };
@@ -145,7 +146,7 @@ export class RoleWriter {
 
     const cutOff = cutOffFor(recorded, clock.now());
     if (!(await store.raise(claim, cutOff))) return undefined;
-    this.#terms.onCutOff(this.#role, cutOff);
+    onCutOff(this.#role, cutOff);
     const state = { ...recorded, cutOff };
     const least = planDenial(claim.fence, entriesOf(roleId, state), named, documents);
     if (!least)

@@ -200,7 +200,7 @@ const mistakes = (statement: object, more: object = {}): string[] =>
       ...more,
     },
     ['read'],
-  ).map(({ at, message }) => `${at}: ${message}`);
+  ).map(({ at, message }) => `${at.join('.')}: ${message}`);
 
 describe('A template', () => {
   test('without mistakes has none, and fits', () => {
@@ -213,8 +213,8 @@ describe('A template', () => {
 
   test('has to speak of each of the tool’s actions and of no other', () => {
     const [missing, extra] = templateMistakes({ actions: { list: [] } }, ['read']);
-    expect(missing).toEqual({ at: 'actions', message: 'says nothing of read, an action of the tool' });
-    expect(extra).toEqual({ at: 'actions.list', message: 'is no action of the tool' });
+    expect(missing).toEqual({ at: ['actions'], message: 'says nothing of read, an action of the tool' });
+    expect(extra).toEqual({ at: ['actions', 'list'], message: 'is no action of the tool' });
   });
 
   test.each([
