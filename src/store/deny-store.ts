@@ -35,8 +35,8 @@ export interface Seat {
 }
 
 /**
- * A role is any text of up to 512 characters, by which the caller tells its roles apart: a name alone stands for two
- * roles in two accounts. An implementation guarantees, across all brokers and for a role each:
+ * A role is any text of up to 512 characters (NUL is none), by which the caller tells its roles apart: a name alone
+ * stands for two roles in two accounts. An implementation guarantees, across all brokers and for a role each:
  *
  * 1. What resolved is durable, and seen by whatever is called afterwards by anybody.
  * 2. Revocation only grows: what was added stays until it is moot by the store's time. An entry again takes the later

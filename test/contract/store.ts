@@ -2,6 +2,7 @@
 import { afterEach, describe } from '@jest/globals';
 import { describeAudit } from './store/audit.js';
 import { describeContexts } from './store/contexts.js';
+import { describeDenials } from './store/denials.js';
 import { describeExternalLeases } from './store/external-leases.js';
 import type { StoreHarness, StoreTerms } from './store/harness.js';
 import { describeInstances } from './store/instances.js';
@@ -33,6 +34,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeUnion(begin);
     describeSweeping(begin, harness.stories);
     describeStatusLists(begin);
+    if (!harness.beside) describeDenials(begin);
     describeAudit(begin);
     describeRecords(begin, harness);
   });

@@ -1,6 +1,6 @@
 // What the embedded store's statements cost: none of those that run all the time looks at more than it has to.
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { MINUTE_MS } from '../../src/domain/duration.js';
+import { afterEach, beforeEach, describe, expect, it, jest, test } from '@jest/globals';
+import { DAY_MS, MINUTE_MS } from '../../src/domain/duration.js';
 import { EmbeddedDatabase } from '../../src/store/embedded/database.js';
 
 import { UNSETTLED } from '../../src/store/embedded/conditions.js';
@@ -34,9 +34,13 @@ function walks(): string[] {
       .filter((text) => !/^(EXPLAIN|BEGIN|COMMIT|PRAGMA)/.test(text))
       .flatMap((text) => planOf(text).map((line) => `${line} | ${text.replaceAll(/\s+/g, ' ')}`))
       .filter((line) =>
-        /^SCAN (l|lease|t|task|audit|r|revocation|once|tree_context|principal_facts)\b/.test(line),
+        /^SCAN (l|lease|t|task|audit|r|revocation|once|tree_context|principal_facts|denying_role|denied_session|seat)\b/.test(
+          line,
+        ),
       )
       .filter((line) => !line.startsWith('SCAN revocation USING INDEX revocation_to_walk'))
+      // Once, when the store is opened, and a row for each role.
+      .filter((line) => !line.startsWith('SCAN denying_role | UPDATE denying_role SET claimed_until = 0'))
       // These two hold nothing but external leases that are alive; a task's are found by its name.
       .filter(
         (line) => line.includes('l.task_id') || !/^SCAN l USING INDEX lease_(live|lapsing)\b/.test(line),
@@ -46,6 +50,17 @@ function walks(): string[] {
 }
 
 const rowsWritten = (): number => Number(database().sql('SELECT total_changes() AS n').get()!['n']);
+
+/** A session of a role that is given its seat, then denied, with a cut-off for all before it. */
+async function deny({ store: { denials }, clock }: Scene, session: string): Promise<void> {
+  const until = clock.now() + MINUTE_MS;
+  const role = await denials.seat({ session, until }, ['reader'], 1000);
+  await denials.add(role!, { session, mintedBy: clock.now(), until });
+  const claim = await denials.claim(role!, MINUTE_MS, 0);
+  await denials.raise(claim!, { before: clock.now(), until });
+  await denials.read(claim!);
+  await denials.release(claim!);
+}
 
 type Story = (scene: Scene) => Promise<unknown>;
 const STORIES: [string, Story][] = [
@@ -109,6 +124,14 @@ const STORIES: [string, Story][] = [
       await scene.store.statusLists();
     },
   ],
+  [
+    'giving a session its seat, denying it and forgetting it',
+    async (scene) => {
+      await deny(scene, 's1');
+      scene.clock.advance(2 * DAY_MS);
+      await scene.sweep();
+    },
+  ],
   ['listing an agent’s leases', (scene) => scene.store.listLeases({ agent: AGENT, limit: 9 })],
   ['listing a tree’s leases', (scene) => scene.store.listLeases({ task: 'run-1', limit: 9 })],
   ['a task’s audit trail', (scene) => scene.store.auditEvents({ task: 'run-1', limit: 9 })],
@@ -123,6 +146,26 @@ describe('no statement walks along a table', () => {
     expect(sql.mock.calls.length).toBeGreaterThan(3);
     expect(walks()).toEqual([]);
   });
+});
+
+const rows = (): number[] =>
+  ['denying_role', 'denied_session', 'seat'].map((table) =>
+    Number(database().sql(`SELECT count(*) AS n FROM ${table}`).get()!['n']),
+  );
+
+test('of sessions that were denied nothing stays but one row of their role', async () => {
+  const scene = await Scene.open(harness);
+  for (let n = 0; n < 25; n++) await deny(scene, `session-${n}`);
+  expect(rows()).toEqual([1, 25, 25]);
+  scene.clock.advance(MINUTE_MS);
+  // So much at most of each is forgotten by one transaction.
+  await scene.store.sweep(10);
+  expect(rows()).toEqual([1, 15, 25]);
+  await scene.sweep();
+  expect(rows()).toEqual([1, 0, 25]);
+  scene.clock.advance(DAY_MS);
+  await scene.sweep();
+  expect(rows()).toEqual([1, 0, 0]);
 });
 
 describe('the cost of an end', () => {

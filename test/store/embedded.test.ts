@@ -48,8 +48,10 @@ function openDatabase(): EmbeddedDatabase {
   return db;
 }
 
+/** As it was before version 6. */
 function asVersion5(db: EmbeddedDatabase): void {
   db.sql('ALTER TABLE lease DROP COLUMN accepted_at').run();
+  for (const table of ['denying_role', 'denied_session', 'seat']) db.sql(`DROP TABLE ${table}`).run();
 }
 
 /** As it was before version 4. */
@@ -126,6 +128,38 @@ describe('opening an embedded store', () => {
     expect(due!.lease.id).toBe(id);
     await store.settle(id, due!.claim, { kind: 'accepted', retryAfterMs: 0 });
     expect((await store.readLease(id))?.acceptedAt).toBeDefined();
+  });
+
+  it('brings a file of version 5 up to date, and keeps denials in it from then on', async () => {
+    const before = open();
+    granted(await before.openTask(newTask('run-1'), entry()));
+    const lease = granted(await before.issueLease(tokenRequest('run-1'), entry()));
+    await before.close();
+    const old = openDatabase();
+    asVersion5(old);
+    old.sql('UPDATE meta SET schema_version = 5').run();
+    old.close();
+    const brought = open();
+    expect(await brought.readLease(lease.id)).toEqual(lease);
+    const until = Date.now() + 60_000;
+    expect(await brought.denials.seat({ session: 's1', until }, ['reader'], 1)).toBe('reader');
+    await brought.denials.add('reader', { session: 's1', mintedBy: 1, until });
+    await brought.close();
+    const store = open();
+    expect(await store.denials.seatOf('s1')).toBe('reader');
+    const claim = await store.denials.claim('reader', 1000, 0);
+    expect(await store.denials.read(claim!)).toEqual({ denied: [{ session: 's1', mintedBy: 1, until }] });
+  });
+
+  it('gives up the claim of whoever had the file before: a kill need not wait for a broker that is gone', async () => {
+    const before = open();
+    const claim = await before.denials.claim('reader', 60_000, 0);
+    await before.close();
+    const store = open();
+    expect(await store.denials.claim('reader', 60_000, 0)).toEqual({
+      role: 'reader',
+      fence: claim!.fence + 1,
+    });
   });
 
   it('brings a file of version 3 up to date, and reads what is in it', async () => {

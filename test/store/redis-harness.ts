@@ -55,6 +55,10 @@ export function redisHarness(
       await store.close();
       return open(prefix, clock, terms);
     },
+    beside(store, clock) {
+      const { prefix, terms } = opened.get(store)!;
+      return open(prefix, clock, terms);
+    },
     async close() {
       for (const store of opened.keys()) await store.close();
       opened.clear();

@@ -2,10 +2,10 @@
 import type { AuditEntry } from '../../audit/entry.js';
 import type { AuditConclusion, AuditEvent, AuditQuery } from '../../audit/event.js';
 import type { Clock } from '../../domain/clock.js';
-import { NO_DENIALS } from '../no-denials.js';
 import type { KeyUse, Retention, SigningKeyRecord, Store } from '../store.js';
 import { Contexts } from './contexts.js';
 import { EmbeddedDatabase, type Urgency, type Value } from './database.js';
+import { Denials } from './denials.js';
 import { Irrevocable } from './irrevocable.js';
 import { Leases } from './leases.js';
 import { inTree, treeBounds } from './conditions.js';
@@ -45,7 +45,8 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
   const statusLists = new StatusLists(ledger);
   const leases = new Leases(ledger, contexts, statusLists);
   const revocations = new Revocations(ledger, tasks, leases);
-  const work = new Work(ledger, tasks, leases, retention);
+  const denials = new Denials(ledger, retention.leaseMs);
+  const work = new Work({ ledger, tasks, leases, denials, retention });
   const irrevocable = new Irrevocable(ledger);
 
   const record = async (entry: AuditEntry, conclusion: AuditConclusion, urgency: Urgency): Promise<void> => {
@@ -163,7 +164,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
         ledger.tell({ kind: 'signing_keys' });
       }),
 
-    denials: NO_DENIALS,
+    denials,
 
     watch: (listener) => ledger.watch(listener),
     // It has the store to itself.

@@ -54,6 +54,34 @@ const IRREVOCABLE = `
 CREATE INDEX lease_irrevocable ON lease (n) WHERE state = 'irrevocable';
 `;
 
+/** Since version 6. Sessions that only their role can deny: which are on it, and which it must deny. */
+const DENIALS = `
+CREATE TABLE denying_role (
+  role          TEXT PRIMARY KEY,
+  fence         INTEGER NOT NULL,
+  claimed_until INTEGER NOT NULL,
+  cut_before    INTEGER NOT NULL DEFAULT 0,
+  cut_until     INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE denied_session (
+  role      TEXT NOT NULL,
+  session   TEXT NOT NULL,
+  minted_by INTEGER NOT NULL,
+  until     INTEGER NOT NULL,
+  PRIMARY KEY (role, session)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX denied_session_by_end ON denied_session (until);
+
+CREATE TABLE seat (
+  session TEXT PRIMARY KEY,
+  role    TEXT NOT NULL,
+  until   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX seat_by_role ON seat (role, until);
+CREATE INDEX seat_by_end ON seat (until);
+`;
+
 /*
  * Lease rows of tokens are written once and deleted once: how they stand is derived from the row, its task and
  * the wide selectors, so that closing a task touches no lease. Only leases of external credentials change state.
@@ -143,7 +171,7 @@ CREATE TABLE quarantine (
   reason TEXT
 ) STRICT;
 
-${INSTANCE_BINDING}${TREE_CONTEXT}
+${INSTANCE_BINDING}${TREE_CONTEXT}${DENIALS}
 CREATE TABLE once (
   key        TEXT PRIMARY KEY,
   expires_at INTEGER NOT NULL
@@ -186,5 +214,5 @@ export const MIGRATIONS: Readonly<Record<number, string>> = {
   3: `ALTER TABLE meta ADD COLUMN listed INTEGER NOT NULL DEFAULT 0; ALTER TABLE lease ADD COLUMN status_entry INTEGER;
     ${STATUS_ENTRIES}`,
   4: IRREVOCABLE,
-  5: 'ALTER TABLE lease ADD COLUMN accepted_at INTEGER;',
+  5: `${DENIALS} ALTER TABLE lease ADD COLUMN accepted_at INTEGER;`,
 };

@@ -6,22 +6,33 @@ import type { LeaseState } from '../../domain/lease.js';
 import { LEASE_TRANSITIONS, settledAs } from '../../domain/lease.js';
 import type { ClaimedLease, Retention, Settlement, Swept, WorkStore } from '../store.js';
 import type { Row } from './database.js';
+import type { Denials } from './denials.js';
 import { endingBy, type Leases } from './leases.js';
 import type { Ledger } from './ledger.js';
 import { leaseFromRow, revocationFromRow } from './rows.js';
 import { namedBy } from './standing.js';
 import type { Tasks } from './tasks.js';
 
+export interface WorkParts {
+  readonly ledger: Ledger;
+  readonly tasks: Tasks;
+  readonly leases: Leases;
+  readonly denials: Denials;
+  readonly retention: Retention;
+}
+
 export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
   readonly #ledger: Ledger;
   readonly #tasks: Tasks;
   readonly #leases: Leases;
+  readonly #denials: Denials;
   readonly #retention: Retention;
 
-  constructor(ledger: Ledger, tasks: Tasks, leases: Leases, retention: Retention) {
+  constructor({ ledger, tasks, leases, denials, retention }: WorkParts) {
     this.#ledger = ledger;
     this.#tasks = tasks;
     this.#leases = leases;
+    this.#denials = denials;
     this.#retention = retention;
   }
 
@@ -106,6 +117,7 @@ export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
     purged += db
       .sql('DELETE FROM once WHERE key IN (SELECT key FROM once WHERE expires_at <= ? LIMIT ?)')
       .run(now, limit).changes;
+    purged += this.#denials.purge(now, limit);
     return purged + db.sql(PURGE_AUDIT).run(now - auditMs, limit).changes;
   }
 

@@ -20,6 +20,8 @@ export interface StoreHarness {
   open(clock: Clock, terms: StoreTerms): Promise<Store>;
   /** Opens anew, with `clock`, what a kill -9 at this very instant would leave. The store given is gone. */
   crash(store: Store, clock: Clock): Promise<Store>;
+  /** Another broker on the same store, where there can be one. */
+  beside?(store: Store, clock: Clock): Promise<Store>;
   /** Ends everything that was opened. */
   close(): Promise<void>;
 }

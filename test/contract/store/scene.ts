@@ -120,6 +120,11 @@ export class Scene {
     this.store = await this.#harness.crash(this.store, this.clock);
   }
 
+  /** The store as another broker has it: the same handle where there can be but one. */
+  async beside(): Promise<Store> {
+    return (await this.#harness.beside?.(this.store, this.clock)) ?? this.store;
+  }
+
   async task(id: string, overrides: Partial<NewTask> = {}): Promise<Task> {
     return granted(await this.store.openTask(newTask(id, overrides), entry('task.open'))).task;
   }
