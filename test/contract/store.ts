@@ -34,7 +34,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeUnion(begin);
     describeSweeping(begin, harness.stories);
     describeStatusLists(begin);
-    if (!harness.beside) describeDenials(begin);
+    describeDenials(begin);
     describeAudit(begin);
     describeRecords(begin, harness);
   });

@@ -162,6 +162,32 @@ describe('a server is refused', () => {
     client.disconnect();
   });
 
+  test('a seat, a denial and a claim wait as well: what a failover would forget is not acknowledged', async () => {
+    const [replica] = await sentinel.replicas();
+    const end = Date.now() + 60_000;
+    const { denials } = store;
+    const calls = [
+      () => denials.seat({ session: 's1', until: end }, ['reader'], 1),
+      () => denials.add('reader', { session: 's1', mintedBy: 1, until: end }),
+      () => denials.claim('reader', 1, 0),
+    ];
+    replica!.pause();
+    try {
+      for (const call of calls) await expect(call()).rejects.toThrow(/0 of 1 replicas/);
+      // Nor does it hold back who only asks.
+      expect(await denials.seatOf('s1')).toBe('reader');
+    } finally {
+      replica!.resume();
+    }
+    for (const call of calls)
+      await until('it is acknowledged', () =>
+        call().then(
+          () => true,
+          () => false,
+        ),
+      );
+  });
+
   test('a used token or proof waits as well: one that none has is let in nowhere, and never again', async () => {
     const [replica] = await sentinel.replicas();
     const until2040 = Date.UTC(2040, 0, 1);

@@ -58,6 +58,15 @@ export const KEY_NAMES = {
   moot: 'moot',
   /** Agents in quarantine and killed keys, with the same content in every slot. */
   barred: 'barred',
+  /** In the first slot alone: roles that deny sessions → the latest claim to write one, and its cut-off. */
+  denying: 'denying',
+  /** Sessions that a role is to deny; of all roles, by when nobody has to be told any more. */
+  denied: 'denied:',
+  deniedEnds: 'denied-ends',
+  /** Session → the role that it has a seat on; those that are counted on a role; all, by the end of their time. */
+  seats: 'seats',
+  seated: 'seats:',
+  seatEnds: 'seat-ends',
   audit: 'audit',
   /** Replay keys: those expire by themselves. */
   once: 'once:',

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { AuditEntry } from '../../audit/entry.js';
 import { requestId } from '../../domain/ids.js';
 import type { ConnectionLog } from './connections.js';
+import type { DenialMemory } from './denial-memory.js';
 import { ALL_SLOTS, HOME_SLOT } from './keys.js';
 import type { News } from './news.js';
 import { factsOf } from './records.js';
@@ -19,13 +20,14 @@ export interface RecoveryParts {
   readonly slots: Slots;
   readonly news: News;
   readonly tasks: Tasks;
+  readonly denials: DenialMemory;
   readonly terms: WideTerms;
   readonly log: ConnectionLog;
 }
 
 /**
  * Takes the store into a new epoch, in which every broker finds itself unknown and does the same; writes back every
- * kill and quarantine that this broker knows; and only then lets calls pass again. Each step may be repeated.
+ * kill, quarantine and denial that this broker knows; and only then lets calls pass again. Each step may be repeated.
  */
 export async function recover(parts: RecoveryParts, why: string): Promise<void> {
   const { slots, log, news } = parts;
@@ -52,7 +54,7 @@ export async function recover(parts: RecoveryParts, why: string): Promise<void> 
 }
 
 async function attemptRecovery(parts: RecoveryParts, left: string, why: string): Promise<number> {
-  const { slots, news, tasks, terms } = parts;
+  const { slots, news, tasks, denials, terms } = parts;
   tasks.forget();
   // The first who leaves the old epoch names the new one; the others find it there.
   const { epoch } = await slots.open(HOME_SLOT, randomUUID(), left);
@@ -63,6 +65,7 @@ async function attemptRecovery(parts: RecoveryParts, left: string, why: string):
   const call: RestoringCall = (slot, args, lane) => slots.passing('restore-kills', slot, args, lane);
   const { kills, quarantines } = news.union.all();
   await restore(kills, quarantines, terms, call);
+  await denials.writeBack(slots);
   const entry = new AuditEntry(requestId(slots.latest), 'store.recover', {
     detail: { why, epoch, kills: kills.length, quarantines: quarantines.length },
   });

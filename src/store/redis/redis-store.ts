@@ -4,11 +4,12 @@ import type { Clock } from '../../domain/clock.js';
 import { MINUTE_MS } from '../../domain/duration.js';
 import { Refusal } from '../../domain/refusal.js';
 import type { Retention, Store } from '../store.js';
-import { NO_DENIALS } from '../no-denials.js';
 import { StoreUnavailable } from '../store.js';
 import type { ConnectionLog } from './connections.js';
 import { Connections } from './connections.js';
 import { Contexts } from './contexts.js';
+import { DenialMemory } from './denial-memory.js';
+import { Denials } from './denials.js';
 import { Events } from './events.js';
 import { ALL_SLOTS, HOME_SLOT, Keys } from './keys.js';
 import { LeaseLists } from './lease-lists.js';
@@ -82,7 +83,9 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
     const events = new Events(slots, contexts);
     const signing = new SigningKeys(slots, reader);
     const statusLists = new StatusLists(slots, reader);
-    slots.recovery = (why) => recover({ slots, news, tasks, terms, log }, why);
+    const memory = new DenialMemory();
+    const denials = new Denials(slots, memory);
+    slots.recovery = (why) => recover({ slots, news, tasks, denials: memory, terms, log }, why);
     await news.open(counts);
     connections.onAnotherServer = (why) => slots.suspect(why, true);
     return assemble({
@@ -96,6 +99,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<Store>
       events,
       signing,
       statusLists,
+      denials,
       reader,
       news,
     });
@@ -118,6 +122,7 @@ interface Parts {
   readonly events: Events;
   readonly signing: SigningKeys;
   readonly statusLists: StatusLists;
+  readonly denials: Denials;
   readonly reader: Reader;
   readonly news: News;
 }
@@ -133,6 +138,7 @@ function assemble({
   events,
   signing,
   statusLists,
+  denials,
   reader,
   news,
 }: Parts): Store {
@@ -198,7 +204,7 @@ function assemble({
     removeSigningKey: (kid) => signing.removeSigningKey(kid),
     revokedKeys: () => signing.revokedKeys(),
 
-    denials: NO_DENIALS,
+    denials,
 
     watch: (listener) => news.watch(listener),
     tellPeers: (text) => news.tellPeers(text),

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { keysLua } from './keys.js';
 
-type Part = 'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'listing' | 'kills' | 'wide' | 'context';
+type Part =
+  'clock' | 'audit' | 'tasks' | 'standing' | 'leases' | 'listing' | 'kills' | 'wide' | 'context' | 'denials';
 
 /**
  * `kill`: runs although the memory of Redis is full, because nothing may hold back a kill, nor what frees memory.
@@ -63,7 +64,16 @@ const SCRIPTS = {
   'retry-lease': ['kill', LEASE],
   'force-lease': ['write', LEASE],
   'count-irrevocable': ['read', ['clock']],
-  purge: ['kill', LEASE],
+  purge: ['kill', [...LEASE, 'denials']],
+
+  'take-seat': ['write', ['clock', 'denials']],
+  'read-seat': ['read', ['clock', 'denials']],
+  'leave-seat': ['kill', ['clock', 'denials']],
+  'add-denials': ['kill', ['clock', 'denials']],
+  'claim-role': ['kill', ['clock', 'denials']],
+  'read-denials': ['read', ['clock', 'denials']],
+  'raise-cut-off': ['kill', ['clock', 'denials']],
+  'release-role': ['kill', ['clock', 'denials']],
 
   'read-events': ['read', ['clock']],
   'record-event': ['write', ['clock', 'audit', 'context']],

@@ -25,6 +25,8 @@ end
 local oldest = redis.call('XRANGE', key('audit'), '-', '+', 'COUNT', 1)[1]
 local stale = first_by('ends', math.floor((now - ARGV[2]) / 60000))
   or first_by('moot', now)
+  or first_by('deniedEnds', now)
+  or first_by('seatEnds', now - ARGV[2])
   or first_by('closed', now - ARGV[3])
   or (oldest and tonumber(string.match(oldest[1], '^%d+')) <= now - ARGV[4])
 return { 1, now, stamp, swept, claimed, stale and 1 or 0, redis.call('EXISTS', key('intents')) }

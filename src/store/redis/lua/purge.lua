@@ -1,4 +1,4 @@
--- Forgets what is past its retention: leases, moot kills, tasks, events. A task keeps the count of its leases.
+-- Forgets what is past its retention: leases, moot kills, denials, tasks, events. A task keeps the count of its leases.
 -- ARGV: 2 for how long ended leases are kept, 3 closed tasks, 4 events (milliseconds), 5 at most so many of each,
 --   6 verifiers' skew (milliseconds).
 -- Returns: 1, now, stamp, how many went.
@@ -170,6 +170,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', key('closed'), '-inf', whole(tas
     gone = gone + 1
   end
 end
+
+gone = gone + forget_denials(lease_bound, limit)
 
 -- By whole nodes of the stream first, which costs next to nothing; what is left over is less than one node.
 local bound = whole(audit_bound + 1)
