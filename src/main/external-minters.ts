@@ -48,17 +48,19 @@ function awsStsMinter(catalogue: Catalogue, { store, clock, log, wake }: Externa
   const { denials } = store;
   const onCutOff = (role: string, { before }: CutOff): void => {
     const isAmong = async ({ id }: Lease): Promise<boolean> => (await denials.seatOf(id)) === role;
-    endCutOff({ store, wake }, { kind: 'aws-sts', before, isAmong }).then(
-      (ended) => {
-        if (ended > 0)
-          log.warn({ role, ended }, 'sessions that nobody had killed ended with those that were');
-      },
-      (error: unknown) =>
+    void endCutOff({ store, wake }, { kind: 'aws-sts', before, isAmong })
+      .then((ended) =>
+        ended > 0
+          ? log.warn({ role, ended }, 'sessions that nobody had killed ended with those that were')
+          : undefined,
+      )
+      .catch((error: unknown) =>
         log.error({ err: error, role }, 'leases that ended with others are not on record as such'),
-    );
+      );
   };
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
   const accounts = new Accounts(openAccount({ store: denials, clock, pause, onCutOff }));
   accounts.apply(catalogue);
   return new AwsStsMinter({ accounts, store: denials, clock, log });
 }
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());

@@ -17,7 +17,7 @@ export interface CutOffCredentials {
 /** An active lease would promise its holder, and whoever asks, what is over. Resolves with how many ended. */
 export async function endCutOff(
   { store, wake }: Pick<Broker, 'store' | 'wake'>,
-  { kind, before, isAmong }: CutOffCredentials,
+  cutOff: CutOffCredentials,
 ): Promise<number> {
   let ended = 0;
   for (let after: string | undefined; ;) {
@@ -27,7 +27,8 @@ export async function endCutOff(
       ...(after !== undefined && { after }),
     });
     for (const lease of page) {
-      if (lease.kind !== kind || lease.issuedAt >= before || !(await isAmong(lease))) continue;
+      if (lease.kind !== cutOff.kind || lease.issuedAt >= cutOff.before) continue;
+      if (!(await cutOff.isAmong(lease))) continue;
       const { taskId, tool, id } = lease;
       const entry = new AuditEntry(requestId(await store.now()), 'revocation.create', {
         taskId,

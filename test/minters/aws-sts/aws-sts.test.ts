@@ -55,12 +55,12 @@ interface More extends Partial<Omit<DenyListTerms, 'store'>> {
   readonly seats?: number;
   readonly inForceAfterMs?: number;
 }
-function broker(roles: readonly CephRole[], store = new DenyMemory(clock), more: More = {}): Broker {
+function broker(pool: readonly CephRole[], store = new DenyMemory(clock), more: More = {}): Broker {
   const { policies = new RolePolicies(iam, TIMEOUT_MS), onCutOff = () => {} } = more;
   const denyList = new DenyList({ policies, store, clock, pause, onCutOff });
   const { assumeRole = account.assumeRole.bind(account) } = more;
   const accounts = new Accounts(() => Promise.resolve({ denyList, assumeRole, close: () => {} }));
-  const tool = toolOf(roles, more);
+  const tool = toolOf(pool, more);
   accounts.apply(new Catalogue([tool]));
   const warnings: string[] = [];
   const log = { warn: (_facts: object, message: string) => void warnings.push(message) };
@@ -74,7 +74,7 @@ function broker(roles: readonly CephRole[], store = new DenyMemory(clock), more:
   };
 }
 
-const toolOf = (roles: readonly CephRole[], { seats = 80, inForceAfterMs = 0 }: More): Tool => ({
+const toolOf = (pool: readonly CephRole[], { seats = 80, inForceAfterMs = 0 }: More): Tool => ({
   name: 'reports',
   plane: 'cloud',
   audience: 'https://reports.example',
@@ -86,7 +86,7 @@ const toolOf = (roles: readonly CephRole[], { seats = 80, inForceAfterMs = 0 }: 
     kind: 'aws-sts',
     region: REGION,
     endpoint: ceph.endpoint,
-    roles: roles.map(({ arn }) => arn),
+    roles: pool.map(({ arn }) => arn),
     sessionsPerRole: seats,
     supports: { sourceIdentity: false, tags: false },
     inForceAfterMs,
