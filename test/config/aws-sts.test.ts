@@ -1,6 +1,7 @@
 // A tool whose credentials are sessions of AWS: what the file may say of it, and every mistake in it, each at its line.
 import { expect, test } from '@jest/globals';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parse, stringify } from 'yaml';
 import { cautionsAbout } from '../../src/config/cautions.js';
 import { settingsFrom } from '../../src/config/load.js';
 import { secretFilesOf } from '../../src/config/secret-files.js';
@@ -165,4 +166,19 @@ test('all that goes with another kind is refused of signed credentials', async (
     `26:14 ${AT}.roles: goes with kind: aws-sts`,
     `27:7 ${AT}.actions: goes with kind: postgres or aws-sts`,
   ]);
+});
+
+test('the examples that are shown are good', async () => {
+  const [, example = ''] = /```yaml\n(tools:[\s\S]*?)```/.exec(readFileSync('docs/aws.md', 'utf8')) ?? [];
+  const inPage = parse(example) as { tools: object };
+  const commented = /\n {2}# reports:\n(?: {2}#.*\n)+/.exec(readFileSync('config/mayfly.yaml', 'utf8'))![0];
+  const inFile = parse(`tools:\n${commented.replaceAll('\n  # ', '\n  ')}`) as { tools: object };
+  const good = parse(GOOD) as { tools: object };
+  for (const { tools } of [inPage, inFile]) {
+    const text = stringify({ ...good, tools: { ...good.tools, ...tools } }).replace(
+      '/run/secrets/aws',
+      'secret.txt',
+    );
+    expect((await credentialOf(text)).kind).toBe('aws-sts');
+  }
 });
