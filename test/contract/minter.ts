@@ -56,7 +56,7 @@ export function describeMinter(name: string, open: () => Promise<MinterScene>): 
     test('what it mints can be used until it is revoked, and not after', async () => {
       const lease = scene.lease();
       const minted = await scene.minter.mint(lease, scene.grant);
-      expect(await scene.opens(minted)).toBe(true);
+      expect([await scene.opens(minted), await scene.exists(lease.id)]).toEqual([true, true]);
       await scene.minter.revoke(lease, minted.secret);
       expect(await scene.opens(minted)).toBe(false);
       expect(await scene.exists(lease.id)).toBe(false);

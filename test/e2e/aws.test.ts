@@ -40,7 +40,9 @@ beforeAll(async () => {
   };
   const reports = { plane: 'cloud', audience: 'https://reports.example', actions: ['read'], credential };
   const brief = { ...reports, audience: 'https://brief.example', max_ttl: '5s' };
-  tools = { crm: CRM, search: SEARCH, reports, brief };
+  const closed = { ...credential, roles: [(await ceph.role('tight', [BUCKET])).arn] };
+  const tight = { ...reports, audience: 'https://tight.example', credential: closed };
+  tools = { crm: CRM, search: SEARCH, reports, brief, tight };
   broker = await TestBroker.start({ terms: { tools } });
 }, 60_000);
 afterAll(async () => {
@@ -55,6 +57,7 @@ const openTask = (id: string) =>
     tools: [
       { tool: 'reports', actions: ['read'], resources: ['a/*'] },
       { tool: 'brief', actions: ['read'], resources: ['a/*'] },
+      { tool: 'tight', actions: ['read'], resources: ['a/*'] },
       { tool: 'crm', actions: ['read'] },
     ],
   });
@@ -124,6 +127,31 @@ const leaseOf = async (id: string): Promise<LeaseView> =>
     const seen = `${broker.log.join('')}${broker.bytesAtRest().toString('latin1')}`;
     expect(seen).not.toContain(secret);
     expect(seen).not.toContain(ceph.broker.secretAccessKey);
+  });
+
+  test('whose role has no room to name it ends with all others of the role, and their leases say so', async () => {
+    await ceph.fill('tight');
+    await openTask('run-tight');
+    await openTask('run-beside');
+    const killed: { access_token: string }[] = [];
+    for (let more = 0; more < 6; more++) killed.push(await ask('run-tight', { audience: 'tight' }));
+    const beside = await ask('run-beside', { audience: 'tight' });
+    const others = await ask('run-beside');
+    await broker.complete('run-tight');
+    const ended = await until('the other session ended, too', async () => {
+      const { ended: end } = await leaseOf(beside.lease_id);
+      return end;
+    });
+    expect(ended).toMatchObject({ cause: 'lease', reason: 'cut_off' });
+    await until('all are refused', async () => {
+      const seen = [...killed, beside].map(({ access_token: token }) =>
+        read(clientFor(token), BUCKET, 'a/1'),
+      );
+      return (await Promise.all(seen)).every((one) => one === 403);
+    });
+    expect(await read(clientFor(others.access_token), BUCKET, 'a/1')).toBe('one');
+    expect(broker.log.join('')).toContain('sessions that nobody had killed');
+    await broker.complete('run-beside');
   });
 
   test('of five seconds is refused after five, although nobody completes the task', async () => {

@@ -11,6 +11,10 @@ import type { RoleWriterTerms } from './role-writer.js';
 /** Of one call of IAM: a write takes a handful of them, and has to be done before its claim runs out. */
 const IAM_TIMEOUT_MS = 4 * SECOND_MS;
 
+export interface AccountTerms extends Omit<RoleWriterTerms, 'policies'> {
+  readonly iamTimeoutMs?: number;
+}
+
 export class AwsAccount {
   readonly denyList: DenyList;
   readonly #sts: STSClient;
@@ -19,7 +23,7 @@ export class AwsAccount {
   /** Nothing is asked of AWS yet, nor are credentials looked for. */
   constructor(
     { region, endpoint, keys }: Pick<AwsStsCredential, 'region' | 'endpoint' | 'keys'>,
-    terms: Omit<RoleWriterTerms, 'policies'>,
+    terms: AccountTerms,
   ) {
     const client = {
       region,
@@ -35,7 +39,10 @@ export class AwsAccount {
     };
     this.#sts = new STSClient(client);
     this.#iam = new IAMClient(client);
-    this.denyList = new DenyList({ ...terms, policies: new RolePolicies(this.#iam, IAM_TIMEOUT_MS) });
+    this.denyList = new DenyList({
+      ...terms,
+      policies: new RolePolicies(this.#iam, terms.iamTimeoutMs ?? IAM_TIMEOUT_MS),
+    });
   }
 
   assumeRole(input: AssumeRoleCommandInput, abortSignal: AbortSignal): Promise<AssumeRoleCommandOutput> {

@@ -2,9 +2,8 @@
 import type { AwsStsCredential } from '../../domain/aws-sts.js';
 import { sha256 } from '../../domain/digest.js';
 import type { Catalogue } from '../../domain/tool.js';
-import type { AwsAccount } from './account.js';
+import type { AccountTerms, AwsAccount } from './account.js';
 import { roleKey } from './names.js';
-import type { RoleWriterTerms } from './role-writer.js';
 
 /** What a session of AWS is minted and killed by. */
 export type Account = Pick<AwsAccount, 'assumeRole' | 'close'> & {
@@ -26,7 +25,7 @@ export type OpenAccount = (credential: AwsStsCredential) => Promise<Account>;
 
 /** The SDK takes a third of a second to load: that is for whoever has such tools, when they are used first. */
 export const openAccount =
-  (terms: Omit<RoleWriterTerms, 'policies'>): OpenAccount =>
+  (terms: AccountTerms): OpenAccount =>
   async (credential) => {
     const { AwsAccount: Opened } = await import('./account.js');
     return new Opened(credential, terms);

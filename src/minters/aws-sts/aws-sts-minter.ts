@@ -29,6 +29,8 @@ export interface AwsStsMinterOptions {
   readonly store: DenyStore;
   readonly clock: Clock;
   readonly log: { warn(facts: object, message: string): void };
+  /** For STS to answer; less than the mint has. */
+  readonly callTimeoutMs?: number;
 }
 
 /** The credential, as JSON: what AWS SDKs ask for, in our case of letters. */
@@ -51,9 +53,11 @@ export class AwsStsMinter implements ExternalMinter {
   readonly listable = false;
   readonly mintDeadlineMs = MINT_DEADLINE_MS;
   readonly #options: AwsStsMinterOptions;
+  readonly #callTimeoutMs: number;
 
   constructor(options: AwsStsMinterOptions) {
     this.#options = options;
+    this.#callTimeoutMs = options.callTimeoutMs ?? CALL_TIMEOUT_MS;
   }
 
   /** The catalogue in force from now on. Roles of earlier ones are still written to, until the broker ends. */
@@ -79,7 +83,7 @@ export class AwsStsMinter implements ExternalMinter {
 
     const now = this.#options.clock.now();
     // Whoever slept that long: others have given it up, and count on it not to come to be any more.
-    if (now + CALL_TIMEOUT_MS > lease.issuedAt + MINT_DEADLINE_MS || now >= lease.expiresAt)
+    if (now + this.#callTimeoutMs > lease.issuedAt + MINT_DEADLINE_MS || now >= lease.expiresAt)
       throw new AwsFault('ERR_AWS_GRANT', `the time to mint ${lease.id} is over`);
     const { supports, region } = credential;
     const output = await this.#assume(session, credential, {
@@ -154,7 +158,7 @@ export class AwsStsMinter implements ExternalMinter {
   ): Promise<AssumeRoleCommandOutput> {
     const account = await this.#options.accounts.of(credential);
     try {
-      return await account.assumeRole(input, AbortSignal.timeout(CALL_TIMEOUT_MS));
+      return await account.assumeRole(input, AbortSignal.timeout(this.#callTimeoutMs));
     } catch (error) {
       const fault = faultOf('AssumeRole', error);
       // Else a role that refuses everything would fill up with sessions that are not there.

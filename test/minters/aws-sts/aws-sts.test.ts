@@ -375,22 +375,7 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
 
   test('ends by a cut-off where there is no room to name it, and its role is closed for as long as new ones would end with it', async () => {
     const role = await newRole();
-    await iam.send(
-      new PutRolePolicyCommand({
-        RoleName: role.name,
-        PolicyName: 'of-others',
-        PolicyDocument: JSON.stringify({
-          Version: '2012-10-17',
-          Statement: [
-            {
-              Effect: 'Allow',
-              Action: 's3:GetObject',
-              Resource: Array.from({ length: 94 }, (_, at) => `arn:aws:s3:::${String(at).padStart(84, 'x')}`),
-            },
-          ],
-        }),
-      }),
-    );
+    await ceph.fill(role.name);
     const cutOffs: number[] = [];
     const by = broker([role], undefined, { onCutOff: (_role, { before }) => void cutOffs.push(before) });
     const leases = Array.from({ length: 6 }, () => lease());
