@@ -34,7 +34,7 @@ export function describeStore(name: string, harness: StoreHarness): void {
     describeUnion(begin);
     describeSweeping(begin, harness.stories);
     describeStatusLists(begin);
-    describeDenials(begin);
+    describeDenials(begin, harness.stories);
     describeAudit(begin);
     describeRecords(begin, harness);
   });

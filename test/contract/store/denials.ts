@@ -3,6 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
 import type { Denied, DenyState, DenyStore, WriteClaim } from '../../../src/store/deny-store.js';
 import { StoreUnavailable } from '../../../src/store/store.js';
+import { tellDenials } from './denials-model.js';
 import { TERMS } from './harness.js';
 import type { Scene } from './scene.js';
 
@@ -53,7 +54,11 @@ const ODD = [
   'b',
 ];
 
-export function describeDenials(begin: () => Promise<Scene>): void {
+export function describeDenials(begin: () => Promise<Scene>, stories = 25): void {
+  describe('denials', () => {
+    tellDenials(begin, stories);
+  });
+
   describe('a seat on a role', () => {
     it('is on the role that has most room, and the same one again, whatever else is asked', async () => {
       const scene = await begin();
