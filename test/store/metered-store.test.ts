@@ -105,6 +105,25 @@ test.each<Settlement>([
   ).toEqual([1, 1]);
 });
 
+const timed = (name: string): string =>
+  `mayfly_store_operation_duration_seconds_count{operation="denials.${name}"}`;
+
+test('calls about denials are timed by their own names, and answered as the store answers', async () => {
+  const until = scene.clock.now() + MINUTE_MS;
+  expect(await store.denials.seat({ session: 's1', until }, ['reader'], 1)).toBe('reader');
+  await store.denials.add('reader', { session: 's1', mintedBy: 1, until });
+  const claim = await store.denials.claim('reader', 1000, 0);
+  expect((await store.denials.read(claim!))?.denied).toHaveLength(1);
+  await scene.store.close();
+  await expect(store.denials.seatOf('s1')).rejects.toThrow(StoreUnavailable);
+  expect(
+    await values(
+      ...['seat', 'add', 'claim', 'read', 'seatOf', 'release'].map(timed),
+      'mayfly_store_unavailable_total{operation="denials.seatOf"}',
+    ),
+  ).toEqual([1, 1, 1, 1, 0, 0, 1]);
+});
+
 test('the sweeper is late by the time since something was due', async () => {
   await store.openTask(newTask('run-1', { ttlMs: MINUTE_MS }), entry('task.open'));
   await store.sweep(100);

@@ -91,6 +91,19 @@ const sessions = (state: DenyState | undefined) => state?.denied.map(({ session 
     expect(sessions(await stateOf(there))).toEqual(names);
   });
 
+  test('are given back where the claim was kept and what came after it was not, as a replica that was behind has it', async () => {
+    const claim = await claimed(there);
+    await there.denials.release(claim);
+    const keys = (await redis.server.cli('KEYS', 'mayfly:*')) as string[];
+    for (const key of keys) await redis.server.cli('COPY', key, `kept:${key}`);
+    await there.denials.add(ROLE, denied('late'));
+    expect(sessions(await stateOf(there))).toEqual(['late']);
+    // All at once, or a broker would look in between.
+    const putBack = keys.map((key) => `redis.call('COPY', 'kept:${key}', '${key}', 'REPLACE')`).join('\n');
+    await redis.server.cli('EVAL', `redis.call('DEL', 'mayfly:{s00}:denied:${ROLE}')\n${putBack}`, '0');
+    expect(sessions(await stateOf(there))).toEqual(['late']);
+  });
+
   test('begin with a low fence, so that a document with a higher one shows that something was lost', async () => {
     for (let n = 0; n < 5; n++) await there.denials.release(await claimed(there));
     const last = await claimed(there);

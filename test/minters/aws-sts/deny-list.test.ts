@@ -7,68 +7,16 @@ import { DenyList } from '../../../src/minters/aws-sts/deny-list.js';
 import { documentsOf } from '../../../src/minters/aws-sts/deny-document.js';
 import { RolePolicies } from '../../../src/minters/aws-sts/role-policies.js';
 import { DenyMemory } from '../../fixtures/deny-memory.js';
+import { httpError, IamMemory } from '../../fixtures/iam-memory.js';
 import { until } from '../../fixtures/until.js';
 
 const ROLE = 'reader';
 const NOW = 1_700_000_000_000;
 
-interface Input {
-  readonly PolicyName?: string;
-  readonly PolicyDocument?: string;
-  readonly Marker?: string;
-}
-type Answer = Readonly<Record<string, unknown>>;
-
 const after = (attempts: number, status: number): Error =>
   Object.assign(new Error('x'), { $metadata: { httpStatusCode: status, attempts } });
 
-/** IAM as AWS describes it, in memory; `before` is asked at each call, and may fail it or hold it up. */
-class Iam {
-  readonly policies = new Map<string, string>();
-  readonly calls: string[] = [];
-  before: (call: string) => Promise<void> = () => Promise.resolve();
-  roleId = `AROA${'X'.repeat(17)}`;
-
-  readonly send = async (command: object, { abortSignal }: { abortSignal: AbortSignal }): Promise<Answer> => {
-    const { constructor: kind, input } = command as { constructor: { name: string }; input: Input };
-    const call = kind.name.replace('Command', '');
-    this.calls.push(call);
-    await Promise.race([
-      this.before(call),
-      new Promise((_, reject) =>
-        abortSignal.addEventListener('abort', () => reject(new Error('aborted')), { once: true }),
-      ),
-    ]);
-    return this.#answer(call, input);
-  };
-
-  #answer(call: string, { PolicyName: name = '', PolicyDocument: text = '', Marker: marker }: Input): Answer {
-    const names = [...this.policies.keys()].sort();
-    switch (call) {
-      case 'GetRole':
-        return { Role: { RoleId: this.roleId } };
-      case 'ListRolePolicies': {
-        const at = marker === undefined ? 0 : Number(marker);
-        const more = at + 1 < names.length;
-        return { PolicyNames: names.slice(at, at + 1), IsTruncated: more, Marker: String(at + 1) };
-      }
-      case 'GetRolePolicy':
-        if (!this.policies.has(name)) throw httpError(404, 'NoSuchEntityException');
-        return { PolicyDocument: encodeURIComponent(this.policies.get(name)!) };
-      case 'PutRolePolicy':
-        this.policies.set(name, text);
-        return {};
-      default:
-        if (!this.policies.delete(name)) throw httpError(404, 'NoSuchEntityException');
-        return {};
-    }
-  }
-}
-
-const httpError = (status: number, name: string, message = 'secret'): Error =>
-  Object.assign(new Error(message), { name, $metadata: { httpStatusCode: status, requestId: 'request-1' } });
-
-function listOn(iam: Iam, store?: DenyMemory): { list: DenyList; store: DenyMemory; waits: number[] } {
+function listOn(iam: IamMemory, store?: DenyMemory): { list: DenyList; store: DenyMemory; waits: number[] } {
   const clock = { now: () => NOW };
   const kept = store ?? new DenyMemory(clock);
   const waits: number[] = [];
@@ -90,7 +38,7 @@ const denied = (index: number): { session: string; mintedBy: number; until: numb
   mintedBy: NOW,
   until: NOW + 600_000,
 });
-const namedAt = (iam: Iam): number =>
+const namedAt = (iam: IamMemory): number =>
   new Set(
     documentsOf([...iam.policies].map(([name, text]) => ({ name, text }))).ours.flatMap(({ entries }) => [
       ...entries,
@@ -99,7 +47,7 @@ const namedAt = (iam: Iam): number =>
 
 describe('A deny list', () => {
   test('reads what AWS writes percent-encoded and in pages, and counts what others have there', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     iam.policies.set('permissions', '{ "Version": "2012-10-17" }');
     iam.policies.set('zeta', '{}');
     const { list } = listOn(iam);
@@ -111,7 +59,7 @@ describe('A deny list', () => {
   });
 
   test('puts all that come during a write into the next one', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     let open: (() => void) | undefined;
     iam.before = (call) =>
       call === 'PutRolePolicy' && !open ? new Promise((resolve) => (open = resolve)) : Promise.resolve();
@@ -126,7 +74,7 @@ describe('A deny list', () => {
   });
 
   test('is not done before IAM gives back what was put, and asks again for a while', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     let reads = 0;
     iam.before = (call) => {
       if (call === 'GetRolePolicy' && ++reads < 3)
@@ -143,7 +91,7 @@ describe('A deny list', () => {
   });
 
   test('fails a kill whose write is refused or has no answer, remembers it, and a later write has it in', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     const { list } = listOn(iam);
     iam.before = (call) =>
       call === 'PutRolePolicy' ? Promise.reject(httpError(503, 'ServiceUnavailable')) : Promise.resolve();
@@ -156,7 +104,7 @@ describe('A deny list', () => {
   });
 
   test('tells whether what an earlier kill wrote was there still, and has written it again where it was not', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     const { list } = listOn(iam);
     expect(await list.kill(ROLE, denied(0))).toEqual({ wasThere: false });
     const puts = (): number => iam.calls.filter((call) => call === 'PutRolePolicy').length;
@@ -169,7 +117,7 @@ describe('A deny list', () => {
   });
 
   test('waits for another broker’s claim, its kill on record meanwhile', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     const { list, store } = listOn(iam);
     const other = await store.claim(ROLE, 600_000, 0);
     const kill = list.kill(ROLE, denied(0));
@@ -181,7 +129,7 @@ describe('A deny list', () => {
   });
 
   test('writes by a claim that is its own: where that was overtaken, by another', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     const { list, store } = listOn(iam);
     const read = store.read.bind(store);
     let overtaken = 0;
@@ -192,7 +140,7 @@ describe('A deny list', () => {
   });
 
   test('takes another id of the role where it was made anew', async () => {
-    const iam = new Iam();
+    const iam = new IamMemory();
     const { list } = listOn(iam);
     await list.kill(ROLE, denied(0));
     iam.roleId = `AROA${'Y'.repeat(17)}`;
