@@ -9,6 +9,8 @@ import type { Slots } from './slots.js';
 export class Denials implements DenyStore {
   readonly #slots: Slots;
   readonly #memory: DenialMemory;
+  /** By role: in whose name a claim was made that may be in force, though too few replicas said so. It is gone on with. */
+  readonly #unacknowledged = new Map<string, string>();
 
   constructor(slots: Slots, memory: DenialMemory) {
     this.#slots = slots;
@@ -39,10 +41,17 @@ export class Denials implements DenyStore {
   }
 
   async claim(role: string, forMs: number, seen: number): Promise<WriteClaim | undefined> {
-    const args = [role, forMs, seen, randomBytes(8).toString('hex')];
-    // A failover that forgot it would give the fence once more, while its document is being written.
-    const [fence] = await this.#slots.ask('claim-role', HOME_SLOT, args, 'kills');
-    return fence === undefined ? undefined : { role, fence: Number(fence) };
+    const claimant = this.#unacknowledged.get(role) ?? randomBytes(8).toString('hex');
+    this.#unacknowledged.delete(role);
+    try {
+      const args = [role, forMs, seen, claimant];
+      // A failover that forgot it would give the fence once more, while its document is being written.
+      const [fence] = await this.#slots.ask('claim-role', HOME_SLOT, args, 'kills');
+      return fence === undefined ? undefined : { role, fence: Number(fence) };
+    } catch (error) {
+      this.#unacknowledged.set(role, claimant);
+      throw error;
+    }
   }
 
   async read({ role, fence }: WriteClaim): Promise<DenyState | undefined> {

@@ -4,14 +4,18 @@
 local role, for_ms, seen, claimant = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 
 local record = read_role(role)
--- Asked again, because the answer was lost on the way.
-if record.claimant == claimant then
+local ours = record.claimant == claimant
+-- One that comes late, after its answer was had and the claim was released: it must hold nobody up.
+if ours and record.claimed == 0 then
   return { 1, now, stamp, whole(record.fence) }
 end
-if record.claimed > now then
+if record.claimed > now and not ours then
   return { 1, now, stamp }
 end
-record.fence = math.max(record.fence, seen) + 1
+-- Asked again, because nobody had the answer: the fence was not given yet.
+if not ours or record.fence <= seen then
+  record.fence = math.max(record.fence, seen) + 1
+end
 record.claimed, record.claimant = now + for_ms, claimant
 write_role(role, record)
 tick()
