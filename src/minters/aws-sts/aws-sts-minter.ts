@@ -5,7 +5,7 @@ import type { Clock } from '../../domain/clock.js';
 import { SECOND_MS } from '../../domain/duration.js';
 import type { Grant } from '../../domain/grant.js';
 import type { TaskId } from '../../domain/ids.js';
-import type { Lease, ReservedLease } from '../../domain/lease.js';
+import type { Lease, LeaseEnding, ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
 import type { Catalogue } from '../../domain/tool.js';
@@ -23,6 +23,9 @@ const LEAST_SECONDS = 900;
 const MOST_SECONDS = 43_200;
 const MINT_DEADLINE_MS = 30 * SECOND_MS;
 const CALL_TIMEOUT_MS = 20 * SECOND_MS;
+
+/** Nobody got it. */
+const MINT_CAUSES: ReadonlySet<string> = new Set<LeaseEnding['cause']>(['mint_failed', 'mint_unknown']);
 
 export interface AwsStsMinterOptions {
   readonly accounts: Accounts;
@@ -108,9 +111,17 @@ export class AwsStsMinter implements ExternalMinter {
    */
   async revoke(lease: Lease): Promise<Accepted | void> {
     const session = sessionName(lease.id);
-    const role = await this.#options.store.seatOf(session);
+    const seat = await this.#options.store.seatOf(session);
+    if (seat !== undefined) return this.#revokeOn(seat, session, lease);
     // STS was never asked for it.
-    if (role === undefined) return;
+    if (lease.ended && MINT_CAUSES.has(lease.ended.cause)) return;
+    // Or the store has lost where it is: a name that a role has no session of does no harm there.
+    const roles = this.#options.accounts.rolesOf(lease.tool);
+    const kills = await Promise.all(roles.map((role) => this.#revokeOn(role, session, lease)));
+    return kills.find((kill) => kill !== undefined);
+  }
+
+  async #revokeOn(role: string, session: string, lease: Lease): Promise<Accepted | void> {
     const place = await this.#options.accounts.ofRole(role);
     if (!place) throw new Error(`${lease.id} is a session of ${role}, which no tool has any more`);
     const until = lease.expiresAt + CLOCK_SKEW_MS;

@@ -365,6 +365,14 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
     const of = lease();
     const s3 = await minted(by, of);
     await by.minter.revoke(of);
+    // As everything that was on record, where the session had its seat included.
+    by.store.forget();
+    const homeless = { ...of, ended: { at: clock.now(), cause: 'task' as const } };
+    for (const { name } of documentsOf(await by.policies.all(role.name)).ours)
+      await by.policies.drop(role.name, name);
+    expect(await works(s3)).toBe(true);
+    await by.minter.revoke(homeless);
+    expect(await works(s3)).toBe(false);
     by.store.forget();
     const next = lease();
     const other = await minted(by, next);
@@ -449,6 +457,7 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
     expect((fault as Error).cause).toBeUndefined();
     // What was refused takes up no place, and there is nothing to kill.
     expect(await strange.store.seatOf(refused.id)).toBeUndefined();
-    expect(await strange.minter.revoke(refused)).toBeUndefined();
+    const ended = { at: clock.now(), cause: 'mint_unknown' as const };
+    expect(await strange.minter.revoke({ ...refused, ended })).toBeUndefined();
   });
 });

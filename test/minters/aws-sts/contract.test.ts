@@ -22,6 +22,8 @@ const BUCKET = 'reports';
 const TIMEOUT_MS = 2000;
 const clock = systemClock();
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 async function open(): Promise<MinterScene> {
   const ceph = await Ceph.start();
   await ceph.bucket(BUCKET, { 'a/1': 'one' });
@@ -60,7 +62,6 @@ async function open(): Promise<MinterScene> {
     },
   };
   const store = new DenyMemory(clock);
-  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const terms = { store, clock, pause, onCutOff: () => {}, iamTimeoutMs: TIMEOUT_MS };
   const accounts = new Accounts(openAccount(terms));
   accounts.apply(new Catalogue([tool]));
