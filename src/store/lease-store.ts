@@ -99,6 +99,11 @@ export interface LeaseStore {
    */
   liveLeases(task: TaskId): AsyncIterable<readonly Lease[]>;
   /**
+   * The leases of a tool that are active and have a credential at its target, some at a time. What is activated meanwhile,
+   * or stands beside what ends meanwhile, may be missed.
+   */
+  activeAtTarget(tool: string): AsyncIterable<readonly Lease[]>;
+  /**
    * How many leases of the task itself, or of the agent, are alive now, reserved ones included. Counting stops at
    * `most`, and where it takes longer than `withinMs`: somebody waits for the answer.
    */

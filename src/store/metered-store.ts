@@ -10,7 +10,15 @@ import { StoreUnavailable } from './store.js';
 
 /** Calls that are none of the store's work, that are answered from memory wherever that matters, or that are many. */
 type Unmetered =
-  'denials' | 'watch' | 'tellPeers' | 'close' | 'now' | 'recallTask' | 'recallContext' | 'liveLeases';
+  | 'denials'
+  | 'watch'
+  | 'tellPeers'
+  | 'close'
+  | 'now'
+  | 'recallTask'
+  | 'recallContext'
+  | 'liveLeases'
+  | 'activeAtTarget';
 type Operation = Exclude<keyof Store, Unmetered>;
 
 const DURATION = 'store_operation_duration_seconds';
@@ -126,6 +134,7 @@ export function meteredStore(store: Store, metrics: Metrics): Store {
     recallTask: store.recallTask.bind(store),
     recallContext: store.recallContext.bind(store),
     liveLeases: store.liveLeases.bind(store),
+    activeAtTarget: store.activeAtTarget.bind(store),
   } satisfies Record<Unmetered, unknown>;
   const metered: Record<string, unknown> = unmetered;
   let dueAt = Infinity;

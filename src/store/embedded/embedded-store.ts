@@ -75,6 +75,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
     liveLeases: (task) => leases.liveLeases(task),
+    activeAtTarget: (tool) => leases.activeAtTarget(tool),
     countLive: (of, most) => leases.countLive(of, most),
 
     readContext: (root) => contexts.readContext(root),

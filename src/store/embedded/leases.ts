@@ -22,6 +22,10 @@ import type { StatusLists } from './status-lists.js';
 /** Each page looks at all leases of the tree: few pages, and none that others would have to wait for. */
 const LIVE_AT_A_TIME = 1000;
 
+/** In the order of an index that has the external ones alone: there may be a thousand times as many others. */
+const AT_TARGET = `SELECT * FROM lease WHERE external = 1 AND state IN ('reserved', 'active') AND tool = ?
+  AND (expires_at, n) > (?, ?) ORDER BY expires_at, n LIMIT ?`;
+
 export class Leases implements LeaseStore {
   readonly #ledger: Ledger;
   readonly #contexts: Contexts;
@@ -202,6 +206,18 @@ export class Leases implements LeaseStore {
         if (page.length < LIVE_AT_A_TIME) break;
         after = page.at(-1)!.id;
       }
+    }
+  }
+
+  async *activeAtTarget(tool: string): AsyncIterable<readonly Lease[]> {
+    const { db } = this.#ledger;
+    for (let last: Row | undefined; ;) {
+      const after = [last?.['expires_at'] ?? 0, last?.['n'] ?? 0];
+      const rows = await db.read(() => db.sql(AT_TARGET).all(tool, ...after, LIVE_AT_A_TIME));
+      const now = this.#ledger.now();
+      yield rows.map((row) => this.seen(row, now)).filter(({ state }) => state === 'active');
+      if (rows.length < LIVE_AT_A_TIME) return;
+      last = rows.at(-1);
     }
   }
 

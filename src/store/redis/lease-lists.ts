@@ -1,4 +1,4 @@
-// The lists in which leases are found: of a slot, of a task, of an agent, of what could not be revoked; read from their end, a page at a time.
+// The lists in which leases are found: of a slot, of a task, of an agent, of what is at targets or could not be revoked; read from their end, a page at a time.
 import type { LeaseRecord } from './records.js';
 import { leaseFromRecord } from './records.js';
 import type { Slots } from './slots.js';
@@ -6,8 +6,8 @@ import type { Slots } from './slots.js';
 /** So many leases are looked at in one script: less than a millisecond of Redis' time. */
 const PAGE = 100;
 
-/** `irrevocable` is in the order in which they were given up. */
-export type ListName = 'issued' | 'of' | 'by' | 'irrevocable';
+/** `irrevocable` is in the order in which they were given up, `external` (reserved and active ones) by when they lapse. */
+export type ListName = 'issued' | 'of' | 'by' | 'irrevocable' | 'external';
 
 export class LeaseLists {
   readonly #slots: Slots;

@@ -223,6 +223,15 @@ export class Leases implements LeaseStore {
     }
   }
 
+  async *activeAtTarget(tool: string): AsyncIterable<readonly Lease[]> {
+    for (const slot of ALL_SLOTS) {
+      const some: Lease[] = [];
+      for await (const { lease } of this.#lists.newest(slot, 'external'))
+        if (lease.tool === tool && lease.state === 'active') some.push(lease);
+      yield some;
+    }
+  }
+
   async countLive(
     of: { readonly task: TaskId } | { readonly agent: PrincipalName },
     most: number,

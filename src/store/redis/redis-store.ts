@@ -167,6 +167,7 @@ function assemble({
     readLease: (id) => leases.readLease(id),
     listLeases: (query) => leases.listLeases(query),
     liveLeases: (task) => leases.liveLeases(task),
+    activeAtTarget: (tool) => leases.activeAtTarget(tool),
     countLive: (of, most, withinMs) => leases.countLive(of, most, withinMs),
 
     readContext: (root) => contexts.readContext(root),

@@ -310,6 +310,32 @@ export function describeExternalLeases(begin: () => Promise<Scene>): void {
       expect(JSON.stringify(await scene.store.readLease(id))).not.toContain('sealed');
     });
 
+    it('is told of an active lease of a tool for as long as it is active, and of nothing else', async () => {
+      const scene = await begin();
+      for (const id of ['run-1', 'run-2', 'run-3']) await scene.task(id);
+      const active = async (tool: string): Promise<string[]> => {
+        const ids: string[] = [];
+        for await (const some of scene.store.activeAtTarget(tool)) ids.push(...some.map(({ id }) => id));
+        return ids.toSorted();
+      };
+      const [one, other] = [
+        await scene.external('run-1'),
+        await scene.external('run-2', { ttlMs: MINUTE_MS }),
+      ];
+      const elsewhere = await scene.external('run-1', { tool: 'archive' });
+      await scene.reserve('run-1');
+      await scene.issue('run-1', { tool: 'ledger' });
+      await scene.external('run-3');
+      await scene.closeTask('run-3');
+      expect(await active('ledger')).toEqual([one.id, other.id].toSorted());
+      expect(await active('archive')).toEqual([elsewhere.id]);
+      expect(await active('nothing')).toEqual([]);
+      scene.clock.advance(MINUTE_MS);
+      expect(await active('ledger')).toEqual([one.id]);
+      await scene.revoke(select('all'));
+      expect(await active('ledger')).toEqual([]);
+    });
+
     it('survives a crash at any line: what was reserved is found by its deadline, what was lent is lent again', async () => {
       const scene = await begin();
       await scene.task('run-1');

@@ -175,6 +175,9 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         liveLeases: async () => {
           for await (const leases of store.liveLeases(taskId('run-1'))) expect(leases).toEqual([]);
         },
+        activeAtTarget: async () => {
+          for await (const leases of store.activeAtTarget('ledger')) expect(leases).toEqual([]);
+        },
         countLive: () => store.countLive({ task: taskId('run-1') }, 1, 1000),
         countOpenTasks: () => store.countOpenTasks(PLANNER, 1),
         readContext: () => store.readContext(taskId('run-1')),

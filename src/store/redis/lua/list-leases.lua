@@ -3,7 +3,8 @@
 -- Returns: 1, now, stamp, how many places there were to look at, then for each lease its chance, record and ending.
 local list = key(ARGV[2], ARGV[3])
 local first = -1 - tonumber(ARGV[4])
-local read = ARGV[2] == 'irrevocable' and 'ZRANGE' or 'LRANGE'
+local by_time = ARGV[2] == 'irrevocable' or ARGV[2] == 'external'
+local read = by_time and 'ZRANGE' or 'LRANGE'
 local chances = redis.call(read, list, first - tonumber(ARGV[5]) + 1, first)
 local answer = { 1, now, stamp, #chances }
 local tasks = {}
