@@ -30,6 +30,7 @@ import { cedarPolicy } from './policy/cedar/cedar-policy.js';
 import type { Policy } from './policy/policy.js';
 import { meteredPolicy } from './policy/metered-policy.js';
 import { Feed } from './revocation/feed/index.js';
+import { Reconciler } from './revocation/reconcile/reconciler.js';
 import { StatusLists } from './revocation/status-lists.js';
 import { Sweeper } from './revocation/sweeper.js';
 import { meteredStore } from './store/metered-store.js';
@@ -201,6 +202,9 @@ export async function startBroker(
       );
       reviewing = false;
     };
+    const catalogue = () => force.rules.catalogue;
+    const { everyMs } = settings.reconciliation;
+    const reconciler = new Reconciler({ store, minters, targets, catalogue, clock, log, metrics, everyMs });
     const nonces = new Nonces(seal.derived(`dpop nonces of ${settings.issuer}`));
     const proofs = new Proofs({ terms: settings.dpop, nonces, clock, store });
     let draining = false;
@@ -209,6 +213,7 @@ export async function startBroker(
       feed,
       feedKeys,
       receiptKeys,
+      reconciler,
       ...(statusList && { statusLists: new StatusLists({ issuer, store, keys, clock, ...statusList }) }),
       authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
         force.authenticator.authenticate(token, trace, forKill),
@@ -250,6 +255,7 @@ export async function startBroker(
       sweeper.wake();
       void review(REVIEW_AFTER_MS);
       turnKeys();
+      reconciler.look();
     });
 
     const { url } = listeners;
@@ -262,7 +268,7 @@ export async function startBroker(
       clearInterval(reviews);
       feed.stop();
       await listeners.drain();
-      await sweeper.stop();
+      await Promise.all([sweeper.stop(), reconciler.stop()]);
       await external.close();
       await limits.stop();
       await store.close();

@@ -18,6 +18,7 @@ import { addKeys, addMetrics, addOpenapi, addStatus } from './published.js';
 import { addFeed } from './feed.js';
 import { addVerifier } from './verifier.js';
 import { addQuarantine } from './quarantine.js';
+import { addReconcile } from './reconcile.js';
 import { addRecover } from './recover.js';
 import { addRevoke } from './revoke.js';
 import { addRevokeToken } from './revoke-token.js';
@@ -98,6 +99,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addVerifier,
     addQuarantine,
     addRecover,
+    addReconcile,
     addWhy,
     addAudit,
     addTool,

@@ -54,6 +54,7 @@ export function assemble(
       clockSkewMs: keys.clock_skew,
     },
     feed: { heartbeatMs: configuration.feed.heartbeat },
+    reconciliation: { everyMs: configuration.reconciliation.every },
     dpop: {
       nonces: configuration.dpop.nonces,
       maxAgeMs: configuration.dpop.proof_max_age,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { httpSchema, metricsSchema, operationsSchema, trustedProxiesSchema } from './http-schema.js';
 import { dpopSchema } from './dpop-schema.js';
 import { feedSchema } from './feed-schema.js';
+import { reconciliationSchema } from './reconciliation-schema.js';
 import { limitsSchema } from './limits-schema.js';
 import { storeSchema } from './store-schema.js';
 import { tlsSchema } from './tls-schema.js';
@@ -60,6 +61,9 @@ export const configurationShape = {
     .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
   feed: feedSchema.prefault({}).describe('how verifiers are told of kills'),
+  reconciliation: reconciliationSchema
+    .prefault({})
+    .describe('how targets are compared with what is on record'),
   dpop: dpopSchema.prefault({}).describe('how proofs of keys are taken (RFC 9449)'),
   status_list: z
     .strictObject({

@@ -22,6 +22,7 @@ export interface FixedSettings {
   readonly store: StoreSettings;
   readonly keys: KeySettings;
   readonly feed: FeedSettings;
+  readonly reconciliation: ReconciliationSettings;
   readonly dpop: DpopSettings;
   /** Absent: no status lists. */
   readonly statusList?: { readonly ttlMs: number };
@@ -56,6 +57,11 @@ export interface KeySettings {
 export interface FeedSettings {
   /** How often it is said, signed, until when nothing is missing. */
   readonly heartbeatMs: number;
+}
+
+export interface ReconciliationSettings {
+  /** How often it runs by itself; 0: not at all. */
+  readonly everyMs: number;
 }
 
 export interface HttpSettings {

@@ -66,6 +66,8 @@ export const ACCESS = {
   ),
   listVerifiers: on('get', '/v1/verifiers', 'verifier.list', ['operator', 'auditor'], 'none', true),
   recover: kill('post', '/v1/recovery', 'store.recover', ['operator'], 'json', true),
+  /** It kills what has no live lease. */
+  reconcile: kill('post', '/v1/reconciliations', 'target.reconcile', ['operator'], 'json'),
   listQuarantines: on('get', '/v1/quarantines', 'quarantine.list', ['operator']),
   liftQuarantine: on('delete', '/v1/quarantines/*agent', 'quarantine.lift', ['operator']),
 

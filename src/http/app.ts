@@ -24,6 +24,7 @@ import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
 import { credentialRoutes } from './credentials.js';
 import { receiptRoutes } from './receipts.js';
+import { reconciliationRoutes } from './reconciliations.js';
 import { aggregationAnswer, statusListAnswer } from './status-lists.js';
 import { taskRoutes } from './tasks.js';
 import { routeName } from './told.js';
@@ -51,6 +52,7 @@ export function createApp(edge: Edge): RequestListener {
     ...feedRoutes(edge),
     ...toolCallRoutes(broker),
     ...receiptRoutes(edge),
+    ...reconciliationRoutes(edge),
     ...credentialRoutes(edge),
     readMetrics: () => metricsAnswer(edge),
   };

@@ -9,6 +9,7 @@ import { StoreUnavailable } from '../store/store.js';
 import type { Log } from '../telemetry/log.js';
 import type { KeyRing } from '../keys/key-ring.js';
 import type { Feed } from '../revocation/feed/index.js';
+import type { Reconciler } from '../revocation/reconcile/reconciler.js';
 import type { Metrics } from '../telemetry/metrics.js';
 import type { Access } from './access.js';
 import type { Answer } from './answer.js';
@@ -31,6 +32,7 @@ export interface Edge extends Door, StatusListEdge {
   /** What the feed is signed with: published apart, as nothing that it signs is a credential. */
   readonly feedKeys: KeyRing;
   readonly receiptKeys: KeyRing;
+  readonly reconciler: Reconciler;
   /** What that trust is: another object once the configuration was swapped. */
   trust(): unknown;
   readonly log: Log;

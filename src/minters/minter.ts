@@ -32,6 +32,9 @@ export interface Accepted {
   readonly againMs: number;
 }
 
+/** What a credential is killed by. Of one without a lease, `revocation/reconcile/` reads it off the name. */
+export type Killable = Pick<Lease, 'id' | 'tool' | 'issuedAt' | 'expiresAt' | 'acceptedAt'>;
+
 /** A credential that exists at a target. Names there derive from the lease id (invariant 2). */
 export interface ExternalMinter {
   readonly kind: string;
@@ -50,11 +53,17 @@ export interface ExternalMinter {
    * Resolves when the credential is dead at the target; of one that never was, at once. Idempotent. `Accepted`: to be
    * called again, with the lease as it is then.
    */
-  revoke(lease: Lease, secret?: Secret): Promise<Accepted | void>;
+  revoke(lease: Killable, secret?: Secret): Promise<Accepted | void>;
   /** Puts right what a tool's target has of ours beside credentials: for a schedule. */
   tidy?(tool: string): Promise<void>;
-  /** Where `listable`: the leases of everything that bears a name of ours at a tool's target, in no order. */
+  /**
+   * Where `listable`: the leases of everything that bears a name of ours at a tool's targets, in no order; those of
+   * before, where a live lease may still have been made there, among them. What a broker of another issuer made is left
+   * out, and what another tool has that is listed for itself. Throws where it cannot tell of all.
+   */
   list?(tool: string): AsyncIterable<LeaseId>;
+  /** Where `listable`: tools that are of this kind no more, and can be listed still. */
+  formerTools?(): readonly string[];
 }
 
 export type Minter = SigningMinter | ExternalMinter;

@@ -42,6 +42,10 @@ export const COUNTERS = {
     help: 'Irrevocable leases that an operator had tried again (retry) or said to be dead (force).',
     labels: ['change'],
   },
+  drift_total: {
+    help: 'Where a target and the store differed: credentials without a live lease (orphan), active leases without a credential (missing). Each once.',
+    labels: ['tool', 'kind'],
+  },
   store_warnings_total: {
     help: 'Warnings of the store, each in the log: connections that broke, state that was lost or made good.',
     labels: [],
@@ -103,6 +107,14 @@ export const GAUGES = {
   },
   targets_shut: {
     help: '1 for each tool whose target failed so often that this broker asks nothing of it for a moment.',
+    labels: ['tool'],
+  },
+  drift_left: {
+    help: 'What the last reconciliation of a target left: orphans that it could not kill, active leases without a credential.',
+    labels: ['tool', 'kind'],
+  },
+  reconciliation_age_seconds: {
+    help: 'Since this broker last compared all that a target holds under our names with the store, or started.',
     labels: ['tool'],
   },
   issuer_keys_age_seconds: {

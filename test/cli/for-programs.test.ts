@@ -45,6 +45,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   acknowledgeRevocations: 'feed',
   listVerifiers: 'verifier list',
   recover: 'recover',
+  reconcile: 'reconcile',
   listQuarantines: 'quarantine list',
   liftQuarantine: 'quarantine lift',
   reportToolCalls: 'tool report',

@@ -188,6 +188,19 @@ describe('the story of a lease', () => {
     expect(leaseStory(confirmed, [], NOW).join()).toContain('let go of it at 2026-03-01 12:02:00Z');
   });
 
+  test('says that its credential was found without a live lease, also where nothing else is on record', () => {
+    const facts = { action: 'credential.orphan', tool: 'app-db', lease_id: LEASE.id } as const;
+    const failed = event({ ...facts, outcome: 'failed', detail: { lease: 'unknown', error: 'it owns x' } });
+    const killed = event({ ...facts, detail: { lease: 'unknown' } });
+    const at = 'found at the target of app-db without a live lease, at 2026-03-01 12:01:00Z (9m ago)';
+    expect(storyFromLog(LEASE.id, [failed, killed], NOW)).toEqual([
+      `Of how ${LEASE.id} came to be nothing is on record here.`,
+      `Its credential was ${at}, and could NOT be killed (it owns x); request ${KILL}.`,
+      `Its credential was ${at}, and killed; request ${KILL}.`,
+    ]);
+    expect(leaseStory({ ...ended('task'), kind: 'postgres' }, [killed], NOW).at(-1)).toContain(at);
+  });
+
   test('is told from the log alone to those who may not read leases', () => {
     const issued = event({
       action: 'token.exchange',

@@ -118,6 +118,12 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
   }),
   listVerifiers: () => ({ as: 'auditor', wrongRole: 'planner', path: '/v1/verifiers' }),
   recover: () => ({ as: 'operator', wrongRole: 'planner', path: '/v1/recovery', json: { reason: 'a test' } }),
+  reconcile: () => ({
+    as: 'operator',
+    wrongRole: 'auditor',
+    path: '/v1/reconciliations',
+    json: { tool: 'crm' },
+  }),
   listQuarantines: () => ({ as: 'operator', wrongRole: 'planner', path: '/v1/quarantines' }),
   liftQuarantine: () => ({
     as: 'operator',
@@ -229,6 +235,7 @@ const OWN: Readonly<Record<string, Provocations>> = {
     200: () => broker.post('/v1/recovery', 'operator', { reason: 'a test', keep_tasks: true }),
     202: () => withTimeFlying(() => broker.post('/v1/recovery', 'operator', { reason: 'a test' })),
   },
+  reconcile: { 404: () => broker.post('/v1/reconciliations', 'operator', { tool: 'none' }) },
   reportToolCalls: {
     202: () => broker.post('/v1/audit/tool-calls', 'crm-api', toolCalls('crm')),
     404: () => broker.post('/v1/audit/tool-calls', 'crm-api', toolCalls('search')),

@@ -226,6 +226,13 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     },
     badQuery: { query: 'preview=maybe', flaws: ['preview'] },
   },
+  reconcile: {
+    as: 'operator',
+    wrongRole: 'auditor',
+    path: () => '/v1/reconciliations',
+    json: {},
+    malformed: { json: { tool: 'a b', more: 1 }, flaws: ['tool', ''] },
+  },
   listQuarantines: { as: 'operator', wrongRole: 'auditor', path: () => '/v1/quarantines' },
   liftQuarantine: {
     as: 'operator',

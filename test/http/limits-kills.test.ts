@@ -83,6 +83,14 @@ const KILLS: Record<string, Killing> = {
     kill: (broker, _held, bearer) =>
       broker.call('POST', '/v1/recovery', { bearer, json: { reason: 'a test' } }),
   },
+  reconcile: {
+    as: 'operator',
+    status: 200,
+    action: 'target.reconcile',
+    kill: (broker, _held, bearer) => broker.call('POST', '/v1/reconciliations', { bearer, json: {} }),
+    // What it kills has no lease; a broker without targets has none of that.
+    ended: () => Promise.resolve(true),
+  },
 };
 
 test('these are the routes that kill', () => {

@@ -12,13 +12,18 @@ export function leaseStory(lease: LeaseView, events: readonly AuditEventView[], 
   return [
     `${id} was issued to ${agent} for ${tool} (${lease.scope}) in task ${task}, at ${when(lease.issued_at, now)}; request ${lease.request_id}.`,
     ...standing(lease, events, now),
+    ...orphanLines(events, now),
   ].map(plain);
 }
 
 /** The same for somebody who may read the log and not the lease. */
 export function storyFromLog(id: string, events: readonly AuditEventView[], now: number): string[] {
   const issued = events.find(({ action, outcome }) => action === 'token.exchange' && outcome === 'permitted');
-  if (!issued) return [];
+  const orphan = orphanLines(events, now);
+  if (!issued)
+    return orphan.length === 0
+      ? []
+      : [plain(`Of how ${id} came to be nothing is on record here.`), ...orphan.map(plain)];
   const { principal = 'somebody', tool = 'a tool', task_id: task = '', at, request_id: request } = issued;
   const kill = events.find((event) => event.sequence > issued.sequence && isKill(event));
   const lines = [
@@ -28,9 +33,25 @@ export function storyFromLog(id: string, events: readonly AuditEventView[], now:
     const because = KILLED_BY[kill.action]?.(kill, { agent: principal, task_id: task });
     lines.push(`It was dead from ${when(kill.at, now)} on because ${because}; request ${kill.request_id}.`);
   }
-  lines.push('Whether a kill of its agent, its tool or wider came before that, stands in the lease.');
+  lines.push(
+    'Whether a kill of its agent, its tool or wider came before that, stands in the lease.',
+    ...orphan,
+  );
   return lines.map(plain);
 }
+
+/** What reconciliation found at the target, in the order in which that came to pass. */
+const orphanLines = (events: readonly AuditEventView[], now: number): string[] =>
+  events
+    .filter(({ action }) => action === 'credential.orphan')
+    .map(({ at, tool, outcome, detail, request_id: request }) => {
+      const { error } = detail;
+      const came =
+        outcome === 'permitted'
+          ? 'and killed'
+          : `and could NOT be killed${typeof error === 'string' ? ` (${error})` : ''}`;
+      return `Its credential was found at the target of ${tool ?? 'its tool'} without a live lease, at ${when(at, now)}, ${came}; request ${request}.`;
+    });
 
 /** Whether the event may have ended leases. */
 export const isKill = ({ action, outcome }: AuditEventView): boolean =>

@@ -71,6 +71,23 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
       202: { description: 'Tasks are left to be closed.', schema: 'Recovery', example: example.recovery },
     },
   },
+  reconcile: {
+    tag: 'Operating',
+    summary: 'Compare targets with what is on record, and kill what has no live lease',
+    description:
+      'Of one tool, or of all whose credentials can be listed at their targets; the body may be left out. Answers within half a minute: a target that does not is told as an `error`, and keeps no other waiting. No limit holds it back.',
+    body: { schema: 'NewReconciliation', example: { tool: 'app-db' }, optional: true },
+    answers: {
+      200: {
+        description: 'What was found, and what came of it.',
+        schema: 'Reconciliation',
+        example: {
+          targets: [{ tool: 'app-db', listed: 12, orphans: 2, killed: 2, failed: 0, missing: 0 }],
+        },
+      },
+    },
+    refusals: ['target_unknown'],
+  },
   ...FEED_ROUTES,
   listQuarantines: {
     tag: 'Operating',

@@ -15,6 +15,7 @@ import {
   statusListAggregation,
   statusListToken,
 } from '../../wire/published.js';
+import { reconcileBody, reconciliationView } from '../../wire/reconciliation.js';
 import { recoverBody, recoveryPreview, recoveryView } from '../../wire/recovery.js';
 import {
   quarantineList,
@@ -66,6 +67,8 @@ export const SCHEMAS = {
   Recovery: recoveryView,
   RecoveryPreview: recoveryPreview,
   RecoveryAnswer: z.union([recoveryView, recoveryPreview]),
+  NewReconciliation: reconcileBody,
+  Reconciliation: reconciliationView,
   Quarantine: quarantineView,
   QuarantineList: quarantineList,
   FeedSnapshot: feedSnapshot,

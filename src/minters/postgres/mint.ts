@@ -6,7 +6,7 @@ import type { PostgresCredential } from '../../domain/postgres.js';
 import type { Connections, Patience, Session } from './connections.js';
 import { PostgresFailure } from './failure.js';
 import { BEFORE_LOCK, lockForMint, lockRights, onConflict } from './locks.js';
-import { checkHeir, checkRole, createRole, readHeir, readRole } from './role.js';
+import { checkHeir, checkRole, createRole, markRole, readHeir, readRole } from './role.js';
 import { scramVerifier } from './scram.js';
 
 /** From the beginning of a mint until we know at the latest that its transaction has begun. */
@@ -82,15 +82,12 @@ async function writeRole(
   left: () => number,
 ): Promise<void> {
   const { connectionLimit, reassignTo } = credential;
-  await session.run(
-    `${createRole(lease, { issuer, verifier, connectionLimit })}; SAVEPOINT ${BEFORE_LOCK}`,
-    left(),
-  );
+  await session.run(`${createRole(lease, { verifier, connectionLimit })}; SAVEPOINT ${BEFORE_LOCK}`, left());
   await lockRights(session, credential.user, left());
   // What grants are given on is looked up where an operator who names no schema means it to be.
   await session.run('SET LOCAL search_path = public', left());
   for (const statement of statements) await session.runOne(statement, left());
-  await session.run('SET LOCAL search_path = pg_catalog', left());
+  await session.run(`SET LOCAL search_path = pg_catalog; ${markRole(lease, issuer)}`, left());
   const [role = []] = await session.run(readRole(lease.id), left());
   checkRole(lease, credential, role);
   if (reassignTo === undefined) return;

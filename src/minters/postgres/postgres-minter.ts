@@ -2,15 +2,15 @@
 import type { Clock } from '../../domain/clock.js';
 import type { Grant } from '../../domain/grant.js';
 import type { LeaseId } from '../../domain/ids.js';
-import type { Lease, ReservedLease } from '../../domain/lease.js';
+import type { ReservedLease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
 import type { Catalogue } from '../../domain/tool.js';
-import type { ExternalMinter, Minted } from '../minter.js';
+import type { ExternalMinter, Killable, Minted } from '../minter.js';
 import { PATIENCE, type Patience } from './connections.js';
 import { dropRole } from './kill.js';
 import { mintDeadlineMs, mintRole } from './mint.js';
-import { leaseOf, listRoles, roleOf } from './role.js';
+import { leaseOf, listRoles, roleOf, toolIn } from './role.js';
 import { statementsOf } from './statements.js';
 import { Targets } from './targets.js';
 
@@ -92,7 +92,7 @@ export class PostgresMinter implements ExternalMinter {
   }
 
   /** @throws PostgresFailure (`ERR_POSTGRES`); Error where the tool is in the catalogue no more */
-  async revoke(lease: Lease): Promise<void> {
+  async revoke(lease: Killable): Promise<void> {
     const targets = this.#targets.ofLease(lease);
     if (targets.length === 0)
       throw new Error(
@@ -103,20 +103,29 @@ export class PostgresMinter implements ExternalMinter {
     );
   }
 
-  /** Roles of other brokers on the same server are theirs: the comment on each says whose it is. */
+  /** Roles of other brokers on the same server are theirs: the comment on each says whose it is, and of which tool. */
   async *list(tool: string): AsyncIterable<LeaseId> {
-    const targets = this.#targets.current(tool);
+    const now = this.#clock.now();
+    const targets = this.#targets.living(tool, now);
     if (targets.length === 0) throw new Error(`${tool} is no tool of kind postgres`);
+    const others = new Set(this.#targets.tools(now).filter((other) => other !== tool));
     for (const { connections } of targets) {
       const first = listRoles(this.#issuer);
       const [roles = []] = await connections.session({ purpose: 'kill', first }, (_session, rows) =>
         Promise.resolve(rows),
       );
-      for (const { name } of roles) {
+      for (const { name, comment } of roles) {
         const id = leaseOf(String(name));
-        if (id !== undefined) yield id;
+        const named = toolIn(String(comment));
+        // What tools had that are forgotten, nobody else would ever find.
+        if (id !== undefined && !(named !== undefined && others.has(named))) yield id;
       }
     }
+  }
+
+  formerTools(): readonly string[] {
+    const tools = this.#targets.tools(this.#clock.now());
+    return tools.filter((tool) => this.#targets.current(tool).length === 0);
   }
 
   /** Ends the connections, once what is under way is done. */

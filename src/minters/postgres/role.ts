@@ -19,24 +19,33 @@ export function leaseOf(role: string): LeaseId | undefined {
 /** Begins the comment on every role of a broker. Brokers of other issuers may use the same server. */
 const ownerMark = (issuer: string): string => `Mayfly ${issuer}: `;
 
-export const listRoles = (issuer: string): string => `SELECT rolname AS name FROM pg_roles
+export const listRoles = (
+  issuer: string,
+): string => `SELECT rolname AS name, shobj_description(oid, 'pg_authid') AS comment FROM pg_roles
   WHERE starts_with(rolname, ${quoteLiteral(PREFIX)})
     AND starts_with(shobj_description(oid, 'pg_authid'), ${quoteLiteral(ownerMark(issuer))})`;
 
+/** The tool that a comment of ours names; undefined where it names none. */
+export const toolIn = (comment: string): string | undefined => / of (\S+), until /.exec(comment)?.[1];
+
 export interface RoleTerms {
-  readonly issuer: string;
   readonly verifier: string;
   readonly connectionLimit: number;
 }
 
-export function createRole(lease: Lease, { issuer, verifier, connectionLimit }: RoleTerms): string {
+export function createRole(lease: Lease, { verifier, connectionLimit }: RoleTerms): string {
   const role = quoteIdentifier(roleOf(lease.id));
-  const until = new Date(lease.expiresAt).toISOString();
-  const comment = `${ownerMark(issuer)}${lease.id} of ${lease.tool}, until ${until}`;
   return `CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS
-      CONNECTION LIMIT ${connectionLimit} PASSWORD ${quoteLiteral(verifier)} VALID UNTIL ${quoteLiteral(until)};
-    COMMENT ON ROLE ${role} IS ${quoteLiteral(comment)}`;
+      CONNECTION LIMIT ${connectionLimit} PASSWORD ${quoteLiteral(verifier)} VALID UNTIL ${quoteLiteral(isoOf(lease.expiresAt))}`;
 }
+
+/** Whose it is. After the grants: one of them may be a comment, which an agent has a say in. */
+export function markRole({ id, tool, expiresAt }: Lease, issuer: string): string {
+  const comment = `${ownerMark(issuer)}${id} of ${tool}, until ${isoOf(expiresAt)}`;
+  return `COMMENT ON ROLE ${quoteIdentifier(roleOf(id))} IS ${quoteLiteral(comment)}`;
+}
+
+const isoOf = (ms: number): string => new Date(ms).toISOString();
 
 /** PostgreSQL's own roles that open the machine, or end the sessions of others: ours among them. */
 const BEYOND_DATA = ['read_server_files', 'write_server_files', 'execute_server_program', 'signal_backend']

@@ -3,7 +3,7 @@ import { sha256 } from '../../domain/digest.js';
 import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
-import type { Catalogue } from '../../domain/tool.js';
+import { MAX_TTL_MS, type Catalogue } from '../../domain/tool.js';
 import { Connections, type Patience } from './connections.js';
 
 /** A request may be decided by the configuration before, and our clock is not the store's. */
@@ -60,6 +60,16 @@ export class Targets {
   /** Every place where a tool's credentials are made now. */
   current(tool: string): readonly Target[] {
     return (this.#byTool.get(tool) ?? []).filter(({ until }) => until === undefined);
+  }
+
+  /** The tools that have credentials somewhere: now, or before, if one may live that was made then. */
+  tools(now: number): string[] {
+    return [...this.#byTool.keys()].filter((tool) => this.living(tool, now).length > 0);
+  }
+
+  /** Every place where a tool may have credentials that live. No credential lives longer than `MAX_TTL_MS`. */
+  living(tool: string, now: number): readonly Target[] {
+    return this.ofLease({ tool, issuedAt: now - MAX_TTL_MS });
   }
 
   /** Every place where the lease's credential may have been made. */

@@ -11,6 +11,8 @@ import type * as view from './views.js';
 
 /** Recovery goes through all tasks: the broker works on it for seconds before it answers. */
 const RECOVERY_WAIT_MS = 45_000;
+/** The broker answers within half a minute, whatever its targets do. */
+const RECONCILIATION_WAIT_MS = 40_000;
 
 /**
  * Calls a Mayfly broker as whoever the token says. Bodies and answers are those of the contract (docs/http.md).
@@ -206,6 +208,12 @@ export class MayflyClient extends Published {
     const asked = post('/v1/recovery', { reason: 'preview', ...recovery });
     const query = { preview: 'true' };
     return this.#read({ ...asked, repeatable: true, query, waitMs: RECOVERY_WAIT_MS }, call);
+  }
+
+  /** Has what targets hold compared with what is on record, and what has no live lease killed. */
+  reconcile(asked: view.ReconcileRequest = {}, call: CallOptions = {}): Promise<view.ReconciliationView> {
+    const again = { repeatable: true, waitMs: RECONCILIATION_WAIT_MS };
+    return this.#read({ ...post('/v1/reconciliations', asked), ...again }, call);
   }
 
   /** Every kill in force, as the feed tells it: signed, by digests. docs/feed.md says how it is read. */

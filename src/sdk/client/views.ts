@@ -4,6 +4,7 @@ export type { Acknowledged, Acknowledgement, FeedSnapshot, VerifierList } from '
 export type { ForceLeaseRequest, LeaseList, LeaseView } from '../../wire/leases.js';
 export type { CredentialsRequest, CredentialsView, NotIssued } from '../../wire/credentials.js';
 export type { ReceiptClaims, ReceiptCredential } from '../../wire/receipt.js';
+export type { ReconcileRequest, ReconciliationView } from '../../wire/reconciliation.js';
 export type { RecoverBody, RecoveryPreview, RecoveryView } from '../../wire/recovery.js';
 export type { QuarantineView, RevocationView, RevokeRequest, SelectorView } from '../../wire/revocations.js';
 export type {

@@ -67,6 +67,7 @@ export const PARTS: Readonly<Record<string, string>> = {
   docker: 'an engine for containers; test/deploy/ reads what it would build from',
   kubectl: 'a cluster; test/deploy/ reads the manifests, and runs by their configuration',
   receipt: 'a task that is over; test/docs/receipts.test.ts types the commands',
+  reconcile: 'a target; test/e2e/reconcile.test.ts types the commands',
   record: 'a broker that has decided by policies; test/cli/policy-record.test.ts has its record',
   registry: 'the registry of packages; test/packaging/ packs, and installs what was packed',
   signal: 'a task of a broker that decides by policies; test/cli/for-programs.test.ts types the command',

@@ -158,15 +158,23 @@ const GRANT_READ = 'GRANT SELECT ON accounts TO {{role}}';
   });
 
   test('is a text for a function, whatever is in it', async () => {
-    const grants = { note: ['COMMENT ON ROLE {{role}} IS {{resource:literal}}'] };
+    const grants = { note: ['ALTER ROLE {{role}} SET application_name = {{resource:literal}}'] };
     const resource = "it's; DROP TABLE accounts; --";
     const { mint, minter, lease } = given(['note'], { resources: [resource], grants });
     await mint();
-    const [row] = await rows(
-      `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1`,
-      [roleOf(lease.id)],
-    );
-    expect(row).toEqual({ comment: resource });
+    const [row] = await rows('SELECT rolconfig FROM pg_roles WHERE rolname = $1', [roleOf(lease.id)]);
+    expect(row).toEqual({ rolconfig: [`application_name=${resource}`] });
+    await minter.revoke(lease);
+  });
+
+  test('does not take our name from a role, where a grant is a comment on it', async () => {
+    const grants = { note: ['COMMENT ON ROLE {{role}} IS {{resource:literal}}'] };
+    const resource = 'Mayfly https://other.example: mine';
+    const { mint, minter, lease } = given(['note'], { resources: [resource], grants });
+    await mint();
+    const listed: string[] = [];
+    for await (const id of minter.list('app-db')) listed.push(id);
+    expect(listed).toContain(lease.id);
     await minter.revoke(lease);
   });
 

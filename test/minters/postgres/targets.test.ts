@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { PostgresCredential } from '../../../src/domain/postgres.js';
 import { Secret } from '../../../src/domain/secret.js';
-import { Catalogue } from '../../../src/domain/tool.js';
+import { Catalogue, MAX_TTL_MS } from '../../../src/domain/tool.js';
 import { PATIENCE } from '../../../src/minters/postgres/connections.js';
 import { Targets } from '../../../src/minters/postgres/targets.js';
 import { credentialFor, toolFor } from './scene.js';
@@ -43,6 +43,18 @@ test('a tool that left is not forgotten, and is where it was when it comes back'
   left.apply(catalogue({ connectionLimit: 9 }), 20 * MINUTE_MS);
   expect(placesOf(left, 5)).toEqual(['app']);
   expect(left.current('app-db').map(({ credential }) => credential.connectionLimit)).toEqual([9]);
+});
+
+test('a place that a tool has left is listed for as long as a credential may live there, and then forgotten', () => {
+  const moved = applied(catalogue({ database: 'old' }), catalogue({ database: 'new' }), catalogue());
+  const listed = (minute: number): string[] =>
+    moved.living('app-db', minute * MINUTE_MS).map(({ credential }) => credential.database);
+  const longest = MAX_TTL_MS / MINUTE_MS;
+  expect(listed(30)).toEqual(['old', 'new']);
+  expect(listed(longest + 15)).toEqual(['new']);
+  expect(moved.tools((longest + 15) * MINUTE_MS)).toEqual(['app-db']);
+  expect(listed(longest + 25)).toEqual([]);
+  expect(moved.tools((longest + 25) * MINUTE_MS)).toEqual([]);
 });
 
 test('a new password leads to the same place, also for what was made before', () => {
