@@ -241,8 +241,8 @@ describe('a credential with a live lease is never touched', () => {
     expect(await counted('drift_total')).toEqual([]);
   });
 
-  test.each(['readLease', 'activeAtTarget'] as const)(
-    'where the store cannot be read (%s), nothing is killed, and that is said',
+  test.each(['readLease', 'activeAtTarget', 'asOf'] as const)(
+    'where the store cannot be read, or is replaced (%s), nothing is killed, and that is said',
     async (call) => {
       const [live] = [await account(), stray()];
       reconciler = reconcilerOn(['ledger'], { store: { ...scene.store, [call]: noAnswer } });

@@ -3,7 +3,7 @@ import { sha256 } from '../../domain/digest.js';
 import { MINUTE_MS, SECOND_MS } from '../../domain/duration.js';
 import type { Lease } from '../../domain/lease.js';
 import type { PostgresCredential } from '../../domain/postgres.js';
-import { MAX_TTL_MS, type Catalogue } from '../../domain/tool.js';
+import type { Catalogue } from '../../domain/tool.js';
 import { Connections, type Patience } from './connections.js';
 
 /** A request may be decided by the configuration before, and our clock is not the store's. */
@@ -18,6 +18,8 @@ export interface Target {
 interface Spell extends Target {
   /** When the tool was configured otherwise; absent: it has not been. */
   readonly until?: number;
+  /** No credential of the tool that was made there lives longer. */
+  readonly longestMs: number;
 }
 
 export class Targets {
@@ -36,13 +38,15 @@ export class Targets {
       const credential = catalogue.byName(tool)?.credential;
       if (credential?.kind !== 'postgres') this.#byTool.set(tool, ended(spells, now));
     }
-    for (const { name, credential } of catalogue.all()) {
+    for (const { name, credential, maxTtlMs } of catalogue.all()) {
       if (credential.kind !== 'postgres') continue;
-      const spell = this.of(credential);
       const before = this.#byTool.get(name) ?? [];
       // A new password, or other statements: the same place by newer means.
-      const kept = before.filter((one) => !isSamePlace(one.credential, credential));
-      this.#byTool.set(name, [...ended(kept, now), spell]);
+      const [kept, same] = [false, true].map((isSame) =>
+        before.filter((one) => isSamePlace(one.credential, credential) === isSame),
+      ) as [Spell[], Spell[]];
+      const longestMs = Math.max(maxTtlMs, ...same.map((one) => one.longestMs));
+      this.#byTool.set(name, [...ended(kept, now), { ...this.of(credential), longestMs }]);
     }
     this.#closeUnused();
   }
@@ -67,9 +71,11 @@ export class Targets {
     return [...this.#byTool.keys()].filter((tool) => this.living(tool, now).length > 0);
   }
 
-  /** Every place where a tool may have credentials that live. No credential lives longer than `MAX_TTL_MS`. */
+  /** Every place where a tool has credentials now, or may have some of before that live. */
   living(tool: string, now: number): readonly Target[] {
-    return this.ofLease({ tool, issuedAt: now - MAX_TTL_MS });
+    return (this.#byTool.get(tool) ?? []).filter(
+      ({ until, longestMs }) => until === undefined || until + OVERLAP_MS + longestMs >= now,
+    );
   }
 
   /** Every place where the lease's credential may have been made. */

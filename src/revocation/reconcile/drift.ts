@@ -20,7 +20,7 @@ export interface Drift {
   readonly missing: readonly { readonly id: LeaseId; readonly taskId: TaskId }[];
 }
 
-export type DriftStore = Pick<Store, 'readLease' | 'activeAtTarget'>;
+export type DriftStore = Pick<Store, 'readLease' | 'activeAtTarget' | 'asOf'>;
 
 /** A tool at its target, as it is listed now. */
 export interface Listing {
@@ -39,6 +39,8 @@ export interface Listing {
  *    (invariant 2), so one that is being made meanwhile is never without.
  * 3. Whatever seems to have no live lease is listed once more: it may have been killed, settled and forgotten between
  *    the two looks. What is there after its lease was seen dead is what nobody will come for.
+ * 4. Before anything is concluded from what the store does not have, it proves that it was the store: a server that was
+ *    replaced without knowing it would not have what its successor was told.
  *
  * An error is no absence: a store that cannot be read, or a target that breaks off, ends the comparison.
  *
@@ -56,6 +58,7 @@ export async function findDrift(store: DriftStore, { tool, kind, list }: Listing
     active.filter((id) => !listed.has(id)),
   );
   const missing = unseen.flatMap(({ lease }) => (lease?.state === 'active' ? [lease] : []));
+  if (suspects.length + missing.length > 0) await store.asOf();
   const still = suspects.length === 0 ? listed : await setOf(list());
   return { listed: listed.size, orphans: suspects.filter(({ id }) => still.has(id)), missing };
 }

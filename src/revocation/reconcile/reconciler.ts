@@ -11,7 +11,7 @@ import type { ExternalMinter, Minter } from '../../minters/minter.js';
 import type { Targets } from '../../minters/targets.js';
 import type { Store } from '../../store/store.js';
 import type { Metrics } from '../../telemetry/metrics.js';
-import type { Drift, Orphan } from './drift.js';
+import type { Drift, DriftStore, Orphan } from './drift.js';
 import { findDrift } from './drift.js';
 import { killOrphans } from './orphans.js';
 
@@ -37,7 +37,7 @@ export interface Reconciled {
 }
 
 export interface ReconcilerOptions {
-  readonly store: Pick<Store, 'readLease' | 'activeAtTarget' | 'record'>;
+  readonly store: DriftStore & Pick<Store, 'record'>;
   readonly minters: ReadonlyMap<string, Minter>;
   readonly targets: Targets;
   readonly catalogue: () => Catalogue;

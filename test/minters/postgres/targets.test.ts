@@ -2,7 +2,7 @@
 import { afterEach, expect, test } from '@jest/globals';
 import type { PostgresCredential } from '../../../src/domain/postgres.js';
 import { Secret } from '../../../src/domain/secret.js';
-import { Catalogue, MAX_TTL_MS } from '../../../src/domain/tool.js';
+import { Catalogue } from '../../../src/domain/tool.js';
 import { PATIENCE } from '../../../src/minters/postgres/connections.js';
 import { Targets } from '../../../src/minters/postgres/targets.js';
 import { credentialFor, toolFor } from './scene.js';
@@ -49,12 +49,16 @@ test('a place that a tool has left is listed for as long as a credential may liv
   const moved = applied(catalogue({ database: 'old' }), catalogue({ database: 'new' }), catalogue());
   const listed = (minute: number): string[] =>
     moved.living('app-db', minute * MINUTE_MS).map(({ credential }) => credential.database);
-  const longest = MAX_TTL_MS / MINUTE_MS;
-  expect(listed(30)).toEqual(['old', 'new']);
-  expect(listed(longest + 15)).toEqual(['new']);
-  expect(moved.tools((longest + 15) * MINUTE_MS)).toEqual(['app-db']);
-  expect(listed(longest + 25)).toEqual([]);
-  expect(moved.tools((longest + 25) * MINUTE_MS)).toEqual([]);
+  // It moved after 10 minutes, left after 20, and what it makes lives for 5.
+  expect(listed(16)).toEqual(['old', 'new']);
+  expect(listed(17)).toEqual(['new']);
+  expect([moved.tools(26 * MINUTE_MS), moved.tools(27 * MINUTE_MS)]).toEqual([['app-db'], []]);
+});
+
+test('what was made while it might live longer is listed for that long', () => {
+  const longer = new Catalogue([{ ...toolFor(credentialFor(at)), maxTtlMs: 30 * MINUTE_MS }]);
+  const left = applied(longer, catalogue({}), catalogue());
+  expect([left.tools(51 * MINUTE_MS), left.tools(52 * MINUTE_MS)]).toEqual([['app-db'], []]);
 });
 
 test('a new password leads to the same place, also for what was made before', () => {
