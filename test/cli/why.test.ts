@@ -273,6 +273,13 @@ describe('the story of a request', () => {
     expect(requestStory(anonymous, NOW)[0]).toContain('somebody whose token was not accepted ended a task');
   });
 
+  test('names nobody else for what the broker did by itself and did not bring about', () => {
+    const { principal: _nobody, ...failed } = event({ action: 'credential.orphan', outcome: 'failed' });
+    expect(requestStory(failed, NOW)[0]).toContain('mayfly found a credential without a live lease');
+    const [refused] = requestStory({ ...failed, action: 'target.reconcile', outcome: 'refused' }, NOW);
+    expect(refused).toContain('somebody whose token was not accepted compared');
+  });
+
   test('has words for whatever somebody may have done', () => {
     expect(AUDIT_ACTIONS).toEqual([...new Set(AUDIT_ACTIONS)]);
     // What no route takes did nothing that could be named.

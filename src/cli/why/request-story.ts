@@ -47,6 +47,9 @@ const DID: Readonly<Record<string, string>> = {
   'request.limited': 'met a limit, with requests that are counted here together',
 };
 
+/** What we do ourselves, unless somebody asked for it. */
+const OURS: ReadonlySet<string> = new Set(['lease.settle', 'credential.orphan', 'target.reconcile']);
+
 const OUTCOME: Readonly<Record<string, string>> = {
   permitted: 'permitted',
   refused: 'REFUSED',
@@ -59,7 +62,8 @@ export function requestStory(event: AuditEventView, now: number): string[] {
   const { action, outcome, principal, task_id: task, lease_id: lease, tool, reason, detail } = event;
   const did = DID[action] ?? `did ${action}`;
   const about = [tool && `tool ${tool}`, task && `task ${task}`, lease].filter(Boolean).join(', ');
-  const who = principal ?? (outcome === 'permitted' ? 'mayfly' : 'somebody whose token was not accepted');
+  const isOurs = outcome === 'permitted' || (outcome === 'failed' && OURS.has(action));
+  const who = principal ?? (isOurs ? 'mayfly' : 'somebody whose token was not accepted');
   return [
     plain(`At ${when(event.at, now)}, ${who} ${did}${about === '' ? '' : ` (${about})`}.`),
     plain(`Outcome: ${OUTCOME[outcome] ?? outcome}${reason === undefined ? '' : `, ${reason}`}.`),
