@@ -41,14 +41,16 @@ const isUnfinished = ({ orphans, killed, error }: Target): boolean => killed < o
 const targetsText = ({ targets }: ReconciliationView): string =>
   table(
     ['tool', 'listed', 'orphans', 'killed', 'failed', 'missing', 'result'],
-    targets.map(({ tool, listed, orphans, killed, failed, missing, error }) => [
-      tool,
-      ...[listed, orphans, killed, failed, missing].map(String),
-      error === undefined ? resultOf({ orphans, killed, missing }) : 'could not be compared',
-    ]),
+    targets.map((target) => {
+      const { tool, listed = '-', orphans, killed, failed, missing } = target;
+      return [tool, ...[listed, orphans, killed, failed, missing].map(String), resultOf(target)];
+    }),
   );
 
-function resultOf({ orphans, killed, missing }: Pick<Target, 'orphans' | 'killed' | 'missing'>): string {
+function resultOf({ listed, orphans, killed, missing, error }: Target): string {
+  if (error !== undefined) return 'could not be done';
   if (killed < orphans) return 'orphans are left';
+  // Its target cannot be listed: what it holds of ours beside credentials was looked after.
+  if (listed === undefined) return 'put right';
   return orphans + missing === 0 ? 'as on record' : 'differed';
 }

@@ -16,7 +16,10 @@ export const reconciliationView = z
       .array(
         z.object({
           tool: z.string(),
-          listed: z.int().describe('Credentials of ours that its target held.'),
+          listed: z
+            .int()
+            .exactOptional()
+            .describe('Credentials of ours that its target held; absent where it cannot tell, or could not.'),
           orphans: z.int().describe('Those without a live lease. What is neither killed nor failed is left.'),
           killed: z.int().describe('Orphans that are dead now.'),
           failed: z.int().describe('Orphans that could not be killed.'),

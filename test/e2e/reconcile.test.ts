@@ -188,7 +188,7 @@ const mayfly = (...args: string[]): Promise<Ran> =>
         'TOOL LISTED ORPHANS KILLED FAILED MISSING RESULT',
         'app-db 0 0 0 0 1 differed',
         'reports 0 0 0 0 0 as on record',
-        'gone 0 0 0 0 0 could not be compared',
+        'gone - 0 0 0 0 could not be done',
         '',
       ],
     ]);

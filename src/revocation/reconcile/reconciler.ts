@@ -24,8 +24,8 @@ const STOP_WITHIN_MS = 5 * SECOND_MS;
 
 export interface Reconciled {
   readonly tool: string;
-  /** Credentials of ours that the target held. */
-  readonly listed: number;
+  /** Credentials of ours that the target held; absent where it cannot tell, or could not. */
+  readonly listed?: number;
   /** Those without a live lease. What was neither killed nor failed is for the next time. */
   readonly orphans: number;
   readonly killed: number;
@@ -168,7 +168,7 @@ export class Reconciler {
     const flaw = error ?? (await this.#tidy(place));
     const reconciled: Reconciled = {
       tool,
-      listed: drift.listed,
+      ...(minter.listable && error === undefined && { listed: drift.listed }),
       orphans: drift.orphans.length,
       ...came,
       missing: drift.missing.length,
