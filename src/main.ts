@@ -134,7 +134,9 @@ export async function startBroker(
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(issuer, keys, statusList !== undefined)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const targets = new Targets({ clock, log });
-    const sweeper = new Sweeper({ store, minters, targets, unseal, clock, log, ...sharing(settings) });
+    const mostAttempts = settings.kills.attempts;
+    const parts = { store, minters, targets, unseal, clock, log, mostAttempts };
+    const sweeper = new Sweeper({ ...parts, ...sharing(settings) });
 
     const fetched = (trust: string, outcome: string): void =>
       metrics.count('issuer_fetches_total', trust, outcome);

@@ -54,6 +54,7 @@ export function assemble(
       clockSkewMs: keys.clock_skew,
     },
     feed: { heartbeatMs: configuration.feed.heartbeat },
+    kills: configuration.kills,
     reconciliation: { everyMs: configuration.reconciliation.every },
     dpop: {
       nonces: configuration.dpop.nonces,

@@ -30,6 +30,7 @@ const FIXED: Readonly<Record<Fixed, (settings: FixedSettings) => unknown>> = {
   store: ({ store }) => withDigests(store),
   keys: ({ keys }) => keys,
   feed: ({ feed }) => feed,
+  kills: ({ kills }) => kills,
   reconciliation: ({ reconciliation }) => reconciliation,
   dpop: ({ dpop }) => dpop,
   status_list: ({ statusList }) => statusList,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { httpSchema, metricsSchema, operationsSchema, trustedProxiesSchema } from './http-schema.js';
 import { dpopSchema } from './dpop-schema.js';
 import { feedSchema } from './feed-schema.js';
+import { killsSchema } from './kills-schema.js';
 import { reconciliationSchema } from './reconciliation-schema.js';
 import { limitsSchema } from './limits-schema.js';
 import { storeSchema } from './store-schema.js';
@@ -61,6 +62,7 @@ export const configurationShape = {
     .describe('how long audit events are kept: 90d when absent, 7d in Redis'),
   keys: keys.prefault({}).describe('signing keys'),
   feed: feedSchema.prefault({}).describe('how verifiers are told of kills'),
+  kills: killsSchema.prefault({}).describe('how credentials are killed at their targets'),
   reconciliation: reconciliationSchema
     .prefault({})
     .describe('how targets are compared with what is on record'),

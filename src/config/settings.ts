@@ -22,6 +22,7 @@ export interface FixedSettings {
   readonly store: StoreSettings;
   readonly keys: KeySettings;
   readonly feed: FeedSettings;
+  readonly kills: { /** At a target, before somebody has to look. */ readonly attempts: number };
   readonly reconciliation: ReconciliationSettings;
   readonly dpop: DpopSettings;
   /** Absent: no status lists. */

@@ -33,7 +33,7 @@ export interface Accepted {
 }
 
 /** What a credential is killed by. Of one without a lease, `revocation/reconcile/` reads it off the name. */
-export type Killable = Pick<Lease, 'id' | 'tool' | 'issuedAt' | 'expiresAt' | 'acceptedAt'>;
+export type Killable = Pick<Lease, 'id' | 'tool' | 'issuedAt' | 'expiresAt' | 'ended' | 'acceptedAt'>;
 
 /** A credential that exists at a target. Names there derive from the lease id (invariant 2). */
 export interface ExternalMinter {

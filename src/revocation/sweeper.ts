@@ -37,6 +37,8 @@ export interface SweeperOptions {
   readonly log: SweeperLog;
   readonly random?: () => number;
   readonly attemptMs?: number;
+  /** Before a credential is irrevocable. */
+  readonly mostAttempts?: number;
   /** Looks again after so long, whatever is known to fall due: another broker may have opened what it cannot end. */
   readonly lookEveryMs?: number;
 }
@@ -165,7 +167,7 @@ export class Sweeper {
       return accepted ? { kind: 'accepted', retryAfterMs: accepted.againMs } : { kind: 'confirmed' };
     } catch (cause) {
       const error = cause instanceof Error ? cause.message : String(cause);
-      return attempts + 1 >= MOST_ATTEMPTS
+      return attempts + 1 >= (this.#options.mostAttempts ?? MOST_ATTEMPTS)
         ? { kind: 'irrevocable', error }
         : { kind: 'failed', retryAfterMs: this.#retryAfter(attempts), error };
     } finally {

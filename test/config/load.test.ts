@@ -40,6 +40,7 @@ describe('a good file', () => {
         clockSkewMs: 60_000,
       },
       feed: { heartbeatMs: 1000 },
+      kills: { attempts: 6 },
       reconciliation: { everyMs: 600_000 },
       dpop: { nonces: 'optional', maxAgeMs: 60_000, clockToleranceMs: 30_000 },
       tasks: { maxTtlMs: 86_400_000 },

@@ -23,7 +23,7 @@ const MISTAKES: readonly (readonly [string, string, string, readonly string[]])[
     'listen:',
     'colour: red\nlisten:',
     [
-      '2:1 colour: is not known: known here are issuer, listen, tls, trusted_proxies, operations, metrics, store, trust, tools, tasks, task_retention, lease_retention, audit_retention, keys, feed, reconciliation, dpop, status_list, limits, http, log_level, policies',
+      '2:1 colour: is not known: known here are issuer, listen, tls, trusted_proxies, operations, metrics, store, trust, tools, tasks, task_retention, lease_retention, audit_retention, keys, feed, kills, reconciliation, dpop, status_list, limits, http, log_level, policies',
     ],
   ],
   [

@@ -173,7 +173,8 @@ const MISTAKES: readonly (readonly [string, string, ...string[]])[] = [
     ...['25:13 host', '26:17 database', '27:13 user', '28:21 password_env', '29:12 tls', '30:7 actions'].map(
       (one) => {
         const [place, name] = one.split(' ');
-        return `${place} ${AT}.${name}: goes with kind: postgres`;
+        const kinds = name === 'actions' ? 'postgres or aws-sts' : 'postgres';
+        return `${place} ${AT}.${name}: goes with kind: ${kinds}`;
       },
     ),
   ],

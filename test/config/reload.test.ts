@@ -90,6 +90,7 @@ describe('what stays while the broker runs', () => {
     ['listen', changed('8420', '8421')],
     ['store', changed('./mayfly.db', './other.db')],
     ['keys', `keys: { rotate_every: 1d }\n${GOOD}`],
+    ['kills', `kills: { attempts: 3 }\n${GOOD}`],
     ['reconciliation', `reconciliation: { every: 0s }\n${GOOD}`],
     ['dpop', `dpop: { nonces: required }\n${GOOD}`],
     ['tasks', `tasks: { max_ttl: 1h }\n${GOOD}`],

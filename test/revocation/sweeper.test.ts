@@ -335,6 +335,20 @@ describe('a target that is down', () => {
     expect([lent?.attempts, target.attempts.length]).toEqual([0, FAILURES]);
   });
 
+  test('as often as is configured leaves a credential irrevocable', async () => {
+    await scene.task('run');
+    const lease = await account('run');
+    await scene.closeTask('run');
+    target.beforeKill = down;
+    const sweeper = sweeperOn(scene.store, { mostAttempts: 2 });
+    await until('it is given up', async () => {
+      scene.clock.advance(MINUTE_MS);
+      await wake(sweeper);
+      return (await state(lease)) === 'irrevocable';
+    });
+    expect(target.attempts).toHaveLength(2);
+  });
+
   test('long enough leaves a credential irrevocable, which is killed when somebody has it tried again', async () => {
     await scene.task('run');
     const lease = await account('run');

@@ -10,7 +10,7 @@ import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
 import type { Catalogue } from '../../domain/tool.js';
 import type { DenyStore } from '../../store/deny-store.js';
-import type { Accepted, ExternalMinter, Minted } from '../minter.js';
+import type { Accepted, ExternalMinter, Killable, Minted } from '../minter.js';
 import type { Accounts } from './accounts.js';
 import { AwsFault, faultOf } from './aws-fault.js';
 import { roleArn, roleKey, sessionName, sessionTags } from './names.js';
@@ -109,7 +109,7 @@ export class AwsStsMinter implements ExternalMinter {
    *
    * @throws AwsFault by its code; Error where the role is that of no tool any more
    */
-  async revoke(lease: Lease): Promise<Accepted | void> {
+  async revoke(lease: Killable): Promise<Accepted | void> {
     const session = sessionName(lease.id);
     const seat = await this.#options.store.seatOf(session);
     if (seat !== undefined) return this.#revokeOn(seat, session, lease);
@@ -121,7 +121,7 @@ export class AwsStsMinter implements ExternalMinter {
     return kills.find((kill) => kill !== undefined);
   }
 
-  async #revokeOn(role: string, session: string, lease: Lease): Promise<Accepted | void> {
+  async #revokeOn(role: string, session: string, lease: Killable): Promise<Accepted | void> {
     const place = await this.#options.accounts.ofRole(role);
     if (!place) throw new Error(`${lease.id} is a session of ${role}, which no tool has any more`);
     const until = lease.expiresAt + CLOCK_SKEW_MS;
