@@ -186,11 +186,6 @@ function report(): void {
     `\n${unpinned()}; store: ${kind}; one broker, PostgreSQL without fsync${gateway}; ${tasks} tasks, one after the other\n`,
   );
   if (!sts) console.log('Ceph is not on this machine: no sessions of AWS were measured\n');
-  const row = (what: string, times: readonly (number | undefined)[]): string[][] => {
-    const sorted = times.filter((time) => time !== undefined).toSorted((a, b) => a - b);
-    if (sorted.length === 0) return [];
-    return [[what, ...[0.5, 0.99, 1].map((share) => quantile(sorted, share).toFixed(1))]];
-  };
   const kinds = { jwt: 'jwt', postgres: 'postgres', aws: 'aws-sts' };
   printTable(
     ['from the completion, in ms', 'p50', 'p99', 'max'],
@@ -225,13 +220,6 @@ function report(): void {
       ),
     ],
   );
-  const goal = (what: string, times: readonly number[], mostMs: number): void => {
-    const p99 = quantile(
-      times.toSorted((a, b) => a - b),
-      0.99,
-    );
-    console.log(`goal: ${what} under ${mostMs} ms (p99): ${p99} ms, ${p99 < mostMs ? 'reached' : 'MISSED'}`);
-  };
   goal(
     'PostgreSQL confirmed, with a query that runs,',
     told.map(({ confirmed }) => confirmed[kinds.postgres]!),
@@ -243,4 +231,16 @@ function report(): void {
       told.map(({ accepted }) => accepted[kinds.aws]!),
       GOAL_MS.accepted,
     );
+}
+
+function row(what: string, times: readonly (number | undefined)[]): string[][] {
+  const sorted = times.filter((time) => time !== undefined).toSorted((a, b) => a - b);
+  if (sorted.length === 0) return [];
+  return [[what, ...[0.5, 0.99, 1].map((share) => quantile(sorted, share).toFixed(1))]];
+}
+
+function goal(what: string, times: readonly number[], mostMs: number): void {
+  const sorted = times.toSorted((a, b) => a - b);
+  const p99 = quantile(sorted, 0.99);
+  console.log(`goal: ${what} under ${mostMs} ms (p99): ${p99} ms, ${p99 < mostMs ? 'reached' : 'MISSED'}`);
 }

@@ -46,7 +46,8 @@ async function kept(file: string, shell: Pick<Shell, 'input'>): Promise<string> 
   }
 }
 
-function receiptText(receipt: ReceiptClaims, now: number): string {
+/** As a person reads it. */
+export function receiptText(receipt: ReceiptClaims, now: number): string {
   const { task, counts, credentials, left_out: leftOut } = receipt;
   const some = Object.entries(counts).filter(([, count]) => count > 0);
   const ended = facts([
@@ -75,15 +76,15 @@ function receiptText(receipt: ReceiptClaims, now: number): string {
     one.revocation ?? '',
     one.cause === undefined ? one.state : `${one.state}, ${one.cause}`,
     timeOf(one.requested_at),
+    ...(accepts ? [timeOf(one.accepted_at)] : []),
     one.confirmed_at === undefined
       ? one.forced
         ? `forced by ${one.forced.by}`
         : 'never'
       : timeOf(one.confirmed_at),
-    ...(accepts ? [timeOf(one.accepted_at)] : []),
   ]);
-  const heads = ['lease', 'tool', 'kind', 'class', 'end', 'requested', 'confirmed'];
-  const listed = `${ended}\n\n${table([...heads, ...(accepts ? ['accepted'] : [])], rows)}`;
+  const times = ['requested', ...(accepts ? ['accepted'] : []), 'confirmed'];
+  const listed = `${ended}\n\n${table(['lease', 'tool', 'kind', 'class', 'end', ...times], rows)}`;
   const survivors = survivorsIn(credentials);
   return survivors.length === 0 ? listed : `${listed}\n\n${survivors.join('\n')}`;
 }
