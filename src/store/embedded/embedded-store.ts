@@ -47,6 +47,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
   const revocations = new Revocations(ledger, tasks, leases);
   const denials = new Denials(ledger, retention.leaseMs);
   const work = new Work({ ledger, tasks, leases, denials, retention });
+  work.takeBackLoans();
   const irrevocable = new Irrevocable(ledger);
 
   const record = async (entry: AuditEntry, conclusion: AuditConclusion, urgency: Urgency): Promise<void> => {

@@ -36,6 +36,16 @@ export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
     this.#retention = retention;
   }
 
+  /**
+   * At the start: nobody else has the file, so whoever had borrowed is gone, and to wait until the loans run out would be
+   * to leave alive what is known to be dead.
+   */
+  takeBackLoans(): void {
+    this.#ledger.db
+      .sql("UPDATE lease SET claim = NULL, due_at = ended_at WHERE state = 'revoking' AND claim IS NOT NULL")
+      .run();
+  }
+
   sweep(limit: number): Promise<Swept> {
     return this.#ledger.db.transact(() => {
       const now = this.#ledger.now();

@@ -121,6 +121,14 @@ export const setBack = command('set the clock back', fc.constantFrom(1, 3_000, 2
   Promise.resolve(scene.clock.advance(-ms)),
 );
 
+function takeBackLoans({ leases, now }: StoreModel): void {
+  for (const lease of leases.values()) {
+    if (lease.claim === undefined) continue;
+    delete lease.claim;
+    lease.dueAt = now;
+  }
+}
+
 /** With some transitions under way, of which nobody was told that they are done: each may have happened or not. */
 export const crash = command(
   'crash',
@@ -138,6 +146,7 @@ export const crash = command(
     // What was only ever looked at may be forgotten, so time may come back to what no transition has seen.
     model.now = Math.max(scene.clock.now(), ...[...model.leases.values()].map(({ issuedAt }) => issuedAt));
     dead.lapsed.clear();
+    if (scene.isAlone) takeBackLoans(model);
     for (const lease of await scene.store.listLeases({ limit: PLENTY })) {
       if (!model.leases.has(lease.id) && facts.pending > 0) model.add(lease);
     }

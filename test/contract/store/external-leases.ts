@@ -348,5 +348,22 @@ export function describeExternalLeases(begin: () => Promise<Scene>): void {
       const ids = (await scene.due()).map(({ lease }) => lease.id);
       expect(ids.toSorted()).toEqual([reserved.id, active.id].toSorted());
     });
+
+    it('of a store that nobody shares, a crash ends every loan: what was lent is due at once, and what was put off is not', async () => {
+      const scene = await begin();
+      if (!scene.isAlone) return;
+      await scene.task('run-1');
+      const [lent, putOff] = [await scene.external('run-1'), await scene.external('run-1')];
+      await scene.revoke(select('lease', putOff.id));
+      const [first] = await scene.due(MINUTE_MS);
+      await scene.settle(first!, { kind: 'failed', retryAfterMs: MINUTE_MS, error: 'again' });
+      await scene.revoke(select('lease', lent.id));
+      const [second] = await scene.due(MINUTE_MS);
+      await scene.crash();
+      expect((await scene.due()).map(({ lease }) => lease.id)).toEqual([lent.id]);
+      expect(await scene.store.settle(lent.id, second!.claim, { kind: 'confirmed' })).toBe(false);
+      scene.clock.advance(MINUTE_MS);
+      expect((await scene.due()).map(({ lease }) => lease.id)).toContain(putOff.id);
+    });
   });
 }

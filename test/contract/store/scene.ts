@@ -116,6 +116,11 @@ export class Scene {
     return scene;
   }
 
+  /** Nobody else could have the store, so that a crash ends every loan. */
+  get isAlone(): boolean {
+    return this.#harness.beside === undefined;
+  }
+
   async crash(): Promise<void> {
     this.store = await this.#harness.crash(this.store, this.clock);
   }
