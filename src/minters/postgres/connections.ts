@@ -30,6 +30,18 @@ const IDLE_ELSEWHERE_MS = 5 * SECOND_MS;
 const MOST = { mint: 4, kill: 8 } as const;
 
 /**
+ * A machine that is gone says no goodbye, and what its session holds, the lock of a lease in the middle of a kill, would
+ * else be held for hours: others would try in vain, and give up. So the server finds out, before they do. Seconds, but
+ * for the last.
+ */
+const ABSENCE = {
+  tcp_keepalives_idle: 10,
+  tcp_keepalives_interval: 5,
+  tcp_keepalives_count: 2,
+  tcp_user_timeout: 20 * SECOND_MS,
+};
+
+/**
  * What every session begins with. Names are looked up in `pg_catalog` alone: our role can do much, and whoever may
  * create a function in a schema that it looks into would have it run by us.
  */
@@ -40,6 +52,7 @@ const sessionSettings = ({ lockMs, statementMs, killMs }: Patience, purpose: Pur
   statement_timeout: purpose === 'kill' ? killMs : statementMs,
   lock_timeout: lockMs,
   idle_in_transaction_session_timeout: statementMs,
+  ...ABSENCE,
 });
 
 type Purpose = keyof typeof MOST;
