@@ -41,7 +41,7 @@ export const parts = [
     name: 'postgresql',
     probe: ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/postgres'],
     apt: ['postgresql', 'postgresql-client'],
-    neededBy: 'test/minters/postgres, and test/e2e/postgres.test.ts',
+    neededBy: 'test/minters/postgres, test/e2e/postgres.test.ts, test/chaos/kill-targets.test.ts',
   },
   {
     name: 'python3',

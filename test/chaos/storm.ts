@@ -8,7 +8,7 @@ const HANDS = 8;
 
 export interface Weather {
   readonly ledger: Ledger;
-  readonly callers: Callers;
+  readonly callers: Pick<Callers, 'act'>;
   readonly broker: () => BrokerProcess;
   /** Asked after every answer. */
   readonly isOver: () => boolean;
