@@ -1,23 +1,24 @@
 // kill -9 at every step of a mint and of a kill, two hundred times at each target.
 import { describe, test } from '@jest/globals';
+import { hasCeph } from '../fixtures/ceph.js';
 import { hasPostgres } from '../fixtures/postgres.js';
 import { hasRedis } from '../fixtures/redis/presence.js';
 import { StandaloneRedis } from '../fixtures/redis/standalone.js';
 import { ANSWERS_LOST, type Blow, UNDER_LOAD, paired } from './kill-targets/blow.js';
 import { killAtTarget } from './kill-targets/campaign.js';
 import { postgresTarget } from './kill-targets/postgres-target.js';
+import { stsTarget } from './kill-targets/sts-target.js';
 import { stepsOf, type Target } from './kill-targets/target.js';
 
 const KILLS = 200;
-const PER_ROUND = 29;
-const LIMIT_MS = 1_200_000;
+const PER_ROUND = 30;
+const LIMIT_MS = 1_800_000;
 
-const pass = (target: Target, shift: number): Blow[] => [
+const pass = (target: Target, shift = 0): Blow[] => [
+  UNDER_LOAD,
+  UNDER_LOAD,
   ...paired(stepsOf(target), shift),
   ...ANSWERS_LOST,
-  UNDER_LOAD,
-  UNDER_LOAD,
-  UNDER_LOAD,
 ];
 
 /** Whole passes over all steps, in each of which they meet others. */
@@ -27,19 +28,33 @@ function passes(target: Target): Blow[] {
   return all;
 }
 
+const names = `${KILLS} times and more, whatever it was doing: what can be used at the target has a live lease`;
+
 (hasPostgres ? describe : describe.skip)('kill -9 of the broker of a PostgreSQL', () => {
-  test(
-    `${KILLS} times and more: whatever it was doing, every login that is left has a live lease`,
-    () => killAtTarget({ open: postgresTarget, blows: passes, perRound: PER_ROUND }),
-    LIMIT_MS,
-  );
+  test(names, () => killAtTarget({ open: postgresTarget, blows: passes, perRound: PER_ROUND }), LIMIT_MS);
 
   (hasRedis ? test : test.skip)(
     'once at each step, where Redis holds the leases',
     () =>
       killAtTarget({
         open: postgresTarget,
-        blows: (target) => pass(target, 0),
+        blows: pass,
+        perRound: PER_ROUND,
+        redis: () => StandaloneRedis.start(),
+      }),
+    LIMIT_MS,
+  );
+});
+
+(hasCeph ? describe : describe.skip)('kill -9 of the broker of an STS', () => {
+  test(names, () => killAtTarget({ open: stsTarget, blows: passes, perRound: PER_ROUND }), LIMIT_MS);
+
+  (hasRedis ? test : test.skip)(
+    'once at each step, where Redis holds the leases',
+    () =>
+      killAtTarget({
+        open: stsTarget,
+        blows: pass,
         perRound: PER_ROUND,
         redis: () => StandaloneRedis.start(),
       }),

@@ -13,7 +13,7 @@ import type { Said, Target } from './target.js';
 const BUCKET = 'reports';
 const OBJECT = 'letter';
 /** A session has its place at a role until it would have run out: enough roles for all that a campaign mints. */
-const ROLES = 16;
+const ROLES = 40;
 const HANDS = 8;
 const SOME = 20;
 
@@ -45,8 +45,8 @@ export async function stsTarget(): Promise<Target> {
   const gate = await Gate.open({
     port: Number(new URL(ceph.endpoint).port),
     protocol: HTTP,
-    heard: (said, answer) => {
-      const session = /\bRoleSessionName=(\w+)/.exec(said)?.[1] ?? '';
+    heard: (answer) => {
+      const session = /:assumed-role\/[^/<]+\/(\w+)</.exec(answer)?.[1] ?? '';
       const keys = keysIn(answer);
       if (isLeaseId(session) && keys) heard.set(session, keys);
     },

@@ -55,15 +55,20 @@ export async function clean(broker: BrokerClient): Promise<number> {
   return performance.now() - began;
 }
 
-/** Once it is clean. Answers how many can be used. */
-export async function examine(target: Target, broker: BrokerClient, ledger: Ledger): Promise<number> {
+/** Once it is clean, of all that was handed out since `since`. Answers how many can be used. */
+export async function examine(
+  target: Target,
+  broker: BrokerClient,
+  ledger: Ledger,
+  since: number,
+): Promise<number> {
   const active = new Set((await leasesIn(broker, 'active')).map(({ id }) => id as LeaseId));
-  const alive = await target.alive(true);
+  const alive = await target.alive(since === 0);
   for (const id of alive) if (!active.has(id)) ledger.wrong.push(`${id} can be used without a live lease`);
   for (const id of active) if (!alive.has(id)) ledger.wrong.push(`${id} is active and cannot be used`);
   for (const what of await target.remains()) ledger.wrong.push(`left at the target: ${what}`);
   for (const { id } of await leasesIn(broker, 'irrevocable')) ledger.wrong.push(`${id} is irrevocable`);
-  await crew(HANDS, ledger.held, async ({ lease, tokens, dead }) => {
+  await crew(HANDS, ledger.held.slice(since), async ({ lease, tokens, dead }) => {
     ledger.counts.looked++;
     if ((await target.opens(tokens[0]!)) === dead)
       ledger.wrong.push(
