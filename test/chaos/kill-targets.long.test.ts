@@ -11,7 +11,7 @@ import { stsTarget } from './kill-targets/sts-target.js';
 import { stepsOf, type Target } from './kill-targets/target.js';
 
 const KILLS = 200;
-const PER_ROUND = 30;
+const PER_ROUND = 50;
 const LIMIT_MS = 1_800_000;
 
 const pass = (target: Target, shift = 0): Blow[] => [

@@ -48,5 +48,6 @@ export async function answersLater({ counts }: Ledger, more: number, withinMs = 
   await until(`${more} more answers`, () => counts.answers >= enough, { withinMs, everyMs: 2 });
 }
 
-const isBroken = (error: unknown): boolean =>
+/** By a crash, and by nothing that was said. */
+export const isBroken = (error: unknown): boolean =>
   ['ECONNRESET', 'ECONNREFUSED', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');

@@ -1,13 +1,15 @@
 // Agents that borrow credentials of one target, and the orchestrator of their tasks; each answer with what it means.
 import type { BrokerClient } from '../../fixtures/broker-client.js';
 import { oneOf } from '../../fixtures/random.js';
-import { bury, type Ledger } from '../ledger.js';
+import { bury, type Held, type Ledger } from '../ledger.js';
 
 const AGENTS = ['agent-1', 'agent-2', 'agent-3', 'agent-4'] as const;
 /** Past the end of every campaign: nothing of it ends by time. */
 const TTL = '1h';
 
 export class Borrowers {
+  /** Tasks and leases that somebody asked to end: where no answer came, it may have been done all the same. */
+  readonly #askedToEnd = new Set<string>();
   readonly #ledger: Ledger;
   readonly #random: () => number;
   #tasks = 0;
@@ -15,6 +17,11 @@ export class Borrowers {
   constructor(ledger: Ledger, random: () => number) {
     this.#ledger = ledger;
     this.#random = random;
+  }
+
+  /** Whether it is known that it lives, or that it does not. */
+  isSure({ dead, task, lease }: Held): boolean {
+    return dead || !(this.#askedToEnd.has(task) || this.#askedToEnd.has(lease));
   }
 
   /** One thing or another. */
@@ -46,12 +53,14 @@ export class Borrowers {
 
   async close(broker: BrokerClient, task = oneOf(this.#random, this.#ledger.tasks(false))): Promise<void> {
     if (task === undefined) return;
+    this.#askedToEnd.add(task);
     this.#ledger.take(await broker.complete(task), 'task.complete', () => this.#ledger.close(task));
   }
 
   async kill(broker: BrokerClient): Promise<void> {
     const one = oneOf(this.#random, this.#ledger.live());
     if (!one) return;
+    this.#askedToEnd.add(one.lease);
     const reply = await broker.kill({ lease: one.lease });
     this.#ledger.take(reply, 'revocation.create', () => bury([one]));
   }

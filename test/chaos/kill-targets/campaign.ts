@@ -69,7 +69,7 @@ export async function killAtTarget({ open, blows, perRound, redis: start }: Camp
 }
 
 async function campaign(stage: Stage, blows: readonly Blow[], perRound: number): Promise<void> {
-  const { target, broker, ledger, borrowers } = stage;
+  const { broker, ledger, borrowers } = stage;
   const figures = new Figures();
   let examined = 0;
   await broker.start();
@@ -77,13 +77,13 @@ async function campaign(stage: Stage, blows: readonly Blow[], perRound: number):
     await strikeAndRestart(stage, blow, index, figures);
     if ((index + 1) % perRound !== 0 && index + 1 !== blows.length) continue;
     figures.cleanMs.push(await clean(broker));
-    figures.alive.push(await examine(target, broker, ledger, examined));
+    figures.alive.push(await examine(stage, examined));
     examined = ledger.held.length;
     expect(ledger.wrong).toEqual([]);
     for (const task of openTasks(ledger)) await borrowers.close(broker, task);
   }
   await clean(broker);
-  expect(await examine(target, broker, ledger, 0)).toBe(0);
+  expect(await examine(stage, 0)).toBe(0);
   console.log(figures.told(ledger, await leasesOf(broker), stage.seed));
   expect(ledger.wrong).toEqual([]);
   expect(await broker.end('SIGTERM')).toEqual({ code: 0, signal: null });

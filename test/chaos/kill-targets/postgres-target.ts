@@ -75,7 +75,7 @@ export async function postgresTarget(): Promise<Target> {
         ...inUse.filter((id) => !able.has(id)).map((id) => `a session of ${id}`),
       ];
     },
-    opens: async (credential) => {
+    opens: async (credential, stays = false) => {
       const { user, password, database } = JSON.parse(credential) as Record<string, string>;
       try {
         const agent = await server.connect({
@@ -83,8 +83,8 @@ export async function postgresTarget(): Promise<Target> {
           password: password!,
           database: database!,
         });
-        // It stays: a kill ends sessions, too.
         const { rowCount } = await agent.query('SELECT * FROM accounts');
+        if (!stays) await agent.end();
         return rowCount === 1;
       } catch (error) {
         if (/password authentication failed|not permitted to log in/.test(String(error))) return false;

@@ -23,8 +23,8 @@ export interface Target {
   alive(thoroughly: boolean): Promise<ReadonlySet<LeaseId>>;
   /** What is left there of those that cannot be used any more, in words. */
   remains(): Promise<readonly string[]>;
-  /** Whether what an agent was handed opens anything. */
-  opens(credential: string): Promise<boolean>;
+  /** Whether what an agent was handed opens anything. Where there are sessions, that one `stays`, to be ended by a kill. */
+  opens(credential: string, stays?: boolean): Promise<boolean>;
   close(): Promise<void>;
 }
 

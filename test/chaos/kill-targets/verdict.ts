@@ -6,6 +6,7 @@ import type { BrokerClient } from '../../fixtures/broker-client.js';
 import { crew } from '../../fixtures/crew.js';
 import { until } from '../../fixtures/until.js';
 import type { Ledger } from '../ledger.js';
+import type { Scene } from './blow.js';
 import type { Target } from './target.js';
 
 const HANDS = 8;
@@ -56,23 +57,20 @@ export async function clean(broker: BrokerClient): Promise<number> {
 }
 
 /** Once it is clean, of all that was handed out since `since`. Answers how many can be used. */
-export async function examine(
-  target: Target,
-  broker: BrokerClient,
-  ledger: Ledger,
-  since: number,
-): Promise<number> {
+export async function examine({ target, broker, ledger, borrowers }: Scene, since: number): Promise<number> {
   const active = new Set((await leasesIn(broker, 'active')).map(({ id }) => id as LeaseId));
   const alive = await target.alive(since === 0);
   for (const id of alive) if (!active.has(id)) ledger.wrong.push(`${id} can be used without a live lease`);
   for (const id of active) if (!alive.has(id)) ledger.wrong.push(`${id} is active and cannot be used`);
   for (const what of await target.remains()) ledger.wrong.push(`left at the target: ${what}`);
   for (const { id } of await leasesIn(broker, 'irrevocable')) ledger.wrong.push(`${id} is irrevocable`);
-  await crew(HANDS, ledger.held.slice(since), async ({ lease, tokens, dead }) => {
+  await crew(HANDS, ledger.held.slice(since), async (one) => {
+    const { lease, tokens, dead } = one;
     ledger.counts.looked++;
-    if ((await target.opens(tokens[0]!)) === dead)
+    const lives = borrowers.isSure(one) ? !dead : active.has(lease as LeaseId);
+    if ((await target.opens(tokens[0]!)) !== lives)
       ledger.wrong.push(
-        `${lease} ${dead ? 'opens something after its end' : 'was handed out and opens nothing'}`,
+        `${lease} ${lives ? 'was handed out and opens nothing' : 'opens something after its end'}`,
       );
   });
   return alive.size;
