@@ -17,7 +17,8 @@ export const parts = [
     name: 'ceph',
     probe: ['radosgw', '--version'],
     apt: ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'],
-    neededBy: 'test/minters/aws-sts (AWS STS, IAM and S3), test/fixtures/ceph.test.ts',
+    neededBy:
+      'test/minters/aws-sts (AWS STS, IAM and S3), test/fixtures/ceph.test.ts, test/chaos/kill-targets.long.test.ts',
   },
   {
     name: 'curl',

@@ -8,6 +8,7 @@ import { Ceph, REGION, read } from '../../fixtures/ceph.js';
 import { crew } from '../../fixtures/crew.js';
 import { Gate } from '../../fixtures/gate/gate.js';
 import { HTTP } from '../../fixtures/gate/messages.js';
+import { sessionsIn } from '../../fixtures/sessions-heard.js';
 import type { Said, Target } from './target.js';
 
 const BUCKET = 'reports';
@@ -46,9 +47,7 @@ export async function stsTarget(): Promise<Target> {
     port: Number(new URL(ceph.endpoint).port),
     protocol: HTTP,
     heard: (answer) => {
-      const session = /:assumed-role\/[^/<]+\/(\w+)</.exec(answer)?.[1] ?? '';
-      const keys = keysIn(answer);
-      if (isLeaseId(session) && keys) heard.set(session, keys);
+      for (const { name, keys } of sessionsIn(answer)) if (isLeaseId(name)) heard.set(name, keys);
     },
   });
   const reads = async (keys: AwsKeys): Promise<boolean> => {
@@ -107,13 +106,4 @@ export async function stsTarget(): Promise<Target> {
       await ceph.close();
     },
   };
-}
-
-function keysIn(answer: string): AwsKeys | undefined {
-  const [accessKeyId, secretAccessKey, sessionToken] = ['AccessKeyId', 'SecretAccessKey', 'SessionToken'].map(
-    (name) => new RegExp(`<${name}>([^<]+)<`).exec(answer)?.[1],
-  );
-  return accessKeyId && secretAccessKey && sessionToken
-    ? { accessKeyId, secretAccessKey, sessionToken }
-    : undefined;
 }
