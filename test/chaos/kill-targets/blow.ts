@@ -57,6 +57,7 @@ const atSteps = (kill: Step, mint: Step): Blow => ({
     const [ending, beginning] = [await borrowers.open(broker), await borrowers.open(broker)];
     await exchanges(scene, broker, ending);
     await useOne(scene, ending);
+    await borrowers.borrow(broker, beginning);
     const atKill = target.gate.stopAt(kill);
     await borrowers.close(broker, ending);
     await reached(atKill);
