@@ -42,7 +42,9 @@ export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
    */
   takeBackLoans(): void {
     this.#ledger.db
-      .sql("UPDATE lease SET claim = NULL, due_at = ended_at WHERE state = 'revoking' AND claim IS NOT NULL")
+      .sql(
+        "UPDATE lease SET claim = NULL, due_at = ended_at WHERE state = 'revoking' AND due_at > 0 AND claim IS NOT NULL",
+      )
       .run();
   }
 

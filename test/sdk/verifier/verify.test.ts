@@ -217,6 +217,13 @@ test('keys are fetched again when they are as old as their answer allows', async
   await scene.becomes(feed.credential(), 'accepted');
 });
 
+/** The one text of what a lenient reader of base64url takes for the same: unused bits, white space, another alphabet. */
+const writtenAnew = (token: string): string =>
+  token
+    .split('.')
+    .map((part) => Buffer.from(part, 'base64url').toString('base64url'))
+    .join('.');
+
 test('jose and the verifier are of one mind about every token that was damaged', async () => {
   const key = await importJWK(feed.credentialKey.jwk, 'ES256');
   const terms = {
@@ -245,7 +252,7 @@ test('jose and the verifier are of one mind about every token that was damaged',
     if (ours) accepted.ours++;
     if (joses) accepted.joses++;
     // Never more than jose; less only where two texts are one token.
-    if (ours !== joses && !(joses && !/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)))
+    if (ours !== joses && !(joses && writtenAnew(token) !== token))
       throw new Error(`seed ${seed}: ours ${ours}, jose ${joses}: ${token}`);
   }
   expect(accepted.ours).toBeGreaterThanOrEqual(30);
