@@ -161,10 +161,10 @@ describe('a task below', () => {
       if (pathname.endsWith('/long.part/extend')) isPartFirst = false;
       return response;
     };
-    await withTask(options({ id: 'long', ttl: 4, keepAlive: true, fetch: held }), (task) =>
+    await withTask(options({ id: 'long', ttl: 8, keepAlive: true, fetch: held }), (task) =>
       task.child({ name: 'part', purpose: 'a part', tools }, async (part) => {
         const first = part.view.deadline;
-        await until('its deadline is later', () => part.view.deadline > first);
+        await until('its deadline is later', () => part.view.deadline > first, { withinMs: 20_000 });
       }),
     );
   });
