@@ -27,15 +27,19 @@ const MOST_LATE_MS = 1500;
         { count: 2 },
         async (redis, fleet) => {
           const [first, second] = fleet.brokers;
-          const { body: task } = await first!.openTask({ id: 'orphan', ttl: 3 });
+          const { body: task } = await first!.openTask({ id: 'orphan', ttl: 8 });
           await first!.credential('agent-1', { task_id: 'orphan', audience: 'crm' });
           await fleet.kill(first!);
           // By looking at the store itself: to ask the broker would wake it.
           const store = await redisStore(redis);
-          const told = await until('its end is on record', async () => {
-            const events = await store.auditEvents({ task: 'orphan', limit: 10 });
-            return events.find(({ action }) => action === 'task.expire');
-          });
+          const told = await until(
+            'its end is on record',
+            async () => {
+              const events = await store.auditEvents({ task: 'orphan', limit: 10 });
+              return events.find(({ action }) => action === 'task.expire');
+            },
+            { withinMs: 30_000 },
+          );
           await store.close();
           expect(told.at - Date.parse(task.deadline)).toBeLessThan(MOST_LATE_MS);
           expect((await second!.get('/v1/tasks/orphan', 'planner')).body).toMatchObject({
