@@ -28,6 +28,8 @@ export interface MinterScene {
   close(): Promise<void>;
 }
 
+/** A real target, on a machine that has other things to do. */
+const START_WITHIN_MS = 90_000;
 /** An attempt of a kill takes no longer (src/revocation/sweeper.ts). */
 const BOUNDED_MS = 20_000;
 /** More than a mint or a kill of any kind has. */
@@ -49,7 +51,7 @@ export function describeMinter(name: string, open: () => Promise<MinterScene>): 
     let scene: MinterScene;
     beforeAll(async () => {
       scene = await open();
-    });
+    }, START_WITHIN_MS);
     afterEach(() => scene.recover());
     afterAll(() => scene.close());
 
