@@ -6,6 +6,7 @@ import { failureOf } from '../connection.js';
 import { EXIT, Failure } from '../failure.js';
 import { plain } from '../plain.js';
 import type { Shell } from '../shell.js';
+import { awsVariables } from './aws-variables.js';
 import { CredentialFile } from './credential-file.js';
 import { HeldCredential } from './held-credential.js';
 import { keepFresh } from './keep-fresh.js';
@@ -86,6 +87,8 @@ async function runWith(
     const environment = commandEnvironment(
       {
         [variable]: file?.path ?? held.credential.reveal(),
+        // In a variable it cannot be kept fresh: whoever has it by a file reads it there.
+        ...(file === undefined && awsVariables(held.type, held.credential)),
         // Without its key a bound credential is worth nothing, to the command as well.
         ...(keyFile !== undefined && { MAYFLY_DPOP_KEY_FILE: keyFile }),
       },

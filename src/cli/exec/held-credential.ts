@@ -20,6 +20,7 @@ export class HeldCredential {
   #receivedAt = 0;
   #expiresAt = 0;
   #credential = new Secret('');
+  #type = '';
 
   private constructor(client: MayflyClient, asked: ExchangeRequest) {
     this.#client = client;
@@ -38,6 +39,11 @@ export class HeldCredential {
 
   get credential(): Secret {
     return this.#credential;
+  }
+
+  /** RFC 8693 §2.2.1. */
+  get type(): string {
+    return this.#type;
   }
 
   /** Milliseconds until it ends. */
@@ -118,10 +124,16 @@ export class HeldCredential {
     this.#take(await this.#client.exchange(this.#asked, { signal }));
   }
 
-  #take({ access_token: credential, lease_id: lease, expires_in: seconds }: TokenResponse): void {
+  #take({
+    access_token: credential,
+    issued_token_type: type,
+    lease_id: lease,
+    expires_in: seconds,
+  }: TokenResponse): void {
     this.#receivedAt = performance.now();
     this.#expiresAt = this.#receivedAt + seconds * 1000;
     this.#credential = new Secret(credential);
+    this.#type = type;
     this.#leaseId = lease;
     this.#leases.set(lease, this.#expiresAt);
   }
