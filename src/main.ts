@@ -20,6 +20,7 @@ import { KeySources } from './identity/key-source.js';
 import { KeyRing } from './keys/key-ring.js';
 import { developmentSealKeys } from './keys/development-seal-key.js';
 import { Seal, SealError } from './keys/seal.js';
+import { HeldCredentials } from './issuance/held-credentials.js';
 import { Limits } from './limits/limits.js';
 import { externalMinters } from './main/external-minters.js';
 import { JwtMinter } from './minters/jwt/jwt-minter.js';
@@ -208,6 +209,7 @@ export async function startBroker(
     const { everyMs } = settings.reconciliation;
     const reconciler = new Reconciler({ store, minters, targets, catalogue, clock, log, metrics, everyMs });
     const nonces = new Nonces(seal.derived(`dpop nonces of ${settings.issuer}`));
+    const held = new HeldCredentials();
     const proofs = new Proofs({ terms: settings.dpop, nonces, clock, store });
     let draining = false;
     const edge = {
@@ -216,6 +218,7 @@ export async function startBroker(
       feedKeys,
       receiptKeys,
       reconciler,
+      held,
       ...(statusList && { statusLists: new StatusLists({ issuer, store, keys, clock, ...statusList }) }),
       authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
         force.authenticator.authenticate(token, trace, forKill),
@@ -271,6 +274,7 @@ export async function startBroker(
       feed.stop();
       await listeners.drain();
       await Promise.all([sweeper.stop(), reconciler.stop()]);
+      held.clear();
       await external.close();
       await limits.stop();
       await store.close();

@@ -18,6 +18,7 @@ export const AUDIT_ACTIONS = [
   'lease.read',
   'lease.list',
   'lease.renew',
+  'lease.again',
   'lease.release',
   'lease.settle',
   'lease.retry',

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { addAudit } from './audit.js';
+import { addAws } from './aws.js';
 import { addCompletion } from './completion.js';
 import { addDev } from './dev.js';
 import { addDoctor } from './doctor.js';
@@ -92,6 +93,7 @@ function programFor(shell: Shell, forPrograms: boolean): Command {
     addTask,
     addToken,
     addExec,
+    addAws,
     addDpopKey,
     addLease,
     addRevoke,

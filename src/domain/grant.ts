@@ -1,7 +1,7 @@
 // A grant: what one request was permitted, after every bound was applied.
 import type { Manifest } from './task.js';
 import { manifestTool, resourcesWithin } from './task.js';
-import type { Tool } from './tool.js';
+import type { CredentialKind, Tool } from './tool.js';
 import { Refusal } from './refusal.js';
 
 /** RFC 9396 details of our one type. */
@@ -22,6 +22,8 @@ export interface Asked {
     readonly resources: readonly string[];
   }[];
   readonly ttlMs?: number;
+  /** The only kind that whoever asks has a use for. */
+  readonly kind?: CredentialKind;
 }
 
 declare const granted: unique symbol;
@@ -57,6 +59,12 @@ export interface Claimed {
 export function claim(asked: Asked, tool: Tool, manifest: Manifest): Claimed | Refusal {
   const entry = manifestTool(manifest, tool.name);
   if (!entry) return new Refusal('tool_not_in_manifest', `tool ${tool.name}`);
+  // Only now: of a tool that the task does not have, nobody is told what it is.
+  if (asked.kind !== undefined && asked.kind !== tool.credential.kind)
+    return new Refusal(
+      'token_kind_unsupported',
+      `Credentials of ${tool.name} are of kind ${tool.credential.kind}, not ${asked.kind}.`,
+    );
   const allowed = [...new Set(entry.actions)].filter((action) => tool.actions.includes(action));
   const actions = asked.actions.length > 0 ? [...new Set(asked.actions)] : allowed;
   const excess = actions.find((action) => !allowed.includes(action));

@@ -18,6 +18,8 @@ export interface Access {
   readonly kills: boolean;
   /** How many times as large as others its body may be. */
   readonly bodyTimes?: number;
+  /** Whose words its errors are in, where the body does not say that. */
+  readonly speaks?: 'aws';
   /** Whether a job of a run may knock without a role: the task of its run is asked for behind the door. */
   readonly byRun?: true;
 }
@@ -43,6 +45,11 @@ export const ACCESS = {
   signalTask: kill('post', `${TASK}/signals`, 'task.signal', ['orchestrator', 'verifier'], 'json'),
 
   issueCredentials: on('post', `${TASK}/credentials`, 'task.credentials', ['agent'], 'json'),
+
+  awsCredentials: {
+    ...on('get', '/aws/credentials', 'token.exchange', ['agent'], 'none', true),
+    speaks: 'aws',
+  },
 
   listTools: on('get', '/v1/tools', 'tool.list', ROLES),
 
@@ -95,6 +102,12 @@ export const PUBLIC_PATHS = [
 export type PublicPath = (typeof PUBLIC_PATHS)[number];
 
 export type RouteName = keyof typeof ACCESS;
+
+/** How a refusal is told: OAuth's errors, the words of AWS, or problem details. */
+export type Dialect = 'oauth' | 'aws' | 'problem';
+
+export const dialectOf = ({ body, speaks }: Pick<Access, 'body' | 'speaks'>): Dialect =>
+  speaks ?? (body === 'form' ? 'oauth' : 'problem');
 
 function on(
   method: Access['method'],

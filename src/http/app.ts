@@ -12,6 +12,7 @@ import type { Answer } from './answer.js';
 import { send } from './answer.js';
 import type { Asked, Edge, Respond } from './call.js';
 import { answerCall } from './call.js';
+import { awsRoutes } from './aws-credentials.js';
 import { refuseElsewhere, refuseRequest } from './elsewhere.js';
 import { faultAnswer } from './errors.js';
 import { feedRoutes } from './feed.js';
@@ -54,6 +55,7 @@ export function createApp(edge: Edge): RequestListener {
     ...receiptRoutes(edge),
     ...reconciliationRoutes(edge),
     ...credentialRoutes(edge),
+    ...awsRoutes(edge),
     readMetrics: () => metricsAnswer(edge),
   };
   for (const [name, access] of Object.entries(ACCESS) as [RouteName, Access][]) {

@@ -8,17 +8,18 @@ import { Refusal } from '../domain/refusal.js';
 import { StoreUnavailable } from '../store/store.js';
 import type { Log } from '../telemetry/log.js';
 import type { KeyRing } from '../keys/key-ring.js';
+import type { HeldCredentials } from '../issuance/held-credentials.js';
 import type { Feed } from '../revocation/feed/index.js';
 import type { Reconciler } from '../revocation/reconcile/reconciler.js';
 import type { Metrics } from '../telemetry/metrics.js';
-import type { Access } from './access.js';
+import type { Access, Dialect } from './access.js';
+import { dialectOf } from './access.js';
 import type { Answer } from './answer.js';
 import type { Caller, Door } from './caller.js';
 import { callerOf } from './caller.js';
 import { withNonce } from './proof.js';
 import type { Arrival } from './arrival.js';
 import { arrivalOf } from './arrival.js';
-import type { Dialect } from './errors.js';
 import type { Proxies } from './proxies.js';
 import type { HeaderLines } from './security-headers.js';
 import type { StatusListEdge } from './status-lists.js';
@@ -33,6 +34,8 @@ export interface Edge extends Door, StatusListEdge {
   readonly feedKeys: KeyRing;
   readonly receiptKeys: KeyRing;
   readonly reconciler: Reconciler;
+  /** For who asks for one that it has. */
+  readonly held: HeldCredentials;
   /** What that trust is: another object once the configuration was swapped. */
   trust(): unknown;
   readonly log: Log;
@@ -179,7 +182,7 @@ export async function answerCall(
   respond: Respond,
 ): Promise<{ answer: Answer; requestId: string }> {
   const entry = newEntry(access.action, arrivalOf(request, edge.proxies));
-  const dialect = access.body === 'form' ? 'oauth' : 'problem';
+  const dialect = dialectOf(access);
   let letIn = false;
   let nonce: string | undefined;
   const callerRefused = (refusal: Refusal): Answer | undefined =>

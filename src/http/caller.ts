@@ -36,7 +36,7 @@ export async function callerOf(
   entry: AuditEntry,
   give: (nonce: string) => void,
 ): Promise<Caller | Refusal> {
-  const shown = shownToken(request);
+  const shown = shownToken(request) ?? (access.speaks === 'aws' ? bareToken(request) : undefined);
   if (!shown) return new Refusal('token_missing');
   const { token, withProof } = shown;
   const refused = access.kills ? undefined : heldBack(door, entry, token);
@@ -71,4 +71,10 @@ export async function callerOf(
 function shownToken({ headers }: IncomingMessage): { token: string; withProof: boolean } | undefined {
   const [, scheme, token] = /^(bearer|dpop) +([^\s]+)$/i.exec(headers.authorization ?? '') ?? [];
   return token === undefined ? undefined : { token, withProof: scheme!.toLowerCase() === 'dpop' };
+}
+
+/** SDKs of AWS send what they were given as it stands. */
+function bareToken({ headers }: IncomingMessage): { token: string; withProof: false } | undefined {
+  const { authorization: token = '' } = headers;
+  return /^\S+$/.test(token) ? { token, withProof: false } : undefined;
 }

@@ -1,12 +1,12 @@
 // Requests that no route takes: another address, another method. On record as well: who tries doors leaves a trace.
 import type { Express, Request, Response } from 'express';
 import { Refusal } from '../domain/refusal.js';
-import { ACCESS } from './access.js';
+import type { Access, Dialect } from './access.js';
+import { ACCESS, dialectOf } from './access.js';
 import { send } from './answer.js';
 import { arrivalOf } from './arrival.js';
 import type { Edge } from './call.js';
 import { newEntry, settle } from './call.js';
-import type { Dialect } from './errors.js';
 import { NO_ROUTE } from './told.js';
 
 /** Enough to see what was tried, too little for a token that somebody put into an address. */
@@ -53,10 +53,11 @@ interface KnownPath {
 function knownPaths(publicPaths: readonly string[]): Map<string, KnownPath> {
   const known = new Map<string, KnownPath>([['/token', { methods: ['POST'], dialect: 'oauth' }]]);
   for (const path of publicPaths) known.set(path, { methods: ['GET', 'HEAD'], dialect: 'problem' });
-  for (const { path, method, body } of Object.values(ACCESS)) {
+  for (const access of Object.values<Access>(ACCESS)) {
+    const { path, method } = access;
     const methods = known.get(path)?.methods ?? [];
     methods.push(...(method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()]));
-    known.set(path, { methods, dialect: body === 'form' ? 'oauth' : 'problem' });
+    known.set(path, { methods, dialect: dialectOf(access) });
   }
   return known;
 }

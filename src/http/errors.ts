@@ -1,10 +1,12 @@
 // From a refusal to the wire: one exhaustive table. Unknown, not yours and forbidden share one answer (invariant 8).
 import type { Refusal, RefusalReason } from '../domain/refusal.js';
 import type { OAuthError, Problem } from '../wire/common.js';
+import type { Dialect } from './access.js';
 import type { Answer } from './answer.js';
+import { awsError } from './aws-errors.js';
 import { challenge, isProofReason, PROOF_ERRORS } from './proof-errors.js';
 import type { WireError } from './wire-error.js';
-import { error } from './wire-error.js';
+import { describable, error } from './wire-error.js';
 
 /** The caller's own input is told what is wrong with it. */
 const TELLS = { tellsDetail: true } as const;
@@ -218,8 +220,6 @@ const WIRE: Readonly<Record<RefusalReason, WireError>> = {
 
 const FAULT = error(500, 'fault', 'server_error', 'Something went wrong on our side.', { oauthStatus: 500 });
 
-export type Dialect = 'oauth' | 'problem';
-
 /** The wire answer to a refusal. What is not ours to tell stays in the audit log, under the request id. */
 export function refusalAnswer(refusal: Refusal, requestId: string, dialect: Dialect): Answer {
   return wireAnswer(WIRE[refusal.reason], requestId, dialect, refusal);
@@ -235,14 +235,14 @@ function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusa
   const retryAfter =
     refusal?.retryAfterMs === undefined ? wire.retryAfterSeconds : Math.ceil(refusal.retryAfterMs / 1000);
   if (retryAfter !== undefined) headers['retry-after'] = String(Math.max(1, retryAfter));
+  const said = describable(detail === undefined ? wire.say : `${wire.say} ${detail}`);
   if (dialect === 'oauth') {
-    const body: OAuthError = {
-      error: wire.oauth,
-      error_description: describable(detail === undefined ? wire.say : `${wire.say} ${detail}`),
-    };
+    const body: OAuthError = { error: wire.oauth, error_description: said };
     return { status: wire.oauthStatus ?? 400, body, headers };
   }
   if (wire.status === 401) headers['www-authenticate'] = challenge(refusal);
+  if (dialect === 'aws')
+    return { status: wire.status, body: awsError(wire.status, said, requestId), headers };
   headers['content-type'] = 'application/problem+json';
   const flaws = wire.tellsDetail ? (refusal?.flaws ?? []) : [];
   const body: Problem = {
@@ -255,15 +255,6 @@ function wireAnswer(wire: WireError, requestId: string, dialect: Dialect, refusa
   };
   return { status: wire.status, body, headers };
 }
-
-const MOST_DESCRIBED = 500;
-
-/** RFC 6749 §5.2: printable ASCII without `"` and `\\`. The detail may quote whatever the caller sent. */
-const describable = (text: string): string =>
-  text
-    .slice(0, MOST_DESCRIBED)
-    .replaceAll('"', "'")
-    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
 /** The wire answer to what could not be read as a request at all. */
 export const protocolAnswer = (status: number, requestId: string): Answer =>

@@ -12,6 +12,15 @@ export interface WireError {
   readonly retryAfterSeconds?: number;
 }
 
+const MOST_DESCRIBED = 500;
+
+/** RFC 6749 §5.2: printable ASCII without `"` and `\\`. The detail may quote whatever the caller sent. */
+export const describable = (text: string): string =>
+  text
+    .slice(0, MOST_DESCRIBED)
+    .replaceAll('"', "'")
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?');
+
 export const error = (
   status: number,
   type: string,

@@ -11,14 +11,14 @@ import { isTaskOfRun } from '../domain/run.js';
 import type { Task } from '../domain/task.js';
 import { admitsAgent } from '../domain/task.js';
 import type { Tool } from '../domain/tool.js';
-import type { ContextChanged } from '../domain/tree-context.js';
 import { widensHeld } from '../domain/tree-context.js';
 import { onPresentContext } from '../tasks/circumstances.js';
 import { openRun } from '../tasks/open-run.js';
 import { reviewTree } from '../tasks/review-tree.js';
 import { bindingOf } from './binding.js';
 import { basisOf, counted, decide } from './decide.js';
-import type { Decided, IssuedCredential } from './issued.js';
+import type { HeldCredentials } from './held-credentials.js';
+import type { Decided, IssuedCredential, Issuing } from './issued.js';
 import { isIssued } from './issued.js';
 import { mintExternal } from './mint-external.js';
 import { mintSigned } from './mint-signed.js';
@@ -34,12 +34,15 @@ export interface CredentialAsked extends Asked {
 /**
  * One credential for one task, one agent, one tool and one plane (invariant 3), decided now (invariant 5),
  * its lease on record before the secret exists (invariant 2).
+ *
+ * @param held where it is looked for first, for who asks again and again
  */
 export async function issueCredential(
   broker: Broker,
   agent: VerifiedPrincipal,
   asked: CredentialAsked,
   entry: AuditEntry,
+  held?: HeldCredentials,
 ): Promise<IssuedCredential | Refusal> {
   const rules = broker.rules();
   if (!hasRole(agent, 'agent')) return new Refusal('role_missing', `${agent.name} is no agent`);
@@ -61,7 +64,9 @@ export async function issueCredential(
     const grant = decide(broker, inForce, 'exchange', subject, present, entry);
     if (grant instanceof Refusal) return counted(grant, inForce, task.id, entry);
     const basis = basisOf(inForce, subject, present, entry);
-    const issued = await commit(broker, { agent, task, grant, binding, ...(basis && { basis }) }, entry);
+    const decided = { agent, task, grant, binding, ...(basis && { basis }) };
+    const issue = (): Promise<Issuing> => commit(broker, decided, entry);
+    const issued = await (held ? held.credential(broker, decided, entry, issue) : issue());
     // What the tree holds now may forbid what it was given before: that ends before this is handed out.
     if (isIssued(issued) && basis && widensHeld(present.context, basis.holding))
       await reviewTree(broker, rootOf(task.id), entry);
@@ -70,11 +75,7 @@ export async function issueCredential(
 }
 
 /** In a place of its own among as many as there may be, by the minter of the tool's kind. */
-async function commit(
-  broker: Broker,
-  decided: Decided,
-  entry: AuditEntry,
-): Promise<IssuedCredential | ContextChanged | Refusal> {
+async function commit(broker: Broker, decided: Decided, entry: AuditEntry): Promise<Issuing> {
   const { agent, task, grant } = decided;
   const minter = broker.minters.get(grant.tool.credential.kind);
   if (!minter) throw new Error(`no minter for ${grant.tool.credential.kind}`);

@@ -18,7 +18,10 @@ export interface IssuedCredential {
   readonly expiresAt: number;
 }
 
-export const isIssued = (result: IssuedCredential | ContextChanged | Refusal): result is IssuedCredential =>
+/** What comes of an attempt. */
+export type Issuing = IssuedCredential | ContextChanged | Refusal;
+
+export const isIssued = (result: Issuing): result is IssuedCredential =>
   !(result instanceof Refusal || result instanceof ContextChanged);
 
 /** The context that was decided on, and what is kept of the decision. */

@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<RouteName, string>> = {
   extendTask: 'task extend',
   signalTask: 'task signal',
   issueCredentials: 'task credentials',
+  awsCredentials: 'aws credential-process',
   listTools: 'tool list',
   listLeases: 'lease list',
   readLease: 'lease show',

@@ -7,7 +7,9 @@ import { leaseId } from '../../src/domain/ids.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { Asked, Reply } from '../fixtures/broker-client.js';
 import { TASK } from '../fixtures/broker-client.js';
+import { CRM, SEARCH } from '../fixtures/broker-configuration.js';
 import { giveUpLeases } from '../fixtures/given-up.js';
+import { SmallSts } from '../fixtures/small-sts.js';
 import { statusOf } from '../fixtures/status-list.js';
 import { toolCalls } from '../fixtures/tool-calls.js';
 import { until } from '../fixtures/until.js';
@@ -33,6 +35,7 @@ const LIMITED = { limits: { requests_per_principal: { per_second: 0.01, burst: 1
 const TERMS = { http: { body_limit: '4KiB', drain_timeout: '5s' } };
 const LISTING = { status_list: { ttl: '60s' } };
 
+let sts: SmallSts;
 let broker: TestBroker;
 /** Serves one request of each principal, and no more. */
 let limited: TestBroker;
@@ -47,14 +50,18 @@ const giveUpTwo = async (folder: string): Promise<void> => {
 };
 
 beforeAll(async () => {
-  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING }, before: giveUpTwo });
+  sts = await SmallSts.start();
+  const tools = { crm: CRM, search: SEARCH, reports: sts.tool() };
+  broker = await TestBroker.start({ terms: { ...TERMS, ...LISTING, tools }, before: giveUpTwo });
   limited = await TestBroker.start({ terms: { ...TERMS, ...LIMITED } });
   await broker.openTask({ id: 'run-1' });
+  await broker.openTask({ id: 'run-aws', tools: [{ tool: 'reports', actions: ['read'] }] });
   const issued = await broker.credential('agent-1', { task_id: 'run-1', audience: 'crm' });
   ({ lease_id: lease, access_token: token } = issued);
 });
 afterAll(async () => {
   await Promise.all([broker.stop(), limited.stop()]);
+  await sts.close();
 });
 
 const newTask = (id: string): object => ({ ...TASK, id });
@@ -89,6 +96,11 @@ const SAMPLES: Readonly<Record<string, () => Sample>> = {
     wrongRole: 'planner',
     path: '/v1/tasks/run-1/credentials',
     json: { credentials: [{ audience: 'crm', scope: 'read' }, { audience: 'none' }] },
+  }),
+  awsCredentials: () => ({
+    as: 'agent-1',
+    wrongRole: 'planner',
+    path: '/aws/credentials?task_id=run-aws&tool=reports',
   }),
   listTools: () => ({ as: 'agent-1', wrongRole: 'nobody', path: '/v1/tools' }),
   listLeases: () => ({ as: 'agent-1', wrongRole: 'planner', path: '/v1/leases' }),
@@ -179,6 +191,15 @@ const OWN: Readonly<Record<string, Provocations>> = {
   readTask: { 404: () => broker.get('/v1/tasks/none', 'planner') },
   issueCredentials: {
     404: () => broker.post('/v1/tasks/%20/credentials', 'agent-1', { credentials: [{ audience: 'crm' }] }),
+  },
+  awsCredentials: {
+    400: () => broker.get('/aws/credentials?task_id=run-aws&no-such=1', 'agent-1'),
+    404: () => broker.get('/aws/credentials?task_id=none&tool=reports', 'agent-1'),
+    409: async () => {
+      await broker.openTask({ id: 'aws-over', tools: [{ tool: 'reports', actions: ['read'] }] });
+      await broker.complete('aws-over');
+      return broker.get('/aws/credentials?task_id=aws-over&tool=reports', 'agent-1');
+    },
   },
   readReceipt: {
     200: async () => {

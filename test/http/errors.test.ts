@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { RefusalReason } from '../../src/domain/refusal.js';
 import type { Access, RouteName } from '../../src/http/access.js';
-import { ACCESS } from '../../src/http/access.js';
+import { ACCESS, dialectOf } from '../../src/http/access.js';
 import { TestBroker } from '../fixtures/broker.js';
 import type { AnyBody, Asked, Reply } from '../fixtures/broker-client.js';
 import { expectRefusal, withoutRequestId } from '../fixtures/broker-refusals.js';
@@ -130,6 +130,18 @@ const SAMPLES: Readonly<Record<RouteName, Sample>> = {
     absent: { path: '/v1/tasks/none/signals', reason: 'task_unknown' },
     foreign: foreignTask('/signals'),
     malformed: { json: { type: 'Un-trusted', reason: '', more: 1 }, flaws: ['type', 'reason', ''] },
+  },
+  awsCredentials: {
+    as: 'agent-1',
+    wrongRole: 'planner',
+    path: () => '/aws/credentials',
+    absent: { path: '/aws/credentials?task_id=none&tool=crm', reason: 'task_unknown' },
+    foreign: {
+      as: 'agent-3',
+      path: () => '/aws/credentials?task_id=run-1&tool=crm',
+      reason: 'agent_not_in_manifest',
+    },
+    badQuery: { query: 'task_id=..&tool=', flaws: ['task_id', 'tool'] },
   },
   issueCredentials: {
     as: 'agent-1',
@@ -265,7 +277,20 @@ const routes = (Object.entries(ACCESS) as [RouteName, Access][]).map(
 const where = (holds: (access: Access, sample: Sample) => unknown) =>
   routes.filter(([, access, sample]) => holds(access, sample));
 
-const dialectOf = ({ body }: Access) => (body === 'form' ? 'oauth' : 'problem');
+/** What a refusal is called in the words of whoever asks. */
+type Called = Readonly<Record<ReturnType<typeof dialectOf>, string>>;
+const UNAUTHENTICATED: Called = {
+  oauth: 'invalid_client',
+  aws: 'UnrecognizedClientException',
+  problem: 'unauthenticated',
+};
+const FORBIDDEN: Called = {
+  oauth: 'unauthorized_client',
+  aws: 'AccessDeniedException',
+  problem: 'forbidden',
+};
+const NOT_FOUND: Called = { oauth: 'invalid_target', aws: 'ResourceNotFoundException', problem: 'not-found' };
+const METHOD: Called = { oauth: 'invalid_request', aws: 'UnknownOperationException', problem: 'method' };
 
 const ask = (
   { method }: Access,
@@ -278,14 +303,16 @@ const ask = (
     ...asked,
   });
 
-const flawsIn = (reply: Reply<AnyBody>): string[] =>
-  (reply.body['flaws'] as { at: string }[]).map(({ at }) => at);
+const flawsIn = ({ body }: Reply<AnyBody>): string[] =>
+  'Message' in body
+    ? [...(body['Message'] as string).matchAll(/(?:\. |; )(\w+): /g)].map(([, at = '']) => at)
+    : (body['flaws'] as { at: string }[]).map(({ at }) => at);
 
 describe('who calls', () => {
   test.each(routes)('%s: nobody is told to say who they are', async (_name, access, sample) => {
     const reply = await ask(access, sample);
     const dialect = dialectOf(access);
-    const error = dialect === 'oauth' ? 'invalid_client' : 'unauthenticated';
+    const error = UNAUTHENTICATED[dialect];
     await expectRefusal(broker, reply, { status: 401, error, dialect, reason: 'token_missing' });
     expect(reply.headers.get('www-authenticate')).toBe(`Bearer realm="mayfly", ${BY_PROOF}`);
   });
@@ -293,7 +320,7 @@ describe('who calls', () => {
   test.each(routes)('%s: a token that is none is not accepted', async (_name, access, sample) => {
     const reply = await ask(access, sample, { bearer: 'garbage' });
     const dialect = dialectOf(access);
-    const error = dialect === 'oauth' ? 'invalid_client' : 'unauthenticated';
+    const error = UNAUTHENTICATED[dialect];
     await expectRefusal(broker, reply, { status: 401, error, dialect, reason: 'token_malformed' });
     const challenge = reply.headers.get('www-authenticate');
     expect(challenge).toBe(`Bearer realm="mayfly", error="invalid_token", ${BY_PROOF}`);
@@ -302,7 +329,7 @@ describe('who calls', () => {
   test.each(routes)('%s: a credential of ours is no workload token', async (_name, access, sample) => {
     const reply = await ask(access, sample, { bearer: token });
     const dialect = dialectOf(access);
-    const error = dialect === 'oauth' ? 'invalid_client' : 'unauthenticated';
+    const error = UNAUTHENTICATED[dialect];
     await expectRefusal(broker, reply, { status: 401, error, dialect, reason: 'own_credential' });
   });
 
@@ -311,7 +338,7 @@ describe('who calls', () => {
     async (_name, access, sample) => {
       const reply = await ask(access, sample, { as: sample.wrongRole! });
       const dialect = dialectOf(access);
-      const error = dialect === 'oauth' ? 'unauthorized_client' : 'forbidden';
+      const error = FORBIDDEN[dialect];
       await expectRefusal(broker, reply, { status: 403, error, dialect, reason: 'role_missing' });
     },
   );
@@ -322,8 +349,9 @@ describe('whose it is', () => {
     '%s: what is not there is not found',
     async (_name, access, sample) => {
       const { path, reason } = sample.absent!;
+      const dialect = dialectOf(access);
       const reply = await ask(access, sample, { as: sample.as, path });
-      await expectRefusal(broker, reply, { status: 404, error: 'not-found', dialect: 'problem', reason });
+      await expectRefusal(broker, reply, { status: 404, error: NOT_FOUND[dialect], dialect, reason });
     },
   );
 
@@ -331,8 +359,9 @@ describe('whose it is', () => {
     "%s: somebody else's looks as if it were not there",
     async (_name, access, sample) => {
       const { as, path, reason } = sample.foreign!;
+      const dialect = dialectOf(access);
       const foreign = await ask(access, sample, { as, path: path() });
-      await expectRefusal(broker, foreign, { status: 404, error: 'not-found', dialect: 'problem', reason });
+      await expectRefusal(broker, foreign, { status: 404, error: NOT_FOUND[dialect], dialect, reason });
       const absent = await ask(access, sample, { as, path: sample.absent!.path });
       expect(withoutRequestId(foreign)).toBe(withoutRequestId(absent));
     },
@@ -366,6 +395,10 @@ describe('what is sent', () => {
     dialect: 'problem',
     reason: 'request_malformed',
   } as const;
+  const malformedAt = (access: Access) =>
+    dialectOf(access) === 'aws'
+      ? ({ ...malformed, error: 'ValidationError', dialect: 'aws' } as const)
+      : malformed;
 
   test.each(where((_access, sample) => sample.malformed))(
     '%s: a body is told all that is wrong with it',
@@ -382,7 +415,7 @@ describe('what is sent', () => {
     async (_name, access, sample) => {
       const { query, flaws } = sample.badQuery!;
       const reply = await ask(access, sample, { as: sample.as, path: `${sample.path()}?${query}` });
-      await expectRefusal(broker, reply, malformed);
+      await expectRefusal(broker, reply, malformedAt(access));
       expect(flawsIn(reply).toSorted()).toEqual(flaws.toSorted());
     },
   );
@@ -391,7 +424,7 @@ describe('what is sent', () => {
     '%s: a parameter that it does not know is refused, for it was meant to say something',
     async (_name, access, sample) => {
       const reply = await ask(access, sample, { as: sample.as, path: `${sample.path()}?preveiw=true` });
-      await expectRefusal(broker, reply, malformed);
+      await expectRefusal(broker, reply, malformedAt(access));
     },
   );
 
@@ -399,9 +432,9 @@ describe('what is sent', () => {
     '%s: a parameter that is given twice is refused',
     async (_name, access, sample) => {
       const name = sample.badQuery!.query.split('=')[0]!;
-      const good = { state: 'active', wait: '1s', preview: 'true', after: '1' }[name]!;
+      const good = { state: 'active', wait: '1s', preview: 'true', after: '1', task_id: 'run-1' }[name]!;
       const path = `${sample.path()}?${name}=${good}&${name}=${good}`;
-      await expectRefusal(broker, await ask(access, sample, { as: sample.as, path }), malformed);
+      await expectRefusal(broker, await ask(access, sample, { as: sample.as, path }), malformedAt(access));
     },
   );
 
@@ -489,7 +522,7 @@ describe('where it is sent', () => {
     async (_name, access, sample) => {
       const dialect = dialectOf(access);
       const reply = await broker.call('PUT', sample.path());
-      const error = dialect === 'oauth' ? 'invalid_request' : 'method';
+      const error = METHOD[dialect];
       await expectRefusal(broker, reply, { status: 405, error, dialect, reason: 'method_not_allowed' });
       expect(reply.headers.get('allow')!.split(', ')).toContain(access.method.toUpperCase());
     },

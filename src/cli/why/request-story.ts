@@ -22,6 +22,7 @@ const DID: Readonly<Record<string, string>> = {
   'lease.read': 'looked at a lease',
   'lease.list': 'listed leases',
   'lease.renew': 'renewed a lease',
+  'lease.again': 'asked for a credential again, and got the one that it had',
   'lease.release': 'released a lease',
   'lease.settle': 'went to kill a credential at its target',
   'lease.retry': 'had a credential that was irrevocable killed once more',

@@ -1,8 +1,7 @@
 // The OpenAPI 3.1 document: the table of access, the schemas of the wire and what is said about each route, put together.
 import type { Role } from '../../domain/principal.js';
-import type { Access, RouteName } from '../access.js';
-import { ACCESS } from '../access.js';
-import type { Dialect } from '../errors.js';
+import type { Access, Dialect, RouteName } from '../access.js';
+import { ACCESS, dialectOf } from '../access.js';
 import { routeName } from '../told.js';
 import { OPEN_ROUTES, TOKEN_ROUTE } from './open.js';
 import type { DocumentedRefusals } from './refusals.js';
@@ -28,7 +27,7 @@ configuration. A token or credential that is bound to a key is sent with a proof
 (\`Authorization: DPoP <token>\` and a \`DPoP\` header, RFC 9449).
 
 OAuth endpoints (\`/token\`, \`/introspect\`, \`/revoke\`) take forms, and answer errors as RFC 6749 §5.2 says.
-Everything else takes and answers JSON, with errors as problem details (RFC 9457). Unknown, not yours and forbidden look
+\`/aws/credentials\` answers in the words of AWS. Everything else takes and answers JSON, with errors as problem details (RFC 9457). Unknown, not yours and forbidden look
 alike. Every answer has an \`X-Request-Id\`, under which the audit log has the true reason.
 
 Members may be added to answers: ignore what you do not know. Unknown members of requests are refused.
@@ -102,7 +101,7 @@ interface Terms {
 
 function operationOf(name: RouteName, access: Access): Members {
   const route = ROUTES[name];
-  const dialect = access.body === 'form' ? 'oauth' : 'problem';
+  const dialect = dialectOf(access);
   const refusals = refusalsOf(access, route.refusals ?? []);
   return operation(name, route, refusals, { dialect, form: access.body === 'form', roles: access.roles });
 }
@@ -202,8 +201,12 @@ const responseOf = (
   ...(schema && { content: content(type ?? 'application/json', schema, example) }),
 });
 
-const ERROR_TYPE = { oauth: 'application/json', problem: 'application/problem+json' } as const;
-const ERROR_SCHEMA = { oauth: 'OAuthError', problem: 'Problem' } as const;
+const ERROR_TYPE = {
+  oauth: 'application/json',
+  aws: 'application/json',
+  problem: 'application/problem+json',
+} as const;
+const ERROR_SCHEMA = { oauth: 'OAuthError', aws: 'AwsError', problem: 'Problem' } as const;
 
 function refusalOf(
   { said, headers, example }: DocumentedRefusals,
@@ -223,6 +226,6 @@ const fault = (dialect: Dialect, withProof: boolean): Members => ({
   content: {
     ...content(ERROR_TYPE[dialect], ERROR_SCHEMA[dialect], undefined),
     // What cannot be read as a request is answered before anybody knows where it was to go.
-    ...(dialect === 'oauth' && content(ERROR_TYPE.problem, ERROR_SCHEMA.problem, undefined)),
+    ...(dialect !== 'problem' && content(ERROR_TYPE.problem, ERROR_SCHEMA.problem, undefined)),
   },
 });

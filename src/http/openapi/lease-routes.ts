@@ -1,4 +1,5 @@
 // The contract of the routes of leases.
+import { awsCredentialsQuery } from '../../wire/aws.js';
 import { leaseId, listLeasesQuery } from '../../wire/leases.js';
 import type { LeaseView } from '../../wire/leases.js';
 import type { RouteName } from '../access.js';
@@ -42,6 +43,26 @@ const forcedLease: LeaseView = {
 };
 
 export const LEASE_ROUTES = {
+  awsCredentials: {
+    tag: 'Credentials',
+    summary: 'Exchange a workload token for credentials of AWS, as SDKs ask for them',
+    description:
+      'What `AWS_CONTAINER_CREDENTIALS_FULL_URI` takes. All actions and resources that the task has of a tool of kind `aws-sts`, as at the token endpoint. Whoever asks again is given the same credential while it is fresh. The workload token may stand in `Authorization` without `Bearer`, as SDKs send it.',
+    query: awsCredentialsQuery,
+    answers: {
+      200: {
+        description: 'The credential.',
+        schema: 'AwsCredentials',
+        example: {
+          AccessKeyId: 'ASIA…',
+          SecretAccessKey: '…',
+          Token: '…',
+          Expiration: '2026-11-22T06:21:32Z',
+        },
+      },
+    },
+    refusals: [...ISSUANCE, 'token_kind_unsupported', 'target_unavailable'],
+  },
   listLeases: {
     tag: 'Credentials',
     summary: 'List leases, newest first',

@@ -1,9 +1,9 @@
 // What a route may refuse, as answers: from the reasons, by the same table that answers them.
 import type { RefusalReason } from '../../domain/refusal.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { Access } from '../access.js';
+import type { Access, Dialect } from '../access.js';
+import { dialectOf } from '../access.js';
 import type { Answer } from '../answer.js';
-import type { Dialect } from '../errors.js';
 import { callerAnswer, refusalAnswer } from '../errors.js';
 import type { HeaderName } from './route.js';
 import { HEADERS } from './route.js';
@@ -35,11 +35,11 @@ export interface DocumentedRefusals {
 
 /** Beside what it refuses for reasons of its own. A limit holds back everything but a kill. */
 export function refusalsOf(
-  { body, kills }: Pick<Access, 'body' | 'kills'>,
+  { body, kills, speaks }: Pick<Access, 'body' | 'kills' | 'speaks'>,
   own: readonly RefusalReason[],
 ): Map<number, DocumentedRefusals> {
   const limits: readonly RefusalReason[] = kills ? [] : ['rate_limited'];
-  const dialect = body === 'form' ? 'oauth' : 'problem';
+  const dialect = dialectOf({ body, ...(speaks && { speaks }) });
   const asCaller = (refusal: Refusal): Answer =>
     (dialect === 'oauth' ? callerAnswer(refusal) : undefined) ?? answerTo(refusal, dialect);
   return grouped([
@@ -56,8 +56,10 @@ export const exchangeRefusals = (own: readonly RefusalReason[]): Map<number, Doc
       .map((reason) => answerTo(new Refusal(reason), 'oauth')),
   );
 
-const answerTo = (refusal: Refusal, dialect: Dialect): Answer =>
-  refusalAnswer(refusal, 'req_01m80y37m8yhqd9tje6jc3', dialect);
+/** Of the examples: what differs each time is no part of what is said. */
+const REQUEST_ID = 'req_01m80y37m8yhqd9tje6jc3';
+
+const answerTo = (refusal: Refusal, dialect: Dialect): Answer => refusalAnswer(refusal, REQUEST_ID, dialect);
 
 function grouped(answers: readonly Answer[]): Map<number, DocumentedRefusals> {
   const byStatus = new Map<number, Answer[]>();
@@ -82,6 +84,8 @@ interface Said {
   readonly title?: string;
   readonly error?: string;
   readonly error_description?: string;
+  readonly Code?: string;
+  readonly Message?: string;
 }
 
 const saidIn = ({
@@ -89,7 +93,9 @@ const saidIn = ({
   title,
   error,
   error_description: described,
+  Code: awsCode,
+  Message: awsMessage,
 }: Said): { code: string; say: string } => ({
-  code: error ?? type?.replace('urn:mayfly:problem:', '') ?? '',
-  say: described ?? title ?? '',
+  code: awsCode ?? error ?? type?.replace('urn:mayfly:problem:', '') ?? '',
+  say: awsMessage?.replace(` (${REQUEST_ID})`, '') ?? described ?? title ?? '',
 });

@@ -1,5 +1,6 @@
 // The schemas of the contract by name: the very ones that requests are checked by, and that answers are typed by.
 import { z } from 'zod';
+import { awsCredentialsView, awsError } from '../../wire/aws.js';
 import { auditEventView, auditList } from '../../wire/audit.js';
 import { acknowledged, acknowledgement, feedSnapshot, feedStream, verifierList } from '../../wire/feed.js';
 import { oauthError, problem } from '../../wire/common.js';
@@ -84,6 +85,8 @@ export const SCHEMAS = {
   Jwks: jwks,
   CredentialsAsked: credentialsBody,
   Credentials: credentialsView,
+  AwsCredentials: awsCredentialsView,
+  AwsError: awsError,
   ReceiptToken: receiptToken,
   Receipt: receiptClaims,
   StatusListToken: statusListToken,

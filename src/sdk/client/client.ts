@@ -55,6 +55,11 @@ export class MayflyClient extends Published {
     return this.#read({ ...asked, binds: true, repeatable: false }, call);
   }
 
+  /** Credentials of AWS, in the form that its SDKs read. The same again while they are fresh, so it may be sent twice. */
+  awsCredentials(task: string, tool: string, call: CallOptions = {}): Promise<view.AwsCredentialsView> {
+    return this.#read(get('/aws/credentials', { task_id: task, tool }), call);
+  }
+
   /** Whether a credential is alive at this moment, and what it says (RFC 7662). */
   introspect(token: string, call: CallOptions = {}): Promise<Introspection> {
     return this.#read({ ...post('/introspect'), form: formOf({ token }), repeatable: true }, call);

@@ -1,4 +1,5 @@
 // Why a call came to nothing, for programs: a stable code, and what the broker said.
+import type { AwsError } from '../../wire/aws.js';
 import type { OAuthError, Problem } from '../../wire/common.js';
 
 export type MayflyErrorCode =
@@ -95,14 +96,18 @@ function codeOf(status: number): MayflyErrorCode {
   return CODES[status] ?? (status >= 500 ? 'ERR_FAULT' : 'ERR_REFUSED');
 }
 
-/** From problem details (RFC 9457), an OAuth error (RFC 6749 §5.2), or whatever stands between us and the broker. */
+/** From problem details (RFC 9457), an OAuth error (RFC 6749 §5.2), an error of AWS, or whatever stands between us and the broker. */
 export function refusalOf(response: Response, text: string, now: number): MayflyError {
   const { status } = response;
   const said = saidIn(text);
   const problem = textOf(said.type)?.replace(/^urn:mayfly:problem:/, '');
   const oauthError = textOf(said.error);
   const message =
-    textOf(said.title) ?? textOf(said.error_description) ?? oauthError ?? `answered with status ${status}`;
+    textOf(said.title) ??
+    textOf(said.error_description) ??
+    oauthError ??
+    awsMessage(said) ??
+    `answered with status ${status}`;
   const requestId = response.headers.get('x-request-id');
   const retryAfterMs = retryAfterOf(response.headers.get('retry-after'), now);
   const detail = textOf(said.detail);
@@ -126,7 +131,11 @@ function retryAfterOf(header: string | null, now: number): number | undefined {
   return Number.isNaN(at) ? undefined : Math.max(0, at - now);
 }
 
-type Said = Partial<Record<keyof (Problem & OAuthError), unknown>>;
+type Said = Partial<Record<keyof (Problem & OAuthError & AwsError), unknown>>;
+
+/** The request id, which stands in it too, is a fact of its own here. */
+const awsMessage = ({ Message: message }: Said): string | undefined =>
+  textOf(message)?.replace(/ \(req_\w+\)$/, '');
 
 function saidIn(text: string): Said {
   try {

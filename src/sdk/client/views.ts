@@ -1,5 +1,6 @@
 // What goes to a broker and comes from it, by the contract's own types.
 export type { AuditEventView, AuditList } from '../../wire/audit.js';
+export type { AwsCredentialsView } from '../../wire/aws.js';
 export type { Acknowledged, Acknowledgement, FeedSnapshot, VerifierList } from '../../wire/feed.js';
 export type { ForceLeaseRequest, LeaseList, LeaseView } from '../../wire/leases.js';
 export type { CredentialsRequest, CredentialsView, NotIssued } from '../../wire/credentials.js';

@@ -59,6 +59,7 @@ export const ELSEWHERE: readonly {
 
 /** What blocks are marked by (`part=docker`) that need what no machine of a test has: why, and what is tested instead. */
 export const PARTS: Readonly<Record<string, string>> = {
+  aws: 'sessions of AWS; test/e2e/aws-clients.test.ts runs SDKs and the command line so, on Ceph',
   checkout: 'npm test is what runs now',
   credentials: 'a task that is open; test/http/credentials.test.ts gives the command',
   'given-up': 'a credential that could not be revoked; test/http/irrevocable.test.ts types the commands',

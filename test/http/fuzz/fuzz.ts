@@ -30,7 +30,7 @@ export async function fuzz({ seed, requests: count, getsEverywhere }: FuzzOption
     const flaws = [...(await target.flawsAfterwards()), ...missed];
     if (flaws.length > 0) throw new Error(flaws.slice(0, 10).join('\n'));
   } finally {
-    await target.broker.stop();
+    await target.stop();
   }
 }
 

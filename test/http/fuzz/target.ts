@@ -3,9 +3,12 @@ import { connect } from 'node:net';
 import type { OpenApiDocument } from '../../../src/http/openapi/document.js';
 import { systemClock } from '../../../src/domain/clock.js';
 import { TestBroker } from '../../fixtures/broker.js';
+import { CRM, SEARCH } from '../../fixtures/broker-configuration.js';
 import { giveUpLeases } from '../../fixtures/given-up.js';
+import { SMALL_ROLE, SmallSts } from '../../fixtures/small-sts.js';
 import { statusOf } from '../../fixtures/status-list.js';
 import type { Credential, Reply } from '../../fixtures/broker-client.js';
+import { TASK } from '../../fixtures/broker-client.js';
 import { Prover, digested } from '../../fixtures/prover.js';
 import { Contract } from '../contract-document.js';
 import type { FuzzedRequest } from './requests.js';
@@ -46,8 +49,12 @@ const TERMS = {
   status_list: { ttl: '60s' },
 };
 
+/** Each can end only so many sessions. */
+const ROLES = Array.from({ length: 40 }, (_, index) => `${SMALL_ROLE}-${index}`);
+
 export class Target {
   readonly broker: TestBroker;
+  readonly #sts: SmallSts;
   readonly #contract: Contract;
   readonly #names = new Map<string, string>();
   readonly #prover = new Prover(systemClock());
@@ -55,8 +62,9 @@ export class Target {
   readonly #givenUp: readonly string[];
   #sent = 0;
 
-  private constructor(broker: TestBroker, contract: Contract, givenUp: readonly string[]) {
+  private constructor(broker: TestBroker, sts: SmallSts, contract: Contract, givenUp: readonly string[]) {
     this.broker = broker;
+    this.#sts = sts;
     this.#contract = contract;
     this.#givenUp = givenUp;
   }
@@ -66,8 +74,15 @@ export class Target {
     const before = async (folder: string): Promise<void> => {
       givenUp = await giveUpLeases(folder, MOST_GIVEN_UP);
     };
-    const broker = await TestBroker.start({ terms: TERMS, before });
-    return new Target(broker, new Contract(document), givenUp);
+    const sts = await SmallSts.start();
+    const tools = { crm: CRM, search: SEARCH, reports: sts.tool({}, { roles: ROLES }) };
+    const broker = await TestBroker.start({ terms: { ...TERMS, tools }, before });
+    return new Target(broker, sts, new Contract(document), givenUp);
+  }
+
+  async stop(): Promise<void> {
+    await this.broker.stop();
+    await this.#sts.close();
   }
 
   /** All that is wrong with the answer; empty where nothing is. */
@@ -143,7 +158,7 @@ export class Target {
     for (const agent of ['cluster/agent-1', 'cluster/agent-2', 'cluster/agent-*', 'cluster/none'])
       await broker.call('DELETE', `/v1/quarantines/${agent}`, { as: 'operator' });
     const pair = async (id: string) => {
-      await broker.openTask({ id });
+      await broker.openTask({ id, tools: [...TASK.tools, { tool: 'reports', actions: ['read'] }] });
       return broker.credential('agent-1', { task_id: id, audience: 'crm' });
     };
     const [open, closed] = [`open-${this.#sent}`, `closed-${this.#sent}`];

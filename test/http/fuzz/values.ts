@@ -33,7 +33,7 @@ const LIKELY: Readonly<Record<string, readonly unknown[]>> = {
   lease: [named('lease'), named('dead-lease')],
   agent: AGENTS,
   agents: [AGENTS, ['*']],
-  tool: ['crm', 'search'],
+  tool: ['crm', 'search', 'reports', 'reports'],
   tools: [[{ tool: 'crm', actions: ['read'] }], [{ tool: 'search', actions: ['query'], resources: ['a/*'] }]],
   audience: ['crm', 'search'],
   resource: ['https://crm.example', 'https://search.example'],
