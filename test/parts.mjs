@@ -14,11 +14,17 @@ import { dirname } from 'node:path';
 /** @type {readonly Part[]} */
 export const parts = [
   {
+    name: 'awscli',
+    probe: ['aws', '--version'],
+    apt: ['awscli'],
+    neededBy: 'test/e2e/aws-clients.test.ts (the command line of AWS)',
+  },
+  {
     name: 'ceph',
     probe: ['radosgw', '--version'],
     apt: ['ceph-mon', 'ceph-osd', 'radosgw', 'ceph-common'],
     neededBy:
-      'test/minters/aws-sts (AWS STS, IAM and S3), test/fixtures/ceph.test.ts, test/chaos/kill-targets.long.test.ts',
+      'test/minters/aws-sts, test/e2e/aws*.test.ts (AWS STS, IAM and S3), test/fixtures/ceph.test.ts, test/chaos/kill-targets.long.test.ts',
   },
   {
     name: 'curl',
