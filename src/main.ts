@@ -132,6 +132,9 @@ export async function startBroker(
       use: 'receipt',
       keepsAll: true,
     });
+    // STS takes no Ed25519.
+    const algorithm = keySettings.algorithm === 'RS256' ? 'RS256' : 'ES256';
+    const awsKeys = await KeyRing.open({ ...keySettings, store, seal, clock, use: 'aws', algorithm });
     const minters = new Map<string, Minter>([['jwt', new JwtMinter(issuer, keys, statusList !== undefined)]]);
     const unseal = (sealed: string, context: string): string => seal.open(sealed, context).toString('utf8');
     const targets = new Targets({ clock, log });
@@ -166,7 +169,14 @@ export async function startBroker(
       );
       return { rules: { catalogue, policy, runPrefixes }, trust, authenticator };
     };
-    const external = externalMinters(minters, { issuer, store, clock, log, wake: () => sweeper.wake() });
+    const external = externalMinters(minters, {
+      issuer,
+      store,
+      clock,
+      log,
+      awsKeys,
+      wake: () => sweeper.wake(),
+    });
     external.apply(live.current.catalogue);
     let force = inForce(live.current);
     const alone = settings.store.kind === 'embedded';
@@ -218,6 +228,7 @@ export async function startBroker(
       feedKeys,
       receiptKeys,
       reconciler,
+      awsKeys,
       held,
       ...(statusList && { statusLists: new StatusLists({ issuer, store, keys, clock, ...statusList }) }),
       authenticate: (token: string, trace?: TraceContext, forKill?: boolean) =>
@@ -243,8 +254,8 @@ export async function startBroker(
     const listeners = await openListeners(edge, settings);
     sweeper.wake();
     const turnKeys = (): void =>
-      void Promise.all([keys, feedKeys, receiptKeys].map((ring) => ring.turn())).catch((error: unknown) =>
-        log.error({ err: error }, 'the signing keys could not be looked after'),
+      void Promise.all([keys, feedKeys, receiptKeys, awsKeys].map((ring) => ring.turn())).catch(
+        (error: unknown) => log.error({ err: error }, 'the signing keys could not be looked after'),
       );
     // What another broker rotated or killed is used, or dropped, here too.
     store.watch((news) => {

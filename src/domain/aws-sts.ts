@@ -8,6 +8,14 @@ export interface AwsKeys {
   readonly sessionToken?: Secret;
 }
 
+export interface WebIdentityTerms {
+  /** `aud` of what the broker shows to STS. */
+  readonly audience: string;
+}
+
+/** Apart from the broker's own: what says that it is of the one is never taken for what is of the other. */
+export const awsIssuer = (issuer: string): string => `${issuer}/aws`;
+
 export interface AwsStsCredential {
   readonly kind: 'aws-sts';
   readonly region: string;
@@ -15,6 +23,8 @@ export interface AwsStsCredential {
   readonly endpoint?: string;
   /** The broker's own. Absent: what the platform has for it. */
   readonly keys?: AwsKeys;
+  /** The broker asks STS as a web identity, and needs no key of AWS for that. */
+  readonly webIdentity?: WebIdentityTerms;
   /** ARNs. Several share the sessions, as one role can deny only so many by name. */
   readonly roles: readonly string[];
   /** Live sessions at a time on each role. */

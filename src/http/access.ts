@@ -93,6 +93,8 @@ export const PUBLIC_PATHS = [
   '/jwks',
   '/jwks/feed',
   '/jwks/receipts',
+  '/aws/.well-known/openid-configuration',
+  '/aws/jwks',
   '/status-lists',
   '/status-lists/:id',
   '/healthz',

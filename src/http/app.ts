@@ -19,7 +19,7 @@ import { feedRoutes } from './feed.js';
 import { readBody, readForm } from './form.js';
 import { healthAnswer, metricsAnswer, readinessAnswer } from './health.js';
 import { leaseRoutes } from './leases.js';
-import { jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
+import { awsMetadataAnswer, jwksAnswer, metadataAnswer, oauthRoutes } from './oauth.js';
 import { openApiAnswer } from './openapi/answer.js';
 import { operationRoutes } from './operations.js';
 import { parse } from './parse.js';
@@ -74,6 +74,8 @@ export function createApp(edge: Edge): RequestListener {
     '/jwks': () => jwksAnswer(broker.keys),
     '/jwks/feed': () => jwksAnswer(edge.feedKeys),
     '/jwks/receipts': () => jwksAnswer(edge.receiptKeys),
+    '/aws/.well-known/openid-configuration': () => awsMetadataAnswer(broker.issuer, edge.awsKeys),
+    '/aws/jwks': () => jwksAnswer(edge.awsKeys),
     '/status-lists': (_request, id) => aggregationAnswer(edge, id),
     '/status-lists/:id': (request, id) => statusListAnswer(edge, String(request.params['id']), request, id),
     '/healthz': healthAnswer,

@@ -34,6 +34,8 @@ export interface Edge extends Door, StatusListEdge {
   readonly feedKeys: KeyRing;
   readonly receiptKeys: KeyRing;
   readonly reconciler: Reconciler;
+  /** What the broker shows to AWS is signed with, in the name of an issuer of its own. */
+  readonly awsKeys: KeyRing;
   /** For who asks for one that it has. */
   readonly held: HeldCredentials;
   /** What that trust is: another object once the configuration was swapped. */

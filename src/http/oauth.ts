@@ -1,5 +1,6 @@
 // OAuth endpoints beside /token: introspection, revocation, metadata and keys.
 import type { Broker } from '../broker.js';
+import { awsIssuer } from '../domain/aws-sts.js';
 import { AUTHORIZATION_DETAIL_TYPE } from '../domain/grant.js';
 import type { KeyRing } from '../keys/key-ring.js';
 import { Refusal } from '../domain/refusal.js';
@@ -87,5 +88,18 @@ export function metadataAnswer(broker: Broker): Answer {
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: [keys.current().algorithm],
     scopes_supported: [],
+  });
+}
+
+/** OpenID Connect Discovery §3: what IAM asks of an identity provider. Nobody logs in here, and there is no other endpoint. */
+export function awsMetadataAnswer(brokerIssuer: string, keys: KeyRing): Answer {
+  const issuer = awsIssuer(brokerIssuer);
+  return published(keys, {
+    issuer,
+    jwks_uri: `${issuer}/jwks`,
+    response_types_supported: ['id_token'],
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: [keys.current().algorithm],
+    claims_supported: ['iss', 'aud', 'sub', 'jti', 'iat', 'exp'],
   });
 }

@@ -1,5 +1,6 @@
 // Authenticates a workload token: from a text that anybody may send to a principal that the configuration vouches for.
 import type { KeyObject } from 'node:crypto';
+import { awsIssuer } from '../domain/aws-sts.js';
 import type { Clock } from '../domain/clock.js';
 import { sha256 } from '../domain/digest.js';
 import { MINUTE_MS } from '../domain/duration.js';
@@ -114,7 +115,9 @@ export class Authenticator {
   /** By `iss` where it is that of a trust; else by the trust domain of a SPIFFE ID. Each has its own keys, never another's. */
   #trusted({ iss: issuer, sub: subject }: Claims): Trusted | Refusal {
     if (issuer !== undefined && typeof issuer !== 'string') return new Refusal('claim_mistyped', 'iss');
-    if (issuer === this.#options.ownIssuer) return new Refusal('own_credential', 'says it is of this broker');
+    const { ownIssuer } = this.#options;
+    if (issuer === ownIssuer || issuer === awsIssuer(ownIssuer))
+      return new Refusal('own_credential', 'says it is of this broker');
     const named = issuer === undefined ? undefined : this.#byIssuer.get(issuer);
     if (named) return named;
     if (this.#byTrustDomain.size > 0 && looksLikeSpiffeId(subject)) {

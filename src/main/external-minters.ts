@@ -4,7 +4,9 @@ import type { Lease } from '../domain/lease.js';
 import type { Catalogue, CredentialKind } from '../domain/tool.js';
 import { Accounts, openAccount } from '../minters/aws-sts/accounts.js';
 import { AwsStsMinter } from '../minters/aws-sts/aws-sts-minter.js';
+import type { KeyRing } from '../keys/key-ring.js';
 import type { ExternalMinter, Minter } from '../minters/minter.js';
+import { WebIdentity } from '../minters/aws-sts/web-identity.js';
 import { PostgresMinter } from '../minters/postgres/postgres-minter.js';
 import { endCutOff } from '../revocation/cut-off.js';
 import type { CutOff } from '../store/deny-store.js';
@@ -17,6 +19,8 @@ export interface ExternalMinterTerms {
   readonly clock: Clock;
   readonly log: Log;
   readonly wake: () => void;
+  /** What the broker shows to STS is signed with. */
+  readonly awsKeys: KeyRing;
 }
 
 type Reloadable = ExternalMinter & { apply(catalogue: Catalogue): void; close(): Promise<void> };
@@ -44,7 +48,8 @@ export function externalMinters(minters: Map<string, Minter>, terms: ExternalMin
   };
 }
 
-function awsStsMinter(catalogue: Catalogue, { store, clock, log, wake }: ExternalMinterTerms): AwsStsMinter {
+function awsStsMinter(catalogue: Catalogue, terms: ExternalMinterTerms): AwsStsMinter {
+  const { issuer, store, clock, log, wake, awsKeys } = terms;
   const { denials } = store;
   const onCutOff = (role: string, { before }: CutOff): void => {
     const isAmong = async ({ id }: Lease): Promise<boolean> => (await denials.seatOf(id)) === role;
@@ -60,7 +65,8 @@ function awsStsMinter(catalogue: Catalogue, { store, clock, log, wake }: Externa
   };
   const accounts = new Accounts(openAccount({ store: denials, clock, pause, onCutOff }));
   accounts.apply(catalogue);
-  return new AwsStsMinter({ accounts, store: denials, clock, log });
+  const webIdentity = new WebIdentity({ issuer, keys: awsKeys, clock });
+  return new AwsStsMinter({ accounts, store: denials, clock, log, webIdentity });
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());

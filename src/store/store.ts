@@ -133,7 +133,7 @@ export interface Swept {
   readonly nextDueAt?: number;
 }
 
-export type KeyUse = 'credential' | 'feed' | 'receipt' | 'audit';
+export type KeyUse = 'credential' | 'feed' | 'receipt' | 'audit' | 'aws';
 
 export interface SigningKeyRecord {
   readonly kid: string;

@@ -31,6 +31,17 @@ export const metadata = z
   .describe('What this broker is, for clients that ask (RFC 8414).');
 export type Metadata = z.infer<typeof metadata>;
 
+export const awsMetadata = z
+  .object({
+    issuer: z.string(),
+    jwks_uri: z.string(),
+    response_types_supported: texts,
+    subject_types_supported: texts,
+    id_token_signing_alg_values_supported: texts,
+    claims_supported: texts,
+  })
+  .describe('What this broker is to AWS: an identity provider (OpenID Connect Discovery).');
+
 export const jwks = z
   .object({
     keys: z.array(

@@ -69,6 +69,15 @@ test('takes the keys of the broker from variables or files, which the check of p
   ]);
 });
 
+const by = (more: string) => credentialOf(written('region: eu-west-1', `region: eu-west-1\n      ${more}`));
+
+test('asks STS by a token of the broker where that is said, for the audience that IAM has', async () => {
+  expect((await by('web_identity: false')).webIdentity).toBeUndefined();
+  expect((await by('web_identity: true')).webIdentity).toEqual({ audience: 'sts.amazonaws.com' });
+  const named = 'web_identity: true\n      web_identity_audience: mayfly';
+  expect((await by(named)).webIdentity).toEqual({ audience: 'mayfly' });
+});
+
 test('may hand out other credentials where that is said loudly, and is warned of', async () => {
   const vending = written("'s3:GetObject'", "'sts:AssumeRole'");
   expect(await mistakesOf(vending, { environment })).toHaveLength(1);
@@ -108,6 +117,11 @@ const MISTAKES: readonly (readonly [string, string, ...string[]])[] = [
     'region: eu-west-1',
     'region: eu-west-1\n      secret_access_key: hunter2',
     `26:26 ${AT}.secret_access_key: does not belong in this file: name a file under secret_access_key_file, or a variable under secret_access_key_env`,
+  ],
+  [
+    'region: eu-west-1',
+    'region: eu-west-1\n      web_identity_audience: mayfly',
+    `26:30 ${AT}.web_identity_audience: goes with web_identity: true: else nothing has it`,
   ],
   [
     'region: eu-west-1',

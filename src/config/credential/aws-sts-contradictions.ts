@@ -14,6 +14,8 @@ export function awsStsContradictions(
 ): void {
   const at = ['tools', name, 'credential'];
   keyContradictions(at, (member) => given([...at, member]), say);
+  if (given([...at, 'web_identity_audience']) && credential.web_identity !== true)
+    say([...at, 'web_identity_audience'], 'goes with web_identity: true: else nothing has it');
   const { actions, dangerously_allow_token_vending: isVending = false } = credential;
   if (!actions || !toolActions) return;
   const template = sessionTemplate(actions, isVending);

@@ -15,6 +15,8 @@ const roleArn = z
 const MOST_SESSIONS = 115;
 const SESSIONS_WANTED = `must be a whole number from 1 to ${MOST_SESSIONS}: one role can deny no more by name`;
 
+const AUDIENCE_WANTED = 'must have 255 characters at most';
+
 const statement = z.strictObject({
   actions: listOf(text(), 'must have at least one action').describe('actions of AWS, such as [s3:GetObject]'),
   resources: listOf(text(), 'must have at least one ARN').describe(
@@ -54,6 +56,16 @@ export const awsStsMembers = {
   session_token_env: variableName
     .optional()
     .describe('the environment variable that holds its session token, where it has one'),
+  web_identity: z
+    .boolean()
+    .prefault(false)
+    .describe('whether STS is asked by a token of the broker, which needs no key of AWS for that'),
+  web_identity_audience: text()
+    .max(255, AUDIENCE_WANTED)
+    .optional()
+    .describe(
+      'what that token is for, as the identity provider in IAM has it; sts.amazonaws.com when absent',
+    ),
   source_identity: z
     .boolean()
     .prefault(true)

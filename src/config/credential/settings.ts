@@ -43,6 +43,9 @@ function postgres(
   };
 }
 
+/** What identity providers in IAM have for clients of STS, unless somebody says otherwise. */
+const STS_AUDIENCE = 'sts.amazonaws.com';
+
 function awsSts(
   credential: Of<'aws-sts'>,
   { secretAccessKey = new Secret(''), sessionToken }: CredentialFiles,
@@ -54,6 +57,9 @@ function awsSts(
     ...(endpoint !== undefined && { endpoint }),
     ...(accessKeyId !== undefined && {
       keys: { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) },
+    }),
+    ...(credential.web_identity && {
+      webIdentity: { audience: credential.web_identity_audience ?? STS_AUDIENCE },
     }),
     roles: credential.roles,
     sessionsPerRole: credential.sessions_per_role,

@@ -1,4 +1,5 @@
 // What entries of trust say against each other, against the catalogue, and within themselves.
+import { awsIssuer } from '../../domain/aws-sts.js';
 import { showDuration } from '../../domain/duration.js';
 import { anyMatches } from '../../domain/glob.js';
 import { RUN_WAITS_MS } from '../../domain/run.js';
@@ -39,7 +40,8 @@ export function trustContradictions(
     const holder = issuers.get(vouched);
     if (holder !== undefined) say(at(place), takenBy(entry, holder));
     else issuers.set(vouched, name ?? `trust[${index}]`);
-    if (sameUri(vouched, draft.issuer))
+    const own = draft.issuer === undefined ? [] : [draft.issuer, awsIssuer(draft.issuer)];
+    if (own.some((one) => sameUri(vouched, one)))
       say(at(place), 'is this broker itself, whose credentials are never workload tokens');
     otherTrustDomains(entry, (path, message) => say(at(...path), message));
   });

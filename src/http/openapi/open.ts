@@ -81,6 +81,32 @@ export const OPEN_ROUTES: Readonly<Record<PublicPath, DocumentedRoute & { readon
       'Also those of long ago, unless they were killed: a receipt is checked whenever somebody asks.',
     answers: KEY_SET,
   },
+  '/aws/.well-known/openid-configuration': {
+    operationId: 'awsOpenidMetadata',
+    tag: 'Discovery',
+    summary: 'What the broker is to AWS, as an identity provider',
+    answers: {
+      200: {
+        description: 'OpenID Connect Discovery.',
+        schema: 'AwsMetadata',
+        example: {
+          issuer: 'https://mayfly.example/aws',
+          jwks_uri: 'https://mayfly.example/aws/jwks',
+          response_types_supported: ['id_token'],
+          subject_types_supported: ['public'],
+          id_token_signing_alg_values_supported: ['ES256'],
+          claims_supported: ['iss', 'aud', 'sub', 'jti', 'iat', 'exp'],
+        },
+      },
+    },
+  },
+  '/aws/jwks': {
+    operationId: 'awsJwks',
+    tag: 'Discovery',
+    summary: 'The keys by which the broker says to AWS who it is',
+    description: 'Apart from those of credentials: what these sign is taken by nobody but AWS.',
+    answers: KEY_SET,
+  },
   '/status-lists': {
     operationId: 'statusLists',
     tag: 'Discovery',

@@ -8,6 +8,7 @@ import { exchangeForm, introspectForm, revokeForm } from '../../wire/forms.js';
 import { introspection } from '../../wire/introspection.js';
 import { forceLeaseBody, leaseList, leaseView, renewBody } from '../../wire/leases.js';
 import {
+  awsMetadata,
   health,
   jwks,
   metadata,
@@ -87,6 +88,7 @@ export const SCHEMAS = {
   Credentials: credentialsView,
   AwsCredentials: awsCredentialsView,
   AwsError: awsError,
+  AwsMetadata: awsMetadata,
   ReceiptToken: receiptToken,
   Receipt: receiptClaims,
   StatusListToken: statusListToken,

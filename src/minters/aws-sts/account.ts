@@ -1,9 +1,10 @@
 // What is asked of AWS with one set of the broker's own credentials. The only way to the SDK, which takes a while to load.
 import { IAMClient } from '@aws-sdk/client-iam';
 import type { AssumeRoleCommandInput, AssumeRoleCommandOutput } from '@aws-sdk/client-sts';
-import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts';
+import { AssumeRoleCommand, AssumeRoleWithWebIdentityCommand, STSClient } from '@aws-sdk/client-sts';
 import type { AwsStsCredential } from '../../domain/aws-sts.js';
 import { SECOND_MS } from '../../domain/duration.js';
+import type { Secret } from '../../domain/secret.js';
 import { DenyList } from './deny-list.js';
 import { RolePolicies } from './role-policies.js';
 import type { RoleWriterTerms } from './role-writer.js';
@@ -45,8 +46,20 @@ export class AwsAccount {
     });
   }
 
-  assumeRole(input: AssumeRoleCommandInput, abortSignal: AbortSignal): Promise<AssumeRoleCommandOutput> {
-    return this.#sts.send(new AssumeRoleCommand(input), { abortSignal });
+  /** @param assertion shown in place of our own credentials; then it says what tags and source identity say otherwise */
+  assumeRole(
+    { Tags, SourceIdentity, ...input }: AssumeRoleCommandInput,
+    abortSignal: AbortSignal,
+    assertion?: Secret,
+  ): Promise<Pick<AssumeRoleCommandOutput, 'Credentials' | 'AssumedRoleUser'>> {
+    const by = { abortSignal };
+    if (assertion === undefined)
+      return this.#sts.send(
+        new AssumeRoleCommand({ ...input, ...(Tags && { Tags }), ...(SourceIdentity && { SourceIdentity }) }),
+        by,
+      );
+    const shown = { ...input, WebIdentityToken: assertion.reveal() };
+    return this.#sts.send(new AssumeRoleWithWebIdentityCommand(shown), by);
   }
 
   close(): void {

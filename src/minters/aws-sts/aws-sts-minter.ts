@@ -16,6 +16,7 @@ import { AwsFault, faultOf } from './aws-fault.js';
 import { roleArn, roleKey, sessionName, sessionTags } from './names.js';
 import { CLOCK_SKEW_MS } from './role-writer.js';
 import { instant, sessionPolicy } from './session-policy.js';
+import type { WebIdentity } from './web-identity.js';
 
 const AWS_TOKEN_TYPE = 'urn:mayfly:token-type:aws';
 /** STS gives no session less, nor more. Ours end earlier by their own policy. */
@@ -31,6 +32,8 @@ export interface AwsStsMinterOptions {
   readonly accounts: Accounts;
   readonly store: DenyStore;
   readonly clock: Clock;
+  /** Needed where a tool asks for it. */
+  readonly webIdentity?: Pick<WebIdentity, 'assertion'>;
   readonly log: { warn(facts: object, message: string): void };
   /** For STS to answer; less than the mint has. */
   readonly callTimeoutMs?: number;
@@ -89,7 +92,7 @@ export class AwsStsMinter implements ExternalMinter {
     if (now + this.#callTimeoutMs > lease.issuedAt + MINT_DEADLINE_MS || now >= lease.expiresAt)
       throw new AwsFault('ERR_AWS_GRANT', `the time to mint ${lease.id} is over`);
     const { supports, region } = credential;
-    const output = await this.#assume(session, credential, {
+    const output = await this.#assume(lease, credential, {
       RoleArn: roleArn(role),
       RoleSessionName: session,
       DurationSeconds: durationSeconds(lease.expiresAt - now),
@@ -163,19 +166,28 @@ export class AwsStsMinter implements ExternalMinter {
   }
 
   async #assume(
-    session: string,
+    lease: ReservedLease,
     credential: AwsStsCredential,
     input: AssumeRoleCommandInput,
-  ): Promise<AssumeRoleCommandOutput> {
+  ): Promise<Assumed> {
     const account = await this.#options.accounts.of(credential);
     try {
-      return await account.assumeRole(input, AbortSignal.timeout(this.#callTimeoutMs));
+      const assertion = this.#assertion(lease, credential);
+      return await account.assumeRole(input, AbortSignal.timeout(this.#callTimeoutMs), assertion);
     } catch (error) {
       const fault = faultOf('AssumeRole', error);
       // Else a role that refuses everything would fill up with sessions that are not there.
-      if (fault.isFinal) await this.#options.store.unseat(session);
+      if (fault.isFinal) await this.#options.store.unseat(sessionName(lease.id));
       throw fault;
     }
+  }
+
+  #assertion(lease: ReservedLease, { webIdentity, supports }: AwsStsCredential): Secret | undefined {
+    if (!webIdentity) return undefined;
+    const { webIdentity: ours } = this.#options;
+    // By no means with our own keys instead: the operator did not mean them to be used.
+    if (!ours) throw new AwsFault('ERR_AWS_GRANT', `nobody says who the broker is to STS, for ${lease.id}`);
+    return ours.assertion(lease, webIdentity, supports);
   }
 }
 
@@ -187,9 +199,11 @@ function credentialOf({ tool: { name, credential } }: Grant): AwsStsCredential {
 const durationSeconds = (ms: number): number =>
   Math.min(MOST_SECONDS, Math.max(LEAST_SECONDS, Math.ceil(ms / SECOND_MS)));
 
+type Assumed = Pick<AssumeRoleCommandOutput, 'Credentials' | 'AssumedRoleUser'>;
+
 /** What came is what was asked for: the session's own name, keys that are there, and no earlier end than the lease's. */
 function checked(
-  { Credentials: credentials, AssumedRoleUser: user }: AssumeRoleCommandOutput,
+  { Credentials: credentials, AssumedRoleUser: user }: Assumed,
   session: string,
   { id, expiresAt }: Lease,
   region: string,

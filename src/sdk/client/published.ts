@@ -41,6 +41,16 @@ export class Published {
     return this.#read(open('/jwks/feed'), call);
   }
 
+  /** What the broker is to AWS. */
+  awsOpenidConfiguration(call: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
+    return this.#read(open('/aws/.well-known/openid-configuration'), call);
+  }
+
+  /** The keys by which the broker says to AWS who it is. */
+  awsJwks(call: CallOptions = {}): Promise<KeySet> {
+    return this.#read(open('/aws/jwks'), call);
+  }
+
   /** The contract as an OpenAPI 3.1 document. */
   openapi(call: CallOptions = {}): Promise<Readonly<Record<string, unknown>>> {
     return this.#read(open('/openapi.json'), call);
