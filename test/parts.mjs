@@ -45,6 +45,12 @@ export const parts = [
     neededBy: 'test/deploy/proxy.test.ts (the proxy of docker-compose.yml)',
   },
   {
+    name: 'openssl',
+    probe: ['openssl', 'version'],
+    apt: ['openssl'],
+    neededBy: 'test/e2e/aws-web-identity.long.test.ts (a certificate for the key that Ceph is shown)',
+  },
+  {
     name: 'postgresql',
     probe: ['sh', '-c', 'ls /usr/lib/postgresql/*/bin/postgres'],
     apt: ['postgresql', 'postgresql-client'],
