@@ -7,7 +7,7 @@ import { proofOf } from './proofs.js';
 import type { JsonSchema, Schemas } from './values.js';
 import type { Name } from './values.js';
 import { NAMES, fitting, named, nearly, oddText, oddValue } from './values.js';
-import { WHOLES } from './wholes.js';
+import { WHOLE_QUERIES, WHOLES } from './wholes.js';
 
 export interface FuzzedRequest {
   /** The id of the operation that it is about, whatever became of it. */
@@ -129,7 +129,7 @@ const absurdPath = fc.oneof(
   fc.stringMatching(/^\/[!-~]{0,40}$/),
 );
 
-function queryOf({ parameters = [] }: Operation, schemas: Schemas): fc.Arbitrary<string> {
+function queryOf({ operationId, parameters = [] }: Operation, schemas: Schemas): fc.Arbitrary<string> {
   const known = parameters
     .filter((parameter) => parameter.in === 'query')
     .map(({ name, schema }) =>
@@ -142,7 +142,9 @@ function queryOf({ parameters = [] }: Operation, schemas: Schemas): fc.Arbitrary
     .map(([some, others]) =>
       [...some, ...others].map(([name, value]) => `${encoded(name)}=${encoded(asText(value))}`).join('&'),
     );
-  return mostly(text, fc.stringMatching(/^[!-~]{0,60}$/)).map((query) => (query === '' ? '' : `?${query}`));
+  const wholes = WHOLE_QUERIES[operationId] ?? [];
+  const likely = wholes.length === 0 ? text : fc.oneof(text, fc.constantFrom(...wholes));
+  return mostly(likely, fc.stringMatching(/^[!-~]{0,60}$/)).map((query) => (query === '' ? '' : `?${query}`));
 }
 
 const asText = (value: unknown): string =>

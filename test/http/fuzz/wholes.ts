@@ -1,4 +1,4 @@
-// Bodies whose members go together, as no schema can say: what they lead to would seldom be found by chance.
+// Bodies, and queries, whose members go together, as no schema can say: what they lead to would seldom be found by chance.
 import { TOKEN_EXCHANGE, TOKEN_TYPE } from '../../../src/wire/token.js';
 import { named } from './values.js';
 
@@ -39,4 +39,9 @@ export const WHOLES: Readonly<Record<string, readonly object[]>> = {
     { select: { agent: 'cluster/agent-2' }, reason: 'a fuzz', quarantine: true },
     { select: { lease: named('lease') }, reason: 'a fuzz' },
   ],
+};
+
+/** Queries of which the same is true. */
+export const WHOLE_QUERIES: Readonly<Record<string, readonly string[]>> = {
+  awsCredentials: [`task_id=${named('open-task')}&tool=reports`],
 };
