@@ -240,6 +240,8 @@ export class Verifier implements AsyncDisposable {
   }
 
   #denied(denied: Denied, want: Want): void {
+    // Whoever listens hears of it no later than whoever is refused.
+    if (denied.denied === 'ERR_STALE' && this.#wasFresh) this.#look();
     // Of whoever showed nothing there is nothing to tell.
     if (this.#options.reportCalls && denied.denied !== 'ERR_TOKEN_MISSING')
       this.#reports.add(refusedCall(denied, want));

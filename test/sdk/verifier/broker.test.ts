@@ -94,9 +94,12 @@ describe('a kill', () => {
   test('is known to have reached it', async () => {
     await broker.kill({ task: 'run-nobody' });
     const since = new Date().toISOString();
+    let told: Record<string, unknown> = {};
     await until('it is told', async () => {
-      const told = await broker.get<Record<string, unknown>>(`/v1/verifiers?since=${since}`, 'operator');
-      return told.body['connected'] === 1 && told.body['applied'] === 1;
+      ({ body: told } = await broker.get<typeof told>(`/v1/verifiers?since=${since}`, 'operator'));
+      return told['connected'] === 1 && told['applied'] === 1;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}: ${JSON.stringify([told, since, events.slice(-9)])}`);
     });
   });
 });
