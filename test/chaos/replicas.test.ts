@@ -1,53 +1,27 @@
 // What a kill is worth when its server is lost: with min_replicas: 1 it is refused or kept; without, the window is measured.
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { systemClock } from '../../src/domain/clock.js';
-import type { TaskId } from '../../src/domain/ids.js';
 import type { Terms } from '../fixtures/broker-configuration.js';
-import { BrokerFleet } from '../fixtures/broker-fleet.js';
-import type { BrokerProcess } from '../fixtures/broker-process.js';
 import { Workloads } from '../fixtures/broker-workloads.js';
-import { crew } from '../fixtures/crew.js';
 import { digested, Prover } from '../fixtures/prover.js';
 import { hasRedis } from '../fixtures/redis/presence.js';
-import { SentinelRedis } from '../fixtures/redis/sentinel.js';
 import { until } from '../fixtures/until.js';
-import { redisStore } from './record.js';
+import type { Scene } from './followed-scene.js';
+import { followedScene } from './followed-scene.js';
+import { TASKS, takeOver } from './take-over.js';
 
-const TASKS = 100;
-const HANDS = 8;
 const LIMIT_MS = 60_000;
 
-const ends: (() => Promise<void>)[] = [];
-afterEach(async () => {
-  for (const end of ends.splice(0).toReversed()) await end();
-});
-
-interface Scene {
-  readonly redis: SentinelRedis;
-  readonly fleet: BrokerFleet;
-  readonly first: BrokerProcess;
-  readonly second: BrokerProcess;
-}
-
-async function scene(store: object, terms: Terms = {}): Promise<Scene> {
-  const redis = await SentinelRedis.start();
-  ends.push(() => redis.close());
-  const fleet = await BrokerFleet.start({
-    count: 2,
-    redis,
-    store: { command_timeout: '1s', replica_timeout: '200ms', ...store },
-    terms,
-  });
-  ends.push(() => fleet.remove());
-  const [first, second] = fleet.brokers as [BrokerProcess, BrokerProcess];
-  return { redis, fleet, first, second };
-}
+let scene: Scene | undefined;
+afterEach(() => scene?.end());
+const begin = async (store: object, terms: Terms = {}): Promise<Scene> =>
+  (scene = await followedScene(store, terms));
 
 (hasRedis ? describe : describe.skip)('a replica', () => {
   test(
     'that is stopped makes a close answer 503 with min_replicas: 1, whoever is asked, until it is back; then the close is kept',
     async () => {
-      const { redis, fleet, first, second } = await scene({ min_replicas: 1 });
+      const { redis, fleet, first, second } = await begin({ min_replicas: 1 });
       const [replica] = await redis.replicas();
       await first.openTask({ id: 'run-1' });
       await first.openTask({ id: 'run-2' });
@@ -111,7 +85,7 @@ async function scene(store: object, terms: Terms = {}): Promise<Scene> {
       const once = { name: 'once', issuer: 'https://once.example', one_time: true };
       const trusted = Workloads.trust('./workloads.jwks.json');
       const trust = [trusted, { ...trusted, ...once }];
-      const { redis, first, fleet } = await scene({ min_replicas: 1 }, { trust });
+      const { redis, first, fleet } = await begin({ min_replicas: 1 }, { trust });
       const [replica] = await redis.replicas();
       for (const id of ['run-1', 'run-2']) await first.openTask({ id });
       const prover = new Prover(systemClock());
@@ -140,94 +114,9 @@ async function scene(store: object, terms: Terms = {}): Promise<Scene> {
     LIMIT_MS,
   );
 
-  test.each([
-    ['cut off a moment before', true],
-    ['following to the end', false],
-  ])(
-    `that takes over without min_replicas, %s: brokers write back what it lost of ${TASKS} closes, and nothing is revived`,
-    async (_how, isCutOff) => {
-      const { redis, fleet, first } = await scene({});
-      const held = await closeTasks(fleet, isCutOff ? redis : undefined);
-      const { lost, late } = await failOver(redis, fleet, held);
-      const known = await redisStore(redis);
-      const began = performance.now();
-      const isOpen = async (id: string): Promise<boolean> =>
-        (await known.readTask(id as TaskId))?.state === 'open';
-      await fleet.ready();
-      await until('every close is in the store again', async () => {
-        for (const { id } of held) if (await isOpen(id)) return false;
-        return true;
-      });
-      const ms = performance.now() - began;
-      await known.close();
-      const alive: string[] = [];
-      await crew(HANDS, held, async ({ id, token }) => {
-        if ((await first.introspect(token)).active) alive.push(id);
-      });
-      console.log(
-        `${TASKS} closes were acknowledged without min_replicas, the replica ${_how}: the new master had lost ` +
-          `${lost.length}; the brokers wrote back ${lost.length} of these within ${ms.toFixed(0)} ms of being ready; ` +
-          `revived meanwhile: ${late.length}`,
-      );
-      expect({ alive, late }).toEqual({ alive: [], late: [] });
-      if (isCutOff) expect(lost).toHaveLength(TASKS);
-    },
+  test(
+    `that takes over without min_replicas, cut off a moment before: brokers write back what it lost of ${TASKS} closes, and nothing is revived`,
+    async () => takeOver(await begin({}), true),
     LIMIT_MS,
   );
 });
-
-interface Closed {
-  readonly id: string;
-  readonly token: string;
-}
-
-/** Each with a credential; all of them acknowledged. */
-async function closeTasks(fleet: BrokerFleet, cutOff: SentinelRedis | undefined): Promise<Closed[]> {
-  const [first, second] = fleet.brokers as [BrokerProcess, BrokerProcess];
-  const held: Closed[] = [];
-  await crew(HANDS, Array.from({ length: TASKS }).keys(), async (index) => {
-    const id = `run-${index}`;
-    await first.openTask({ id });
-    const { access_token: token } = await second.credential('agent-1', { task_id: id, audience: 'crm' });
-    held.push({ id, token });
-  });
-  for (const replica of (await cutOff?.replicas()) ?? []) await replica.cutOff();
-  await crew(HANDS, held, async ({ id }) => {
-    const { status, text } = await (Number(id.slice(4)) % 2 === 0 ? first : second).complete(id);
-    if (status !== 200) throw new Error(`the close of ${id} was refused: ${text}`);
-  });
-  return held;
-}
-
-/** The brokers hold still while the replica takes over: what it lost is looked at before anybody writes it back. */
-async function failOver(
-  redis: SentinelRedis,
-  fleet: BrokerFleet,
-  held: readonly Closed[],
-): Promise<{ lost: string[]; late: string[] }> {
-  const old = await redis.master();
-  await old.kill();
-  for (const broker of fleet.brokers) broker.signal('SIGSTOP');
-  await redis.promoted(old);
-  const stranger = await redisStore(redis);
-  const lost: string[] = [];
-  for (const { id } of held) if ((await stranger.readTask(id as TaskId))?.state === 'open') lost.push(id);
-  await stranger.close();
-
-  // From the first moment on: no credential for a task that was closed, and none that is active.
-  const late: string[] = [];
-  const time = { isOver: false };
-  const asking = fleet.brokers.map(async (broker) => {
-    for (let index = 0; !time.isOver; index++) {
-      const { id, token } = held[index % held.length]!;
-      const reply = await broker.exchange('agent-2', { task_id: id, audience: 'crm' });
-      if (reply.status === 200) late.push(`issued for ${id}`);
-      if ((await broker.introspect(token)).active) late.push(`${id} is active`);
-    }
-  });
-  for (const broker of fleet.brokers) broker.signal('SIGCONT');
-  await fleet.ready();
-  time.isOver = true;
-  await Promise.all(asking);
-  return { lost, late };
-}
