@@ -16,10 +16,17 @@ const NOW = 1_700_000_000_000;
 const after = (attempts: number, status: number): Error =>
   Object.assign(new Error('x'), { $metadata: { httpStatusCode: status, attempts } });
 
-function listOn(iam: IamMemory, store?: DenyMemory): { list: DenyList; store: DenyMemory; waits: number[] } {
+interface Listed {
+  readonly list: DenyList;
+  readonly store: DenyMemory;
+  readonly waits: number[];
+  readonly cutOffs: number[];
+}
+function listOn(iam: IamMemory, store?: DenyMemory): Listed {
   const clock = { now: () => NOW };
   const kept = store ?? new DenyMemory(clock);
   const waits: number[] = [];
+  const cutOffs: number[] = [];
   const policies = new RolePolicies(iam as unknown as IAMClient, 200);
   const list = new DenyList({
     policies,
@@ -29,9 +36,9 @@ function listOn(iam: IamMemory, store?: DenyMemory): { list: DenyList; store: De
       waits.push(ms);
       return new Promise((resolve) => setImmediate(resolve));
     },
-    onCutOff: () => {},
+    onCutOff: (_role, { before }) => void cutOffs.push(before),
   });
-  return { list, store: kept, waits };
+  return { list, store: kept, waits, cutOffs };
 }
 const denied = (index: number): { session: string; mintedBy: number; until: number } => ({
   session: `lease_${String(index).padStart(28, '0')}`,
@@ -114,6 +121,20 @@ describe('A deny list', () => {
     iam.policies.clear();
     expect(await list.kill(ROLE, denied(0))).toEqual({ wasThere: false });
     expect(namedAt(iam)).toBe(1);
+  });
+
+  test('tells again of a cut-off whose broker may have died over what it ended, and writes it', async () => {
+    const iam = new IamMemory();
+    const { list, store, cutOffs } = listOn(iam);
+    const claim = (await store.claim(ROLE, 1000, 0))!;
+    const cutOff = { before: NOW + 60_000, until: NOW + 600_000 };
+    expect(await store.raise(claim, cutOff)).toBe(true);
+    await store.release(claim);
+    await list.tidy(ROLE);
+    expect(cutOffs).toEqual([cutOff.before]);
+    expect(namedAt(iam)).toBe(1);
+    await list.tidy(ROLE);
+    expect(cutOffs).toHaveLength(2);
   });
 
   test('waits for another broker’s claim, its kill on record meanwhile', async () => {
