@@ -7,7 +7,7 @@ import { killBrokersOn } from './brokers-killed.js';
 import { redisStore } from './record.js';
 import { scene } from './scene.js';
 
-const KILLS = 6;
+const KILLS = 3;
 const LIMIT_MS = 90_000;
 /** Who hears of no opening looks every half second. */
 const MOST_LATE_MS = 1500;

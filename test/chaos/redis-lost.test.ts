@@ -10,7 +10,7 @@ const LIMIT_MS = 90_000;
 (hasRedis ? describe : describe.skip)('when Redis goes away under load', () => {
   test(
     'kill -9 and a restart lose nothing; brokers are unready meanwhile, and come back by themselves',
-    () => loseRedis({ ...serverKilled, rounds: 2 }),
+    () => loseRedis({ ...serverKilled, rounds: 1 }),
     LIMIT_MS,
   );
 
