@@ -42,13 +42,16 @@ beforeEach(() => {
     mode: 0o755,
   });
 });
-afterEach(() => {
-  // Brokers that a drill which failed has left behind: its own process group, and nothing else.
+/** Brokers that a drill which failed has left behind: its own process group, and nothing else. */
+function endGroup(): void {
   try {
     if (group !== undefined) process.kill(-group, 'SIGKILL');
   } catch {
     // They are gone, as they should be.
   }
+}
+afterEach(() => {
+  endGroup();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -65,6 +68,8 @@ async function run(blocks: readonly string[], variables: Record<string, string>)
   const written = { out: '', err: '' };
   child.stdout.setEncoding('utf8').on('data', (text: string) => (written.out += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (written.err += text));
+  // What is left of a drill that failed would hold its output open, and nobody would be told why it failed.
+  child.once('exit', endGroup);
   const exit = await new Promise<number | null>((done, failed) =>
     child.once('close', done).once('error', failed),
   );
