@@ -120,6 +120,8 @@ export class AwsStsMinter implements ExternalMinter {
     if (lease.ended && MINT_CAUSES.has(lease.ended.cause)) return;
     // Or the store has lost where it is: a name that a role has no session of does no harm there.
     const roles = this.#options.accounts.rolesOf(lease.tool);
+    if (roles.length === 0)
+      throw new Error(`where ${lease.id} was made is not known, and ${lease.tool} has no roles any more`);
     const kills = await Promise.all(roles.map((role) => this.#revokeOn(role, session, lease)));
     return kills.find((kill) => kill !== undefined);
   }

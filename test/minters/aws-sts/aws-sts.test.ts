@@ -444,6 +444,9 @@ const works = async (s3: S3Client): Promise<boolean> => (await read(s3, BUCKET, 
     await expect(by.minter.mint({ ...lease(), issuedAt: 0 }, grant(by))).rejects.toMatchObject({
       code: 'ERR_AWS_GRANT',
     });
+    // Where nobody knows what to deny it on, it is not called dead.
+    const gone = { ...lease(), tool: 'taken-away' };
+    await expect(by.minter.revoke(gone)).rejects.toThrow('is not known');
     const strange = broker([{ name: 'none', id: '', arn: 'arn:aws:iam:::role/none' }]);
     const refused = lease();
     const fault = await strange.minter
