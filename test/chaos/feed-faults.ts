@@ -70,6 +70,11 @@ export class Stage<Redis extends RedisDeployment> {
   async killed(name: string): Promise<void> {
     const [, second] = this.brokers;
     expect((await second.complete(name)).status).toBe(200);
+    await this.refusedInTime(name);
+  }
+
+  /** Of a task whose close was acknowledged a moment ago. */
+  async refusedInTime(name: string): Promise<void> {
     const at = performance.now();
     await this.tool.refuses(name);
     expect(this.tool.acceptedAt(name) - at).toBeLessThan(MAX_STALENESS_MS + SLACK_MS);
