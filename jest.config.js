@@ -20,6 +20,7 @@ export default {
   coverageProvider: 'v8',
   collectCoverageFrom: ['src/**/*.ts'],
   watchman: false,
+  testSequencer: '<rootDir>/test/longest-first.mjs',
   maxWorkers: 3,
   // Modules of files that are done stay in memory (Node keeps what vm made of them), and a large heap is slow to collect:
   // with a gigabyte of it, files took three times as long.
