@@ -40,16 +40,17 @@ const isUnfinished = ({ orphans, killed, error }: Target): boolean => killed < o
 
 const targetsText = ({ targets }: ReconciliationView): string =>
   table(
-    ['tool', 'listed', 'orphans', 'killed', 'failed', 'missing', 'result'],
+    ['tool', 'listed', 'orphans', 'killed', 'failed', 'missing', 'undone', 'result'],
     targets.map((target) => {
-      const { tool, listed = '-', orphans, killed, failed, missing } = target;
-      return [tool, ...[listed, orphans, killed, failed, missing].map(String), resultOf(target)];
+      const { tool, listed = '-', orphans, killed, failed, missing, undone } = target;
+      return [tool, ...[listed, orphans, killed, failed, missing, undone].map(String), resultOf(target)];
     }),
   );
 
-function resultOf({ listed, orphans, killed, missing, error }: Target): string {
+function resultOf({ listed, orphans, killed, missing, undone, error }: Target): string {
   if (error !== undefined) return 'could not be done';
   if (killed < orphans) return 'orphans are left';
+  if (undone > 0) return 'kills were undone; in force again';
   // Its target cannot be listed: what it holds of ours beside credentials was looked after.
   if (listed === undefined) return 'put right';
   return orphans + missing === 0 ? 'as on record' : 'differed';

@@ -55,7 +55,7 @@ export interface ExternalMinter {
    */
   revoke(lease: Killable, secret?: Secret): Promise<Accepted | void>;
   /** Puts right what a tool's target has of ours beside credentials: for a schedule. */
-  tidy?(tool: string): Promise<void>;
+  tidy?(tool: string): Promise<Tidied>;
   /**
    * Where `listable`: the leases of everything that bears a name of ours at a tool's targets, in no order; those of
    * before, where a live lease may still have been made there, among them. What a broker of another issuer made is left
@@ -64,6 +64,13 @@ export interface ExternalMinter {
   list?(tool: string): AsyncIterable<LeaseId>;
   /** Where `listable`: tools that are of this kind no more, and can be listed still. */
   formerTools?(): readonly string[];
+}
+
+export interface Tidied {
+  /** How many kills somebody had undone at the target since the last time; they are in force again. */
+  readonly undone: number;
+  /** Why some of it could not be put right. */
+  readonly failures: readonly unknown[];
 }
 
 export type Minter = SigningMinter | ExternalMinter;

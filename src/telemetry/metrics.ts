@@ -43,7 +43,7 @@ export const COUNTERS = {
     labels: ['change'],
   },
   drift_total: {
-    help: 'Where a target and the store differed: credentials without a live lease (orphan), active leases without a credential (missing). Each once.',
+    help: 'Where a target and the store differed: credentials without a live lease (orphan), active leases without a credential (missing), kills that somebody had taken back at the target (undone). Each once.',
     labels: ['tool', 'kind'],
   },
   store_warnings_total: {

@@ -24,6 +24,11 @@ export const reconciliationView = z
           killed: z.int().describe('Orphans that are dead now.'),
           failed: z.int().describe('Orphans that could not be killed.'),
           missing: z.int().describe('Active leases without a credential at the target.'),
+          undone: z
+            .int()
+            .describe(
+              'Kills that somebody had taken back at the target, as this broker saw; they are in force again.',
+            ),
           error: z.string().exactOptional().describe('Why the target could not be compared, or put right.'),
         }),
       )

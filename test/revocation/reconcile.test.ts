@@ -8,7 +8,7 @@ import type { ActiveLease } from '../../src/domain/lease.js';
 import { Refusal } from '../../src/domain/refusal.js';
 import type { Tool } from '../../src/domain/tool.js';
 import { Catalogue } from '../../src/domain/tool.js';
-import type { ExternalMinter } from '../../src/minters/minter.js';
+import type { ExternalMinter, Tidied } from '../../src/minters/minter.js';
 import type { Targets } from '../../src/minters/targets.js';
 import type { Reconciled, ReconcilerOptions } from '../../src/revocation/reconcile/reconciler.js';
 import { Reconciler } from '../../src/revocation/reconcile/reconciler.js';
@@ -76,6 +76,7 @@ const counts = (more: Partial<Reconciled> = {}): Reconciled => ({
   killed: 0,
   failed: 0,
   missing: 0,
+  undone: 0,
   ...more,
 });
 
@@ -338,15 +339,35 @@ describe('a run', () => {
 
   test('puts right what a target holds beside credentials, also where that cannot be listed', async () => {
     const tidied: string[] = [];
-    const tidy = (tool: string): Promise<void> => {
+    const tidy = (tool: string): Promise<Tidied> => {
       tidied.push(tool);
-      return tool === 'archive' ? Promise.reject(new Error('access denied')) : Promise.resolve();
+      return tool === 'archive'
+        ? Promise.reject(new Error('access denied'))
+        : Promise.resolve({ undone: 0, failures: [] });
     };
     minter = Object.assign(Object.create(target) as ExternalTarget, { listable: false, tidy });
     stray();
     reconciler = reconcilerOn(['ledger', 'archive']);
     expect(await reconcile()).toEqual([untold(), untold({ tool: 'archive', error: 'access denied' })]);
     expect(tidied).toEqual(['ledger', 'archive']);
+  });
+
+  test('tells of kills that somebody had taken back there, as drift, also where not all could be put right', async () => {
+    const came = [
+      { undone: 2, failures: [new Error('access denied')] },
+      { undone: 0, failures: [] },
+    ];
+    const tidy = (): Promise<Tidied> => Promise.resolve(came.shift()!);
+    minter = Object.assign(Object.create(target) as ExternalTarget, { listable: false, tidy });
+    reconciler = reconcilerOn(['ledger']);
+    reconciler.look();
+    const told = await until('it is on record', async () =>
+      (await scene.store.auditEvents({ limit: 9 })).find(({ action }) => action === 'target.reconcile'),
+    );
+    expect(told).toMatchObject({ detail: { undone: 2, orphans: 0 } });
+    expect(await counted('drift_total')).toEqual(['mayfly_drift_total{tool="ledger",kind="undone"} 2']);
+    expect(await reconcile()).toEqual([untold()]);
+    expect(await counted('drift_total')).toEqual(['mayfly_drift_total{tool="ledger",kind="undone"} 2']);
   });
 
   test('that comes while another is under way is answered by that one', async () => {

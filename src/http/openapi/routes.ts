@@ -82,7 +82,7 @@ export const ROUTES: Readonly<Record<RouteName, DocumentedRoute>> = {
         description: 'What was found, and what came of it.',
         schema: 'Reconciliation',
         example: {
-          targets: [{ tool: 'app-db', listed: 12, orphans: 2, killed: 2, failed: 0, missing: 0 }],
+          targets: [{ tool: 'app-db', listed: 12, orphans: 2, killed: 2, failed: 0, missing: 0, undone: 0 }],
         },
       },
     },

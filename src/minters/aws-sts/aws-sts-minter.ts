@@ -10,7 +10,7 @@ import { Refusal } from '../../domain/refusal.js';
 import { Secret } from '../../domain/secret.js';
 import type { Catalogue } from '../../domain/tool.js';
 import type { DenyStore } from '../../store/deny-store.js';
-import type { Accepted, ExternalMinter, Killable, Minted } from '../minter.js';
+import type { Accepted, ExternalMinter, Killable, Minted, Tidied } from '../minter.js';
 import type { Accounts } from './accounts.js';
 import { AwsFault, faultOf } from './aws-fault.js';
 import { roleArn, roleKey, sessionName, sessionTags } from './names.js';
@@ -143,14 +143,18 @@ export class AwsStsMinter implements ExternalMinter {
   }
 
   /** Takes what is moot out of the policies of the tool's roles, and puts back what somebody took out. */
-  async tidy(tool: string): Promise<void> {
+  async tidy(tool: string): Promise<Tidied> {
     const { accounts } = this.#options;
-    const tidied = accounts.rolesOf(tool).map(async (role) => {
-      const place = await accounts.ofRole(role);
-      await place?.account.denyList.tidy(role);
-    });
-    const failed = (await Promise.allSettled(tidied)).filter(({ status }) => status === 'rejected');
-    if (failed.length > 0) throw (failed[0] as PromiseRejectedResult).reason;
+    const tidied = await Promise.allSettled(
+      accounts.rolesOf(tool).map(async (role) => {
+        const place = await accounts.ofRole(role);
+        return place?.account.denyList.tidy(role);
+      }),
+    );
+    return {
+      undone: tidied.reduce((sum, one) => sum + ((one.status === 'fulfilled' && one.value) || 0), 0),
+      failures: tidied.filter((one) => one.status === 'rejected').map(({ reason }) => reason as unknown),
+    };
   }
 
   async close(): Promise<void> {

@@ -15,6 +15,8 @@ const CLAIM_POLL_MS = 25;
 const CLAIM_PATIENCE_MS = 2 * CLAIM_MS;
 /** IAM may give back for a moment what was there before. */
 const READ_BACK_MS = [0, 50, 200, 1000, 3000] as const;
+/** What IAM showed for so long is no longer gone for a moment only, as what was there before may come back. */
+const SETTLED_MS = 10 * SECOND_MS;
 /** By how much AWS's clock may differ from ours. */
 export const CLOCK_SKEW_MS = MINUTE_MS;
 
@@ -39,6 +41,8 @@ export interface Written {
 /** What a write came to, and what may still be done when it is good: removing what it says again. */
 interface Round {
   readonly written: Written;
+  /** All that the role denies now and still has to. */
+  readonly there: ReadonlySet<string>;
   readonly drop: readonly string[];
 }
 
@@ -48,6 +52,9 @@ export class RoleWriter {
   #running: Promise<void> = Promise.resolve();
   #next: Promise<Written> | undefined;
   #thorough = false;
+  /** Since when an entry is at the role, as far as this broker saw. */
+  #seen: ReadonlyMap<string, number> = new Map();
+  #undone = 0;
 
   constructor(role: string, terms: RoleWriterTerms) {
     this.#role = role;
@@ -63,11 +70,17 @@ export class RoleWriter {
     return this.#next;
   }
 
-  /** A write that leaves one document at most, without what is moot. Resolves when the others are gone as well. */
-  async tidy(): Promise<void> {
+  /**
+   * A write that leaves one document at most, without what is moot. Resolves when the others are gone as well, with how
+   * much of what the role denied somebody had taken out since the last time: all of it is back.
+   */
+  async tidy(): Promise<number> {
     this.#thorough = true;
     await this.write();
     await this.#running;
+    const undone = this.#undone;
+    this.#undone = 0;
+    return undone;
   }
 
   #begin(): Promise<Written> {
@@ -77,6 +90,7 @@ export class RoleWriter {
       this.#running = this.#underClaim(async (claim, seen) => {
         const round = await this.#round(claim, thorough, seen);
         if (typeof round === 'number' || round === undefined) return round;
+        this.#compare(round);
         resolve(round.written);
         // What is said twice is a matter of room: the next write tries again.
         for (const name of round.drop) await this.#terms.policies.drop(this.#role, name).catch(() => {});
@@ -137,25 +151,40 @@ export class RoleWriter {
     if (thorough && recorded.cutOff) onCutOff(this.#role, recorded.cutOff);
     const wanted = entriesOf(roleId, recorded);
     const named = entriesOf(roleId, { denied: recorded.denied });
-    if (!thorough && denies(documents.ours, wanted)) return { written: answer(recorded), drop: [] };
+    if (!thorough && denies(documents.ours, wanted))
+      return { written: answer(recorded), there: wanted, drop: [] };
     const plan = planDenial(claim.fence, wanted, named, documents);
     if (plan) {
       await this.#carryOut(plan);
-      return { written: answer(recorded), drop: plan.drop };
+      return { written: answer(recorded), there: wanted, drop: plan.drop };
     }
 
     const cutOff = cutOffFor(recorded, clock.now());
     if (!(await store.raise(claim, cutOff))) return undefined;
     onCutOff(this.#role, cutOff);
     const state = { ...recorded, cutOff };
-    const least = planDenial(claim.fence, entriesOf(roleId, state), named, documents);
+    const there = entriesOf(roleId, state);
+    const least = planDenial(claim.fence, there, named, documents);
     if (!least)
       throw new AwsFault(
         'ERR_AWS_REFUSED',
         `inline policies of ${this.#role} leave no room to deny a session`,
       );
     await this.#carryOut(least);
-    return { written: answer(state), drop: least.drop };
+    return { written: answer(state), there, drop: least.drop };
+  }
+
+  /** Counts what was there, had to stay, and was gone when we looked. */
+  #compare({ written: { found }, there }: Round): void {
+    const now = this.#terms.clock.now();
+    const seen = new Map<string, number>();
+    for (const entry of there) {
+      const since = this.#seen.get(entry);
+      const isGone = since !== undefined && !found.some((document) => document.entries.has(entry));
+      if (isGone && now - since >= SETTLED_MS) this.#undone++;
+      seen.set(entry, isGone ? now : (since ?? now));
+    }
+    this.#seen = seen;
   }
 
   /** A store that was restored knows nothing of what the role denies: none of that may come to life again. */

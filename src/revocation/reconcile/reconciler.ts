@@ -32,6 +32,8 @@ export interface Reconciled {
   readonly failed: number;
   /** Active leases without a credential. */
   readonly missing: number;
+  /** Kills that somebody had taken back at the target, as far as this broker saw; they are in force again. */
+  readonly undone: number;
   /** Why it could not be compared, or put right. */
   readonly error?: string;
 }
@@ -165,16 +167,19 @@ export class Reconciler {
           await this.#recordOrphan(tool, orphan, request, why);
       },
     });
-    const flaw = error ?? (await this.#tidy(place));
+    const { undone, flaw } =
+      error === undefined ? await this.#tidy(place) : { undone: 0, flaw: error };
     const reconciled: Reconciled = {
       tool,
       ...(minter.listable && error === undefined && { listed: drift.listed }),
       orphans: drift.orphans.length,
       ...came,
       missing: drift.missing.length,
+      undone,
       ...(flaw !== undefined && { error: flaw }),
     };
     const isNew = this.#count(tool, drift, before);
+    for (let kill = 0; kill < undone; kill++) this.#options.metrics.count('drift_total', tool, 'undone');
     if (error === undefined) {
       this.#left.set(nameOf(place), {
         orphans: orphansLeft,
@@ -182,7 +187,7 @@ export class Reconciler {
       });
       this.#comparedAt.set(nameOf(place), this.#options.clock.now());
     }
-    await this.#tell(reconciled, request, isNew || came.killed > 0, asked);
+    await this.#tell(reconciled, request, isNew || came.killed + undone > 0, asked);
     return reconciled;
   }
 
@@ -198,13 +203,13 @@ export class Reconciler {
     }
   }
 
-  async #tidy({ tool, minter }: Place): Promise<string | undefined> {
-    if (!minter.tidy || this.#stopped) return undefined;
+  async #tidy({ tool, minter }: Place): Promise<{ undone: number; flaw?: string }> {
+    if (!minter.tidy || this.#stopped) return { undone: 0 };
     try {
-      await answerWithin(TIDIED_WITHIN_MS, minter.tidy(tool));
-      return undefined;
+      const { undone, failures } = await answerWithin(TIDIED_WITHIN_MS, minter.tidy(tool));
+      return { undone, ...(failures.length > 0 && { flaw: said(failures[0]) }) };
     } catch (cause) {
-      return said(cause);
+      return { undone: 0, flaw: said(cause) };
     }
   }
 

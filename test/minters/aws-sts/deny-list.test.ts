@@ -1,5 +1,5 @@
 // The deny list when IAM is as AWS's is: encoded answers, pages, late reads, refusals, and answers that never come.
-import { describe, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { IAMClient } from '@aws-sdk/client-iam';
 import type { AwsFault } from '../../../src/minters/aws-sts/aws-fault.js';
 import { faultOf } from '../../../src/minters/aws-sts/aws-fault.js';
@@ -12,6 +12,10 @@ import { until } from '../../fixtures/until.js';
 
 const ROLE = 'reader';
 const NOW = 1_700_000_000_000;
+let now = NOW;
+beforeEach(() => {
+  now = NOW;
+});
 
 const after = (attempts: number, status: number): Error =>
   Object.assign(new Error('x'), { $metadata: { httpStatusCode: status, attempts } });
@@ -23,7 +27,7 @@ interface Listed {
   readonly cutOffs: number[];
 }
 function listOn(iam: IamMemory, store?: DenyMemory): Listed {
-  const clock = { now: () => NOW };
+  const clock = { now: () => now };
   const kept = store ?? new DenyMemory(clock);
   const waits: number[] = [];
   const cutOffs: number[] = [];
@@ -121,6 +125,27 @@ describe('A deny list', () => {
     iam.policies.clear();
     expect(await list.kill(ROLE, denied(0))).toEqual({ wasThere: false });
     expect(namedAt(iam)).toBe(1);
+  });
+
+  test('counts what somebody took out of a role, once, and puts it back', async () => {
+    const iam = new IamMemory();
+    const { list } = listOn(iam);
+    for (let index = 0; index < 3; index++) await list.kill(ROLE, denied(index));
+    // IAM may give back for a moment what was there before: what came to be just now is not counted.
+    iam.policies.clear();
+    expect(await list.tidy(ROLE)).toBe(0);
+    now += 10_000;
+    expect(await list.tidy(ROLE)).toBe(0);
+    iam.policies.clear();
+    // A kill puts it back as well.
+    await list.kill(ROLE, denied(3));
+    expect(namedAt(iam)).toBe(4);
+    expect(await list.tidy(ROLE)).toBe(3);
+    expect(await list.tidy(ROLE)).toBe(0);
+    // What ran out is taken out by nobody but us.
+    now = NOW + 700_000;
+    iam.policies.clear();
+    expect([await list.tidy(ROLE), namedAt(iam)]).toEqual([0, 0]);
   });
 
   test('tells again of a cut-off whose broker may have died over what it ended, and writes it', async () => {
