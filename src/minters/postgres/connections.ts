@@ -47,6 +47,8 @@ const ABSENCE = {
  */
 const sessionSettings = ({ lockMs, statementMs, killMs }: Patience, purpose: Purpose) => ({
   search_path: 'pg_catalog',
+  // A statement behind a lock sees what whoever had the lock has left.
+  default_transaction_isolation: 'read\\ committed',
   standard_conforming_strings: 'on',
   client_min_messages: 'error',
   statement_timeout: purpose === 'kill' ? killMs : statementMs,

@@ -46,12 +46,13 @@ export async function dropRole(
       row && { connections, session, credential, name, oid: Number(row['oid']) };
     const early = killOf(seen);
     if (early) await disarm(early);
-    const locked = await lockForKill(session, id);
-    const [found = []] = await session.run(first);
-    const kill = killOf(found);
+    const { locked, rows } = await lockForKill(session, id, first);
+    const kill = killOf(rows);
     if (kill && !early) await disarm(kill);
     if (kill) await endRole(kill);
-    if (locked) await session.run(releaseFromKill(id));
+    const last = locked ? [releaseFromKill(id)] : [];
+    if (kill) await sessionsEnded(session, kill.oid, ...last);
+    else if (locked) await session.run(releaseFromKill(id));
   });
 }
 
@@ -67,7 +68,7 @@ async function disarm(kill: Kill): Promise<void> {
     try {
       if (blocked) {
         await session.run(endSessions(oid));
-        await rollBackPrepared(kill, await preparedBy(kill));
+        await rollBackPrepared(kill, (await heldBy(kill)).prepared);
       }
       await session.run(`BEGIN; SET LOCAL lock_timeout = ${ROLE_LOCK_MS};
         ALTER ROLE ${quoteIdentifier(name)} NOLOGIN PASSWORD NULL; COMMIT`);
@@ -84,12 +85,9 @@ async function disarm(kill: Kill): Promise<void> {
 }
 
 async function endRole(kill: Kill): Promise<void> {
-  const { connections, session, credential, name, oid } = kill;
+  const { connections, session, credential, name } = kill;
   const { reassignTo, database: own } = credential;
-  const prepared = await preparedBy(kill);
-  const [owning = []] = await session.run(`SELECT DISTINCT d.datname AS name
-    FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
-    WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = ${oid}`);
+  const { prepared, owning } = await heldBy(kill);
   if (reassignTo !== undefined) {
     const [heir = []] = await session.run(readHeir(reassignTo));
     checkHeir(reassignTo, heir);
@@ -107,31 +105,40 @@ async function endRole(kill: Kill): Promise<void> {
     throw new Error(
       `${name} can do nothing any more, and has left something in ${unknown.join(', ')}: name that under databases`,
     );
-  await sessionsEnded(session, oid);
 }
 
 const endSessions = (oid: number): string =>
   `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = ${oid}`;
 
 /** They are told again and again: one may have been busy with becoming a session. */
-async function sessionsEnded(session: Session, oid: number): Promise<void> {
+async function sessionsEnded(session: Session, oid: number, ...andThen: string[]): Promise<void> {
   const giveUpAt = performance.now() + SESSIONS_END_WITHIN_MS;
+  let statements = [endSessions(oid), ...andThen];
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
-    const [left = []] = await session.run(endSessions(oid));
+    const [left = []] = await session.run(statements.join('; '));
+    statements = [endSessions(oid)];
     if (left.length === 0) return;
     if (performance.now() > giveUpAt) throw new Error(`${left.length} sessions of the role have not ended`);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
+/** What is left of it: prepared transactions, and databases in which it owns something or was granted it. */
+interface Held {
+  readonly prepared: Rows;
+  readonly owning: Rows;
+}
+
 /** With what follows: a member may drop what a role owns, and end its prepared transactions in its name. */
-async function preparedBy({ session, name }: Kill): Promise<Rows> {
+async function heldBy({ session, name, oid }: Kill): Promise<Held> {
   const giveUpAt = performance.now() + SESSIONS_END_WITHIN_MS;
   const read = (): Promise<readonly Rows[]> =>
     session.run(`GRANT ${quoteIdentifier(name)} TO CURRENT_USER;
-    SELECT gid, database AS name FROM pg_prepared_xacts WHERE owner = ${quoteLiteral(name)}`);
-  const [, prepared = []] = await onConflict(giveUpAt, read);
-  return prepared;
+    SELECT gid, database AS name FROM pg_prepared_xacts WHERE owner = ${quoteLiteral(name)};
+    SELECT DISTINCT d.datname AS name FROM pg_shdepend s JOIN pg_database d ON d.oid = s.dbid
+      WHERE s.refclassid = 'pg_authid'::regclass AND s.refobjid = ${oid}`);
+  const [, prepared = [], owning = []] = await onConflict(giveUpAt, read);
+  return { prepared, owning };
 }
 
 /** Each in its own database, by its own role, and outside of a transaction: PostgreSQL lets it happen nowhere else. */
@@ -167,8 +174,7 @@ async function dropOwned(
   ];
   await onConflict(performance.now() + connections.patience.killMs, async () => {
     try {
-      await there.run(`BEGIN; SAVEPOINT ${BEFORE_LOCK}`);
-      await lockRights(there, credential.user);
+      await lockRights(there, credential.user, { before: `BEGIN; SAVEPOINT ${BEFORE_LOCK}` });
       await there.run(`${statements.join('; ')}; COMMIT`);
     } catch (error) {
       if (isConflict(error)) await there.run('ROLLBACK');

@@ -1,7 +1,7 @@
 // Advisory locks, which everybody who has a session may take: so nothing that must happen waits for one that is not ours.
 import { createHash } from 'node:crypto';
 import type { LeaseId } from '../../domain/ids.js';
-import type { Session } from './connections.js';
+import type { Rows, Session } from './connections.js';
 import { isConflict, isLockTimeout } from './failure.js';
 import { roleOf } from './role.js';
 
@@ -37,26 +37,36 @@ export const lockForMint = (id: LeaseId): string => `SELECT pg_advisory_xact_loc
 
 export const releaseFromKill = (id: LeaseId): string => `SELECT pg_advisory_unlock(${leaseKey(id)})`;
 
+/** What `read` told once it was there, or had been tried for. */
+export interface LockedForKill {
+  readonly locked: boolean;
+  readonly rows: Rows;
+}
+
 /**
- * Of a kill, with the session. False where nobody of ours has it and it cannot be had: a prepared transaction may hold
- * it. Then the kill goes on without, and what a mint may make meanwhile is found by the kill after its deadline.
+ * Of a kill, with the session; then `read` is asked. Not locked where nobody of ours has it and it cannot be had: a
+ * prepared transaction may hold it. Then the kill goes on without, and what a mint may make meanwhile is found by the kill
+ * after its deadline.
  *
  * @throws PostgresFailure where a mint or a kill of the lease is under way, and takes too long
  */
-export async function lockForKill(session: Session, id: LeaseId): Promise<boolean> {
+export async function lockForKill(session: Session, id: LeaseId, read: string): Promise<LockedForKill> {
   const key = leaseKey(id);
   try {
-    await session.run(`${evictOthers(key)}; SELECT pg_advisory_lock(${key})`);
-    return true;
+    const [, , rows = []] = await session.run(
+      `${evictOthers(key)}; SELECT pg_advisory_lock(${key}); ${read}`,
+    );
+    return { locked: true, rows };
   } catch (error) {
     if (!isLockTimeout(error)) throw error;
     const [ours = []] = await session.run(`SELECT 1 FROM ${holders(key, 'ours')} AND l.granted`);
     if (ours.length > 0) throw error;
-    return false;
+    const [rows = []] = await session.run(read);
+    return { locked: false, rows };
   }
 }
 
-/** The savepoint that comes first. */
+/** The savepoint that comes first, in `before` or in a message of its own. */
 export const BEFORE_LOCK = 'before_lock';
 
 /**
@@ -64,11 +74,15 @@ export const BEFORE_LOCK = 'before_lock';
  * second of two fails (`tuple concurrently updated`). So they stand in line here, as a courtesy: whoever cannot get the
  * lock goes on without it, and is told to come again where that went wrong.
  */
-export async function lockRights(session: Session, user: string, withinMs?: number): Promise<void> {
+export async function lockRights(
+  session: Session,
+  user: string,
+  { before, withinMs }: { readonly before: string; readonly withinMs?: number },
+): Promise<void> {
   const key = rightsKey(user);
   try {
     await session.run(
-      `${evictOthers(key)}; SET LOCAL lock_timeout = ${COURTESY_MS}; SELECT pg_advisory_xact_lock(${key});
+      `${before}; ${evictOthers(key)}; SET LOCAL lock_timeout = ${COURTESY_MS}; SELECT pg_advisory_xact_lock(${key});
        SET LOCAL lock_timeout TO DEFAULT`,
       withinMs,
     );

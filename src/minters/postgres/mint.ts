@@ -82,8 +82,8 @@ async function writeRole(
   left: () => number,
 ): Promise<void> {
   const { connectionLimit, reassignTo } = credential;
-  await session.run(`${createRole(lease, { verifier, connectionLimit })}; SAVEPOINT ${BEFORE_LOCK}`, left());
-  await lockRights(session, credential.user, left());
+  const before = `${createRole(lease, { verifier, connectionLimit })}; SAVEPOINT ${BEFORE_LOCK}`;
+  await lockRights(session, credential.user, { before, withinMs: left() });
   // What grants are given on is looked up where an operator who names no schema means it to be.
   await session.run('SET LOCAL search_path = public', left());
   for (const statement of statements) await session.runOne(statement, left());

@@ -236,6 +236,27 @@ const inTime = async (work: Promise<void>): Promise<void> => {
     });
   });
 
+  test('finds the role of a mint that it waited for, whatever isolation the database has sessions begin with', async () => {
+    await admin.query(`ALTER DATABASE app SET default_transaction_isolation = 'repeatable read'`);
+    try {
+      const tool = toolFor(credentialFor(server));
+      const minter = minterFor(tool);
+      minters.push(minter);
+      const lease = leaseFor(tool);
+      const mint = await server.connect({ ...BROKER, database: 'app' });
+      await mint.query(`BEGIN; ${lockForMint(lease.id)}; CREATE ROLE "${roleOf(lease.id)}" LOGIN`);
+      const kill = minter.revoke(lease);
+      await until('the kill waits for it', () =>
+        found(`SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`),
+      );
+      await mint.query('COMMIT');
+      await kill;
+      expect(await roleExists(roleOf(lease.id))).toBe(false);
+    } finally {
+      await admin.query('ALTER DATABASE app RESET default_transaction_isolation');
+    }
+  });
+
   test('of many at once, each with a running query, ends all of them', async () => {
     const made = await Promise.all(Array.from({ length: 12 }, () => minting()));
     const { minter } = made[0]!;
