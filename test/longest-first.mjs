@@ -6,7 +6,6 @@ const Sequencer = /** @type {typeof sequencer.default} */ (/** @type {unknown} *
 
 /** By their time in `npm test`. Jest itself knows only their size in a fresh clone, and some of these are small. */
 const LONGEST = [
-  'store/redis-cluster',
   'docs/literal',
   'chaos/kill-targets',
   'spec/model',

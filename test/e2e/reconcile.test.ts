@@ -118,6 +118,7 @@ const counts = (more: object = {}): object => ({
   killed: 0,
   failed: 0,
   missing: 0,
+  undone: 0,
   ...more,
 });
 const mayfly = (...args: string[]): Promise<Ran> =>
@@ -185,10 +186,10 @@ const mayfly = (...args: string[]): Promise<Ran> =>
     expect([shown.exit, shown.out.split('\n').map((line) => line.replaceAll(/ +/g, ' '))]).toEqual([
       1,
       [
-        'TOOL LISTED ORPHANS KILLED FAILED MISSING RESULT',
-        'app-db 0 0 0 0 1 differed',
-        'reports 0 0 0 0 0 as on record',
-        'gone - 0 0 0 0 could not be done',
+        'TOOL LISTED ORPHANS KILLED FAILED MISSING UNDONE RESULT',
+        'app-db 0 0 0 0 1 0 differed',
+        'reports 0 0 0 0 0 0 as on record',
+        'gone - 0 0 0 0 0 could not be done',
         '',
       ],
     ]);

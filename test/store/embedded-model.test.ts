@@ -2,4 +2,4 @@
 import { describeStoreModel } from '../contract/store-model.js';
 import { embeddedHarness } from './embedded-harness.js';
 
-describeStoreModel('embedded', embeddedHarness(), { numRuns: 200, atMostMs: 12_000 });
+describeStoreModel('embedded', embeddedHarness(), { numRuns: 100, atMostMs: 12_000 });

@@ -1,10 +1,10 @@
-// Random lives of the Redis store against its model.
+// Random lives of the Redis store against its model, on a cluster: whatever names keys of several slots at once fails there.
 import { describeStoreModel } from '../contract/store-model.js';
-import { StandaloneRedis } from '../fixtures/redis/standalone.js';
+import { RedisCluster } from '../fixtures/redis/cluster.js';
 import { redisHarness } from './redis-harness.js';
 
 describeStoreModel(
-  'Redis',
-  redisHarness(() => StandaloneRedis.start()),
+  'Redis Cluster',
+  redisHarness(() => RedisCluster.start()),
   { numRuns: 25, atMostMs: 10_000 },
 );

@@ -1,4 +1,4 @@
-// The store's contract on one Redis: what a cluster keeps at every `npm test`.
+// The store's contract on one Redis. On a cluster, where keys have slots, `npm test` has the model, and the long tests both.
 import { describeStore } from '../contract/store.js';
 import { StandaloneRedis } from '../fixtures/redis/standalone.js';
 import { redisHarness } from './redis-harness.js';

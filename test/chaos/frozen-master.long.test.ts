@@ -1,0 +1,13 @@
+// A master that froze, in a cluster.
+import { describe, test } from '@jest/globals';
+import { hasRedis } from '../fixtures/redis/presence.js';
+import { inCluster, outlive } from './frozen-master.js';
+
+const LIMIT_MS = 60_000;
+
+(hasRedis ? describe : describe.skip)(
+  'brokers leave a frozen master for its successor, and do not go back when it wakes up',
+  () => {
+    test('in a cluster', () => outlive(inCluster), LIMIT_MS);
+  },
+);
