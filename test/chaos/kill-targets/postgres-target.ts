@@ -15,16 +15,24 @@ const KILL = { during: 'kill', among: /SELECT oid FROM pg_roles WHERE rolname/ }
 /** In the order in which they are said. */
 const SAYINGS: readonly Said[] = [
   { ...MINT, name: 'BEGIN and the lock of the lease', at: /BEGIN; SELECT pg_advisory_xact_lock/ },
-  { ...MINT, name: 'CREATE ROLE, and the lock of rights', at: /CREATE ROLE[^]*SET LOCAL lock_timeout/ },
+  {
+    ...MINT,
+    name: 'CREATE ROLE, and the lock of rights',
+    at: /CREATE ROLE[^]*SELECT pg_try_advisory_xact_lock/,
+  },
   { ...MINT, name: 'GRANT', at: /GRANT SELECT/ },
   { ...MINT, name: 'how the role came out', at: /AS powerful/ },
   { ...MINT, name: 'COMMIT', at: /AS in_time; COMMIT/ },
   { ...KILL, name: 'whether there is a role', at: /SELECT oid FROM pg_roles WHERE rolname/ },
   { ...KILL, name: 'NOLOGIN', at: /NOLOGIN PASSWORD NULL; COMMIT/ },
-  { ...KILL, name: 'the end of sessions', at: /SELECT pg_terminate_backend\(pid\) FROM pg_stat_activity/ },
-  { ...KILL, name: 'the lock of the lease', at: /SELECT pg_advisory_lock[^]*SELECT oid FROM pg_roles/ },
+  {
+    ...KILL,
+    name: 'the end of sessions',
+    at: /SELECT pg_terminate_backend\(pid\) FROM pg_stat_get_activity/,
+  },
+  { ...KILL, name: 'the lock of the lease', at: /SELECT pg_try_advisory_lock[^]*SELECT oid FROM pg_roles/ },
   { ...KILL, name: 'membership, and what it holds', at: /TO CURRENT_USER[^]*pg_shdepend/ },
-  { ...KILL, name: 'the lock of rights', at: /SET LOCAL lock_timeout = \d+; SELECT pg_advisory_xact_lock/ },
+  { ...KILL, name: 'the lock of rights', at: /SAVEPOINT before_lock; SELECT pg_try_advisory_xact_lock/ },
   { ...KILL, name: 'DROP ROLE', at: /DROP ROLE/ },
   { ...KILL, name: 'the release of the lease', at: /SELECT pg_advisory_unlock/ },
 ];
