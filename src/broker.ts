@@ -1,5 +1,6 @@
 // What every use case works with: the ports, and the settings in force.
 import type { Clock } from './domain/clock.js';
+import type { LeaseId, TaskId } from './domain/ids.js';
 import type { Catalogue } from './domain/tool.js';
 import type { KeyRing } from './keys/key-ring.js';
 import type { Limits } from './limits/limits.js';
@@ -15,6 +16,9 @@ export interface Rules {
   /** How the tasks of runs are called, which open by themselves: nobody else may open one of such a name. */
   readonly runPrefixes: readonly string[];
 }
+
+/** What the sweeper is told of: what a close or a kill has just ended, or when something falls due. */
+export type Work = { readonly ended: TaskId | LeaseId } | { readonly by: number };
 
 export interface Broker {
   readonly issuer: string;
@@ -32,8 +36,8 @@ export interface Broker {
   readonly limits: Limits;
   /** The rules in force now. */
   rules(): Rules;
-  /** Tells the sweeper that there is work. */
-  wake(): void;
+  /** Tells the sweeper that there is work; of whatever kind where nothing more is said. */
+  wake(work?: Work): void;
   /** Something went wrong beside a request that is answered all the same: for whoever runs this. */
   report(error: unknown, what: string): void;
 }

@@ -203,7 +203,7 @@ export async function startBroker(
       listed: statusList !== undefined,
       limits,
       rules: () => force.rules,
-      wake: () => sweeper.wake(),
+      wake: (work) => sweeper.wake(work),
       report: (error, what) => log.error({ err: error }, what),
     };
     let reviewing = false;

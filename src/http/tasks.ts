@@ -43,7 +43,7 @@ export const taskRoutes = (broker: Broker) =>
         entry,
       );
       if (opened instanceof Refusal) return opened;
-      broker.wake();
+      broker.wake({ by: opened.task.deadline });
       const answer = ok(taskView(await withCounts(broker, opened.task)), opened.created ? 201 : 200);
       return { ...answer, headers: { ...answer.headers, location: `/v1/tasks/${opened.task.id}` } };
     },

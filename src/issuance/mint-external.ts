@@ -48,7 +48,7 @@ async function mintIn(
   } catch (error) {
     // Nobody knows what became of it: it is killed now, and once more when it can no longer come to be.
     await broker.store.abandonLease(reserved.id, 'mint_unknown', entry);
-    broker.wake();
+    broker.wake({ ended: reserved.id });
     broker.report(error, `a mint at the target of ${reserved.tool} failed`);
     return new Refusal('target_unavailable', 'the mint failed', [], { retryAfterMs: MINT_AGAIN_MS });
   }

@@ -1,7 +1,7 @@
 // The one path by which a lease is ended before its time: release, RFC 7009, and an operator's kill of any width.
 import type { AuditEntry } from '../audit/entry.js';
 import type { Broker } from '../broker.js';
-import type { LeaseId } from '../domain/ids.js';
+import type { LeaseId, TaskId } from '../domain/ids.js';
 import type { Lease } from '../domain/lease.js';
 import type { VerifiedPrincipal } from '../domain/principal.js';
 import { hasRole } from '../domain/principal.js';
@@ -33,7 +33,9 @@ export async function revoke(
     ...(kill.quarantine && { quarantine: true }),
   });
   const revocation = await broker.store.revoke({ ...kill, by: operator.name }, entry);
-  broker.wake();
+  const { select } = kill;
+  const isOne = select.kind === 'task' || select.kind === 'lease';
+  broker.wake(isOne ? { ended: select.name as TaskId | LeaseId } : undefined);
   // A killed key must sign nothing more, and something has to sign in its place. The kill stands in any case.
   if (kill.select.kind === 'key') {
     await broker.keys
@@ -72,7 +74,7 @@ export async function releaseLease(
     { select: leaseSelector(id), by: principal.name, reason: own ? 'released' : 'revoked' },
     entry,
   );
-  broker.wake();
+  broker.wake({ ended: id });
   if (!lease.ended) broker.limits.leaseReleased(lease);
   return (await broker.store.readLease(id)) ?? lease;
 }

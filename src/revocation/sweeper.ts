@@ -1,5 +1,8 @@
 // The sweeper: records what time has ended, and kills external credentials at their targets until that is confirmed.
+import type { Work } from '../broker.js';
 import type { Clock } from '../domain/clock.js';
+import type { LeaseId, TaskId } from '../domain/ids.js';
+import type { Lease } from '../domain/lease.js';
 import { MINUTE_MS, SECOND_MS } from '../domain/duration.js';
 import { Secret } from '../domain/secret.js';
 import { answerWithin } from '../minters/answer-within.js';
@@ -29,7 +32,7 @@ export interface SweeperLog {
 }
 
 export interface SweeperOptions {
-  readonly store: Pick<Store, 'sweep' | 'claimDue' | 'settle' | 'now'>;
+  readonly store: Pick<Store, 'sweep' | 'claimDue' | 'claimEnded' | 'settle' | 'now'>;
   readonly minters: ReadonlyMap<string, Minter>;
   readonly targets: Targets;
   readonly unseal: (sealed: string, context: string) => string;
@@ -47,6 +50,10 @@ export interface SweeperOptions {
 export class Sweeper {
   readonly #options: SweeperOptions;
   #timer: NodeJS.Timeout | undefined;
+  /** When it goes off, by the clock. */
+  #wakesAt = Infinity;
+  /** What fell due since the last sweep began, and may not have been seen by it. */
+  #lookAt = Infinity;
   #running: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -57,8 +64,14 @@ export class Sweeper {
   }
 
   /** There may be work. Cheap to call, and never waits. */
-  wake(): void {
+  wake(work?: Work): void {
     if (this.#stopped) return;
+    if (work === undefined) this.#look();
+    else if ('by' in work) this.#lookBy(work.by);
+    else void this.#begin(this.#killEnded(work.ended), 'what was ended is not being killed yet: once more');
+  }
+
+  #look(): void {
     if (this.#running) {
       this.#again = true;
       return;
@@ -84,10 +97,11 @@ export class Sweeper {
     const { store, log } = this.#options;
     try {
       while (!this.#stopped) {
-        const { changed, nextDueAt } = await store.sweep(SWEEP_LIMIT);
+        this.#lookAt = Infinity;
+        const { changed, nextDueAt = Infinity } = await store.sweep(SWEEP_LIMIT);
         const begun = await this.#beginKills();
         if (changed > 0 || begun > 0) continue;
-        this.#sleepUntil(nextDueAt);
+        this.#sleepUntil(Math.min(nextDueAt, this.#lookAt));
         return;
       }
     } catch (error) {
@@ -102,39 +116,57 @@ export class Sweeper {
    */
   async #beginKills(): Promise<number> {
     const due = await this.#options.store.claimDue(MOST_CLAIMED, CLAIM_WINDOW_MS);
-    const givenBack: Promise<void>[] = [];
-    for (const claimed of due) {
-      const place = this.#options.targets.placeForKill(claimed.lease.tool);
-      const kill = this.#begin(claimed, place);
-      if (place instanceof PutOff) givenBack.push(kill);
-    }
-    await Promise.all(givenBack);
+    await this.#killEach(due);
     return due.length;
   }
 
-  #begin(claimed: ClaimedLease, place: Place | Promise<Place>): Promise<void> {
-    const kill = this.#kill(claimed, place)
-      .catch((error: unknown) =>
-        this.#options.log.error(
-          { err: error, lease: claimed.lease.id },
-          'what became of a kill is not on record: once more',
-        ),
-      )
-      .finally(() => {
-        this.#kills.delete(kill);
-        this.wake();
-      });
-    this.#kills.add(kill);
-    return kill;
+  /** Ahead of any sweep: a look at every tree takes longer than many a kill. */
+  async #killEnded(of: TaskId | LeaseId): Promise<void> {
+    const { claimed, more } = await this.#options.store.claimEnded(of, MOST_CLAIMED, CLAIM_WINDOW_MS);
+    await this.#killEach(claimed);
+    if (more) this.wake();
   }
 
-  #sleepUntil(dueAt: number | undefined): void {
+  /** Resolves when those that found no place are given back. */
+  async #killEach(due: readonly ClaimedLease[]): Promise<void> {
+    const givenBack: Promise<void>[] = [];
+    for (const claimed of due) {
+      const place = this.#options.targets.placeForKill(claimed.lease.tool);
+      const flaw = 'what became of a kill is not on record: once more';
+      const kill = this.#begin(this.#kill(claimed, place), flaw, claimed.lease.id);
+      if (place instanceof PutOff) givenBack.push(kill);
+    }
+    await Promise.all(givenBack);
+  }
+
+  /** Goes on beside the sweep. What goes wrong is looked at again. */
+  #begin(work: Promise<void>, flaw: string, lease?: LeaseId): Promise<void> {
+    const begun = work
+      .catch((error: unknown) => {
+        this.#options.log.error({ err: error, ...(lease && { lease }) }, flaw);
+        this.wake();
+      })
+      .finally(() => this.#kills.delete(begun));
+    this.#kills.add(begun);
+    return begun;
+  }
+
+  /** A sweep that is under way may have seen the store as it was before. */
+  #lookBy(at: number): void {
+    if (this.#stopped || at === Infinity) return;
+    this.#lookAt = Math.min(this.#lookAt, at);
+    if (!this.#running && at < this.#wakesAt) this.#sleepUntil(at);
+  }
+
+  #sleepUntil(dueAt: number): void {
     clearTimeout(this.#timer);
+    this.#wakesAt = Infinity;
     if (this.#stopped) return;
     const { clock, lookEveryMs } = this.#options;
-    if (dueAt === undefined && lookEveryMs === undefined) return;
-    const dueInMs = Math.max((dueAt ?? Infinity) - clock.now(), 1);
+    if (dueAt === Infinity && lookEveryMs === undefined) return;
+    const dueInMs = Math.max(dueAt - clock.now(), 1);
     const delayMs = Math.min(dueInMs, lookEveryMs ?? MINUTE_MS);
+    this.#wakesAt = clock.now() + delayMs;
     this.#timer = setTimeout(() => this.wake(), delayMs);
     this.#timer.unref();
   }
@@ -155,6 +187,17 @@ export class Sweeper {
       );
     }
     await store.settle(lease.id, claim, settlement);
+    this.#lookBy(this.#dueAgain(lease, settlement));
+  }
+
+  /** A mint that is late may come to be after its kill: it is killed once more when it no longer can. */
+  #dueAgain({ kind, issuedAt }: Lease, settlement: Settlement): number {
+    const { clock, minters } = this.#options;
+    const now = clock.now();
+    if ('retryAfterMs' in settlement) return now + settlement.retryAfterMs;
+    const minter = minters.get(kind);
+    const mintedBy = minter?.external ? issuedAt + minter.mintDeadlineMs : now;
+    return mintedBy > now ? mintedBy : Infinity;
   }
 
   async #settlementOf(claimed: ClaimedLease, place: Place): Promise<Settlement> {

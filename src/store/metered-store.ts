@@ -55,6 +55,7 @@ const OPERATIONS: Readonly<Record<Operation, true>> = {
   liftQuarantine: true,
   sweep: true,
   claimDue: true,
+  claimEnded: true,
   settle: true,
   retryLease: true,
   forceLease: true,

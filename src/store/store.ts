@@ -110,6 +110,8 @@ export interface ClaimedLease {
   readonly sealedSecret?: string;
 }
 
+export type Claimed = { readonly claimed: readonly ClaimedLease[]; readonly more: boolean };
+
 export type Settlement =
   | { readonly kind: 'confirmed' }
   /** The target has taken the order, and tells nobody when it is in force: it is lent out again after that long. No attempt. */
@@ -193,6 +195,11 @@ export interface WorkStore {
   sweep(limit: number): Promise<Swept>;
   /** Lends out up to `limit` credentials that are due to be killed at their targets, each for `windowMs`. */
   claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]>;
+  /**
+   * The same, before any sweep, of what a kill of this task or lease has ended: for the price of a look at one tree. Others
+   * that are due may be among them. Where `more` is left, sweeps find it.
+   */
+  claimEnded(of: TaskId | LeaseId, limit: number, windowMs: number): Promise<Claimed>;
   /**
    * False where the loan had run out and somebody else has it. What was needed to kill a credential is kept of an
    * irrevocable one, as it may be tried again.

@@ -32,7 +32,7 @@ export async function completeTask(
     return principal.roles.length > 0 ? task : new Refusal('role_missing', task.detail);
   const closing = { outcome, by: principal.name, ...(reason !== undefined && { reason }) };
   const closed = await broker.store.closeTask(id, closing, entry);
-  broker.wake();
+  broker.wake({ ended: id });
   if (closed instanceof Refusal) return closed;
   if (closed.closed?.requestId === entry.requestId) broker.limits.taskClosed(task);
   return waitMs === undefined ? closed : settledWithin(broker, closed, waitMs, principal, entry);

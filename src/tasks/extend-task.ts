@@ -24,8 +24,9 @@ export async function extendTask(
   const excess = await beyondPolicy(broker, principal, task, deadline, entry);
   if (excess) return excess;
   const extended = await broker.store.extendTask(id, { deadline, maxTtlMs: broker.maxTaskTtlMs }, entry);
-  broker.wake();
-  if (!(extended instanceof Refusal)) broker.limits.taskExtended(task, extended.deadline);
+  if (extended instanceof Refusal) return extended;
+  broker.wake({ by: extended.deadline });
+  broker.limits.taskExtended(task, extended.deadline);
   return extended;
 }
 

@@ -34,7 +34,7 @@ export async function openRun(
   entry.learn({ run: run.id, purpose, manifest, labels, ttl_ms: ttlMs });
   const opened = await openDecided(broker, principal, run.orchestrator, asked, entry);
   if (!(opened instanceof Refusal)) {
-    broker.wake();
+    broker.wake({ by: opened.task.deadline });
     return opened.task;
   }
   return opened;

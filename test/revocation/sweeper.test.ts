@@ -8,7 +8,7 @@ import type { SweeperOptions } from '../../src/revocation/sweeper.js';
 import { Sweeper } from '../../src/revocation/sweeper.js';
 import type { Store } from '../../src/store/store.js';
 import { openEmbeddedStore } from '../../src/store/embedded/embedded-store.js';
-import { entry, select, Scene } from '../contract/store/scene.js';
+import { entry, externalRequest, granted, select, Scene, taskId } from '../contract/store/scene.js';
 import { TERMS } from '../contract/store/harness.js';
 import { embeddedHarness } from '../store/embedded-harness.js';
 import { ExternalTarget, TARGET_KIND } from '../fixtures/external-target.js';
@@ -51,6 +51,7 @@ function sweeperOn(store: Store, more: Partial<SweeperOptions> = {}): Sweeper {
         looks++;
         return due;
       },
+      claimEnded: (of, limit, windowMs) => store.claimEnded(of, limit, windowMs),
     },
     minters: new Map([[TARGET_KIND, target]]),
     targets: lanes(scene.clock),
@@ -132,6 +133,79 @@ describe('what is due', () => {
     });
     expect(clock.now() - task.deadline).toBeLessThan(SECOND_MS);
     for (const sweeper of sweepers.splice(0)) await sweeper.stop();
+    await store.close();
+  });
+
+  test('is killed where its task or it was ended, and nothing else is looked at for that', async () => {
+    await scene.task('run');
+    await account('run');
+    const released = await account('run');
+    await account('run');
+    const sweeper = sweeperOn(scene.store);
+    await scene.revoke(select('lease', released.id));
+    sweeper.wake({ ended: released.id });
+    await until('it is dead', () => target.accounts.size === 2, { everyMs: 1 });
+    await scene.closeTask('run');
+    sweeper.wake({ ended: taskId('run') });
+    await until('all are dead', () => target.accounts.size === 0, { everyMs: 1 });
+    await until('the task is settled', async () => (await scene.taskState('run')) === 'settled');
+    expect(looks).toBe(0);
+  });
+
+  test('is killed all the same where it was more than are claimed at a time', async () => {
+    await scene.task('run');
+    for (let n = 0; n < 70; n++) await account('run');
+    await scene.closeTask('run');
+    sweeperOn(scene.store).wake({ ended: taskId('run') });
+    await until('all are dead', () => target.accounts.size === 0);
+    expect(looks).toBeGreaterThan(0);
+  });
+
+  test('that falls due sooner than anything that was known is found then, also when that is said during a sweep', async () => {
+    const clock = systemClock();
+    const store = openEmbeddedStore({ path: ':memory:', clock, ...TERMS });
+    scene.store = store;
+    let during: (() => Promise<void>) | undefined;
+    const seen: Store = Object.assign(Object.create(store) as Store, {
+      sweep: async (limit: number) => {
+        const swept = await store.sweep(limit);
+        await during?.();
+        during = undefined;
+        return swept;
+      },
+    });
+    const sweeper = sweeperOn(seen, { clock });
+    for (const task of ['told', 'told-during-a-sweep']) {
+      const open = async (): Promise<void> => {
+        const { deadline } = await scene.task(task, { ttlMs: SECOND_MS });
+        sweeper.wake({ by: deadline });
+      };
+      if (task === 'told') await open();
+      else {
+        during = open;
+        sweeper.wake();
+      }
+      await until('it is over', async () => (await scene.taskState(task)) === 'settled', { withinMs: 3000 });
+    }
+    for (const each of sweepers.splice(0)) await each.stop();
+    await store.close();
+  });
+
+  test('that may come to be after its kill is killed once more, without anybody who wakes it', async () => {
+    const clock = systemClock();
+    const store = openEmbeddedStore({ path: ':memory:', clock, ...TERMS });
+    scene.store = store;
+    await scene.task('run');
+    target.mintDeadlineMs = SECOND_MS;
+    const asked = { ...externalRequest('run', { kind: TARGET_KIND }), mintDeadlineMs: SECOND_MS };
+    const lease = granted(await store.reserveLease(asked, entry()));
+    const sweeper = sweeperOn(store, { clock });
+    await scene.closeTask('run');
+    sweeper.wake({ ended: taskId('run') });
+    await until('it was killed for the first time', () => settlements === 1);
+    await target.mint(lease);
+    await until('it is dead', () => target.accounts.size === 0, { withinMs: 3000 });
+    for (const each of sweepers.splice(0)) await each.stop();
     await store.close();
   });
 });

@@ -167,8 +167,7 @@ export class Reconciler {
           await this.#recordOrphan(tool, orphan, request, why);
       },
     });
-    const { undone, flaw } =
-      error === undefined ? await this.#tidy(place) : { undone: 0, flaw: error };
+    const { undone, flaw } = error === undefined ? await this.#tidy(place) : { undone: 0, flaw: error };
     const reconciled: Reconciled = {
       tool,
       ...(minter.listable && error === undefined && { listed: drift.listed }),

@@ -96,6 +96,7 @@ export function openEmbeddedStore({ path, clock, retention, clockSkewMs }: Embed
 
     sweep: (limit) => work.sweep(limit),
     claimDue: (limit, windowMs) => work.claimDue(limit, windowMs),
+    claimEnded: (_of, limit, windowMs) => work.claimEnded(limit, windowMs),
     settle: (id, claim, settlement) => work.settle(id, claim, settlement),
     retryLease: (id, entry) => irrevocable.retryLease(id, entry),
     forceLease: (id, word, entry) => irrevocable.forceLease(id, word, entry),

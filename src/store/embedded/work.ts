@@ -4,7 +4,7 @@ import type { LeaseId, TaskId } from '../../domain/ids.js';
 import { loanName, loanTime, requestId } from '../../domain/ids.js';
 import type { LeaseState } from '../../domain/lease.js';
 import { LEASE_TRANSITIONS, settledAs } from '../../domain/lease.js';
-import type { ClaimedLease, Retention, Settlement, Swept, WorkStore } from '../store.js';
+import type { ClaimedLease, Claimed, Retention, Settlement, Swept, WorkStore } from '../store.js';
 import type { Row } from './database.js';
 import type { Denials } from './denials.js';
 import { endingBy, type Leases } from './leases.js';
@@ -151,13 +151,23 @@ export class Work implements Pick<WorkStore, 'sweep' | 'claimDue' | 'settle'> {
   }
 
   claimDue(limit: number, windowMs: number): Promise<ClaimedLease[]> {
+    return this.#ledger.db.transact(() => this.#claim(this.#ledger.now(), limit, windowMs));
+  }
+
+  claimEnded(limit: number, windowMs: number): Promise<Claimed> {
     return this.#ledger.db.transact(() => {
       const now = this.#ledger.now();
-      return this.#ledger.db
-        .sql("SELECT * FROM lease WHERE state = 'revoking' AND due_at <= ? ORDER BY due_at LIMIT ?")
-        .all(now, limit)
-        .map((row) => this.#lend(row, now, now + windowMs));
+      const walked = this.#walk(now, limit);
+      const claimed = this.#claim(now, limit, windowMs);
+      return { claimed, more: walked >= limit || claimed.length >= limit };
     });
+  }
+
+  #claim(now: number, limit: number, windowMs: number): ClaimedLease[] {
+    return this.#ledger.db
+      .sql("SELECT * FROM lease WHERE state = 'revoking' AND due_at <= ? ORDER BY due_at LIMIT ?")
+      .all(now, limit)
+      .map((row) => this.#lend(row, now, now + windowMs));
   }
 
   #lend(row: Row, now: number, until: number): ClaimedLease {

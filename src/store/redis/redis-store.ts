@@ -187,6 +187,7 @@ function assemble({
 
     sweep: (limit) => work.sweep(limit),
     claimDue: (limit, windowMs) => work.claimDue(limit, windowMs),
+    claimEnded: (of, limit, windowMs) => work.claimEnded(of, limit, windowMs),
     settle: (id, claim, settlement) => work.settle(id, claim, settlement),
     retryLease: (id, entry) => work.retryLease(id, entry),
     forceLease: (id, word, entry) => work.forceLease(id, word, entry),

@@ -2,10 +2,10 @@
 import type { AuditEntry } from '../../audit/entry.js';
 import { requestId } from '../../domain/ids.js';
 import type { LeaseId, TaskId } from '../../domain/ids.js';
-import { chance, leaseSlot } from '../../domain/ids.js';
+import { chance, isLeaseId, leaseSlot, slotOf } from '../../domain/ids.js';
 import type { Lease } from '../../domain/lease.js';
 import { Refusal } from '../../domain/refusal.js';
-import type { ClaimedLease, Retention, Settlement, Swept, Word, WorkStore } from '../store.js';
+import type { ClaimedLease, Claimed, Retention, Settlement, Swept, Word, WorkStore } from '../store.js';
 import { ALL_SLOTS } from './keys.js';
 import { chanceOf, factsOf, leaseFromRecord, luaJson } from './records.js';
 import type { Revocations } from './revocations.js';
@@ -132,16 +132,29 @@ export class Work implements WorkStore {
     const claimed: ClaimedLease[] = [];
     for (const slot of this.#inTurn()) {
       if (looks[slot]!.claimedAt > slots.latest || claimed.length >= limit) continue;
-      const claim = chance();
-      const lent = (await slots.ask('claim-due', slot, [
-        limit - claimed.length,
-        windowMs,
-        claim,
-      ])) as string[];
-      for (let at = 0; at < lent.length; at += 2) {
-        const { lease, attempts, sealedSecret } = leaseFromRecord(slot, lent[at]!, lent[at + 1]!);
-        claimed.push({ lease, claim, attempts, ...(sealedSecret !== undefined && { sealedSecret }) });
-      }
+      claimed.push(...(await this.#claimIn(slot, limit - claimed.length, windowMs)));
+    }
+    return claimed;
+  }
+
+  async claimEnded(of: TaskId | LeaseId, limit: number, windowMs: number): Promise<Claimed> {
+    const slot = isLeaseId(of) ? leaseSlot(of) : slotOf(of);
+    const walk = this.#parts.slots.ask('walk-kills', slot, [limit]);
+    const [isOver, claimed] = await Promise.all([
+      // Where it failed nothing is lost of what is lent out beside it.
+      walk.then(([, over]) => over === 1).catch(() => false),
+      this.#claimIn(slot, limit, windowMs),
+    ]);
+    return { claimed, more: !isOver || claimed.length >= limit };
+  }
+
+  async #claimIn(slot: number, limit: number, windowMs: number): Promise<ClaimedLease[]> {
+    const claim = chance();
+    const lent = (await this.#parts.slots.ask('claim-due', slot, [limit, windowMs, claim])) as string[];
+    const claimed: ClaimedLease[] = [];
+    for (let at = 0; at < lent.length; at += 2) {
+      const { lease, attempts, sealedSecret } = leaseFromRecord(slot, lent[at]!, lent[at + 1]!);
+      claimed.push({ lease, claim, attempts, ...(sealedSecret !== undefined && { sealedSecret }) });
     }
     return claimed;
   }

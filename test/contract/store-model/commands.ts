@@ -5,7 +5,7 @@ import { decide, refuse, review, signal } from './contexts.js';
 import { lift, quarantine, race, restore, revoke, revokeKey } from './kills.js';
 import { abandon, activate, issue, release, renew, reserve } from './leases.js';
 import { close, extend, open } from './tasks.js';
-import { advance, claimDue, crash, forged, setBack, settle, sweep, takeUp } from './time.js';
+import { advance, claimDue, claimEnded, crash, forged, setBack, settle, sweep, takeUp } from './time.js';
 
 /** How often each comes, as against the others. */
 const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
@@ -29,6 +29,7 @@ const WEIGHTS: readonly [number, fc.Arbitrary<Command>][] = [
   [2, review],
   [2, sweep],
   [3, claimDue],
+  [3, claimEnded],
   [5, settle],
   [1, forged],
   [2, takeUp],

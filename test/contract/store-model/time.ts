@@ -2,7 +2,9 @@
 import { expect } from '@jest/globals';
 import * as fc from 'fast-check';
 import { SECOND_MS } from '../../../src/domain/duration.js';
-import type { Settlement } from '../../../src/store/store.js';
+import type { LeaseId, TaskId } from '../../../src/domain/ids.js';
+import { rootOf } from '../../../src/domain/ids.js';
+import type { ClaimedLease, Settlement } from '../../../src/store/store.js';
 import { entry, OPERATOR, PLENTY, reasonOf } from '../store/scene.js';
 import { command, nth, request, tokenOf, which } from './command.js';
 import type { ModelLease, StoreModel } from './model.js';
@@ -12,25 +14,51 @@ export const sweep = command('sweep', fc.constantFrom(1, 3, PLENTY), async (limi
   model.sweep();
 });
 
-export const claimDue = command(
-  'claim',
-  fc.constantFrom(1_000, 20_000),
-  async (windowMs, model, { scene }) => {
+const windows = fc.constantFrom(1_000, 20_000);
+const idsOf = (leases: readonly { readonly id: string }[]): string[] => leases.map(({ id }) => id).toSorted();
+
+export const claimDue = command('claim', windows, async (windowMs, model, { scene }) => {
+  await scene.sweep();
+  model.sweep();
+  const claimed = await scene.store.claimDue(PLENTY, windowMs);
+  expect(idsOf(claimed.map(({ lease }) => lease))).toEqual(idsOf(model.due()));
+  lend(model, claimed, windowMs);
+});
+
+/** Before any sweep: at least what a kill has ended there, and nothing that is not due. */
+export const claimEnded = command(
+  'claim what ended',
+  fc.record({ which, windowMs: windows, limit: fc.constantFrom(1, 3, PLENTY) }),
+  async ({ which: index, windowMs, limit }, model, { scene }) => {
+    const of = nth([...model.leases.values()], index);
+    if (!of) return;
+    const root = rootOf(of.taskId as TaskId);
+    const claimed: ClaimedLease[] = [];
+    for (let left = true; left;) {
+      const some = await scene.store.claimEnded(index % 2 ? root : (of.id as LeaseId), limit, windowMs);
+      claimed.push(...some.claimed);
+      left = some.more;
+    }
     await scene.sweep();
     model.sweep();
-    const claimed = await scene.store.claimDue(PLENTY, windowMs);
     const due = model.due();
-    expect(claimed.map(({ lease }) => lease.id as string).toSorted()).toEqual(
-      due.map(({ id }) => id).toSorted(),
+    expect(idsOf(due)).toEqual(expect.arrayContaining(idsOf(claimed.map(({ lease }) => lease))));
+    const killed = due.filter(
+      ({ taskId, ended }) => rootOf(taskId as TaskId) === root && ended && ended.cause !== 'mint_unknown',
     );
-    for (const { lease, claim } of claimed) {
-      const lent = model.leases.get(lease.id)!;
-      lent.claim = claim;
-      lent.lentAt = model.now;
-      lent.dueAt = model.now + windowMs;
-    }
+    expect(idsOf(claimed.map(({ lease }) => lease))).toEqual(expect.arrayContaining(idsOf(killed)));
+    lend(model, claimed, windowMs);
   },
 );
+
+function lend(model: StoreModel, claimed: readonly ClaimedLease[], windowMs: number): void {
+  for (const { lease, claim } of claimed) {
+    const lent = model.leases.get(lease.id)!;
+    lent.claim = claim;
+    lent.lentAt = model.now;
+    lent.dueAt = model.now + windowMs;
+  }
+}
 
 export const settle = command(
   'settle',

@@ -195,6 +195,7 @@ export function describeRecords(begin: () => Promise<Scene>, harness: StoreHarne
         liftQuarantine: () => store.liftQuarantine(OTHER_AGENT, entry()),
         sweep: () => store.sweep(1),
         claimDue: () => store.claimDue(1, 1),
+        claimEnded: () => store.claimEnded(id, 1, 1),
         settle: () => store.settle(id, 'claim', { kind: 'confirmed' }),
         retryLease: () => store.retryLease(id, entry()),
         forceLease: () => store.forceLease(id, { by: OPERATOR, reason: 'a test' }, entry()),

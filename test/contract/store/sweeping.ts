@@ -2,7 +2,7 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../src/domain/duration.js';
-import type { PrincipalName } from '../../../src/domain/ids.js';
+import type { LeaseId, PrincipalName, TaskId } from '../../../src/domain/ids.js';
 import type { Lease, LeaseState } from '../../../src/domain/lease.js';
 import { LEASE_STATES } from '../../../src/domain/lease.js';
 import type { StoreTerms } from './harness.js';
@@ -48,6 +48,35 @@ export function describeSweeping(begin: (terms?: Partial<StoreTerms>) => Promise
       expect((await scene.store.listTasks({ state: 'open', limit: 9 })).length).toBe(0);
       expect(await scene.store.claimDue(3, MINUTE_MS)).toHaveLength(3);
       expect(await scene.store.claimDue(3, MINUTE_MS)).toHaveLength(2);
+    });
+
+    it('lends what a close or a kill has ended before any sweep, and says whether there is more', async () => {
+      const scene = await begin();
+      await scene.task('run-1');
+      await scene.task('run-1.child', { parent: taskId('run-1') });
+      await scene.task('run-2');
+      const ids: string[] = [];
+      for (const task of ['run-1', 'run-1', 'run-1.child']) ids.push((await scene.external(task)).id);
+      const released = await scene.external('run-2');
+      await scene.external('run-2');
+      await scene.issue('run-2');
+      const all = async (of: TaskId | LeaseId, limit: number): Promise<string[]> => {
+        const lent: string[] = [];
+        for (let more = true; more;) {
+          const some = await scene.store.claimEnded(of, limit, MINUTE_MS);
+          expect(some.claimed.length).toBeLessThanOrEqual(limit);
+          lent.push(...some.claimed.map(({ lease }) => lease.id));
+          more = some.more;
+        }
+        return lent.toSorted();
+      };
+      expect(await all(taskId('run-1'), PLENTY)).toEqual([]);
+      await scene.closeTask('run-1');
+      expect(await all(taskId('run-1'), 2)).toEqual(ids.toSorted());
+      expect(await all(taskId('run-1.child'), PLENTY)).toEqual([]);
+      await scene.revoke(select('lease', released.id));
+      expect(await all(released.id, PLENTY)).toEqual([released.id]);
+      expect(await scene.due()).toEqual([]);
     });
 
     it('walks a kill of more than one sweep’s worth to its end', async () => {
