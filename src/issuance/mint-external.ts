@@ -63,7 +63,7 @@ async function mintIn(
         `what was minted for ${reserved.id}, and may not be handed out, could not be killed`,
       ),
     );
-    broker.wake();
+    broker.wake({ ended: reserved.id });
     return lease;
   }
   return { lease, minted, revocation: minter.class, expiresAt: lease.expiresAt };

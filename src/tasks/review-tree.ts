@@ -35,7 +35,7 @@ export async function reviewTree(broker: Broker, root: TaskId, cause: AuditEntry
     }
   }
   await broker.store.concludeReview(root, context.version);
-  if (ended > 0) broker.wake();
+  if (ended > 0) broker.wake({ ended: root });
   return ended;
 }
 
