@@ -155,7 +155,10 @@ export class Sweeper {
   #lookBy(at: number): void {
     if (this.#stopped || at === Infinity) return;
     this.#lookAt = Math.min(this.#lookAt, at);
-    if (!this.#running && at < this.#wakesAt) this.#sleepUntil(at);
+    if (this.#running) return;
+    // A clock that was set forward, or a machine that slept, has no timer go off sooner.
+    if (this.#options.clock.now() > this.#wakesAt) this.#look();
+    else if (at < this.#wakesAt) this.#sleepUntil(at);
   }
 
   #sleepUntil(dueAt: number): void {

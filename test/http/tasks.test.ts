@@ -305,7 +305,7 @@ describe('the deadline', () => {
     expect(late.body).toMatchObject({ error: 'invalid_target', error_description: 'The task is closed.' });
     expect((await broker.post('/v1/tasks/brief/extend', 'planner', { ttl: '10m' })).status).toBe(409);
 
-    // Time moved without the machine's knowledge: any opening wakes the sweeper.
+    // Time moved without the machine's knowledge: any opening has the sweeper notice.
     await broker.openTask({ id: 'waker' });
     const closed = await until('the sweep closed it', async () => {
       const { body } = await broker.get('/v1/tasks/brief', 'planner');

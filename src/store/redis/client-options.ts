@@ -10,8 +10,6 @@ export type Role = 'calls' | 'kills' | 'waits' | 'news';
 
 export const CONNECT_TIMEOUT_MS = 2_000;
 const LONGEST_RETRY_MS = 500;
-/** How often the nodes of a cluster are asked who has which slots. */
-const REFRESH_MS = 1_000;
 
 const retryAfter = (times: number): number => Math.min(20 * 2 ** Math.min(times, 6), LONGEST_RETRY_MS);
 
@@ -51,7 +49,8 @@ export function clusterOptions(options: RedisOptions, role: Role): ClusterTerms 
     clusterRetryStrategy: retryAfter,
     enableOfflineQueue: role === 'news',
     enableAutoPipelining: false,
-    slotsRefreshInterval: REFRESH_MS,
+    // By ourselves (`Connections`): the library's own goes on for ever where it is closed in the middle of one.
+    slotsRefreshInterval: 0,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
     shardedSubscribers: role === 'news',

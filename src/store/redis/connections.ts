@@ -14,6 +14,8 @@ import type { Script } from './scripts.js';
 export type Lane = 'calls' | 'kills' | 'kill-callers' | 'reservations';
 
 const LOOK_AGAIN_MS = 20;
+/** How often the nodes of a cluster are asked who has which slots. */
+const REFRESH_MS = 1_000;
 /**
  * Where kills wait for replicas, a master that none has followed for so long may have been replaced without knowing:
  * nothing more is asked of it. Shorter than any failover: docs/operations.md tells what to set.
@@ -42,6 +44,7 @@ export class Connections {
   /** When enough replicas of every master were last known to follow (of `performance.now`). */
   #followedAt = -Infinity;
   #following: NodeJS.Timeout | undefined;
+  readonly #refreshing: NodeJS.Timeout;
   /** The last thing that a connection complained of, and all that it has since one was well: each is told once. */
   #complaint: string | undefined;
   readonly #told = new Set<string>();
@@ -56,6 +59,7 @@ export class Connections {
       waits: connect('waits'),
       news: connect('news'),
     };
+    this.#refreshing = setInterval(() => this.refresh(), REFRESH_MS).unref();
     this.#followers = new Followers({
       client: this.#clients.waits,
       least: options.minReplicas,
@@ -205,6 +209,7 @@ export class Connections {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#following);
+    clearInterval(this.#refreshing);
     for (const client of Object.values(this.#clients)) client.disconnect();
   }
 
