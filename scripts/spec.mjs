@@ -2,14 +2,14 @@
 // With `--story` it tells how a violation comes about: `npm run spec -- --story NO_FENCE`.
 import Table from 'cli-table3';
 import { explore, inTurn } from '../spec/explore.mjs';
-import { brokenProtocols, largeScenes, scenes } from '../spec/scenes.mjs';
+import { brokenProtocols, largeScenes, longerScenes, scenes } from '../spec/scenes.mjs';
 
 const args = process.argv.slice(2);
 const names = args.filter((arg) => !arg.startsWith('--'));
 const large = args.includes('--large');
 const tellStory = args.includes('--story');
 
-const all = [...scenes, ...(large ? largeScenes : []), ...brokenProtocols];
+const all = [...scenes, ...longerScenes, ...(large ? largeScenes : []), ...brokenProtocols];
 const chosen =
   names.length > 0 ? [...new Set([...all, ...largeScenes])].filter(({ name }) => names.includes(name)) : all;
 if (chosen.length === 0) {

@@ -25,6 +25,20 @@ export const scenes = [
     defines: ['KILL', 'JWT', 'OTHER_TREE', 'CRASHES=1'],
   },
   {
+    name: 'no-replicas',
+    shows: 'min_replicas: 0: what a living broker knows comes back; crashes and two failovers',
+    defines: ['CLOSE', 'JWT', 'RENEWAL', 'NEWS', 'MIN_REPLICAS=0', 'FAILOVERS=2', 'CRASHES=2'],
+  },
+  {
+    name: 'feed-agent',
+    shows: 'a verifier that never asks, after a kill of an agent; a broker crashes',
+    defines: ['KILL', 'OTHER_TREE', 'VERIFIER', 'LATEST=1', 'CRASHES=1'],
+  },
+];
+
+/** Scenes with a lost master that take some seconds each: too long for `npm test`. @type {readonly Scene[]} */
+export const longerScenes = [
+  {
     name: 'task-failover',
     shows: 'a close and an external credential; the master is lost to a replica that lags',
     defines: ['CLOSE', 'EXTERNAL', 'FAILOVERS=1'],
@@ -35,19 +49,9 @@ export const scenes = [
     defines: ['KILL', 'OTHER_TREE', 'FAILOVERS=1', 'LATEST=1'],
   },
   {
-    name: 'no-replicas',
-    shows: 'min_replicas: 0: what a living broker knows comes back; crashes and two failovers',
-    defines: ['CLOSE', 'JWT', 'RENEWAL', 'NEWS', 'MIN_REPLICAS=0', 'FAILOVERS=2', 'CRASHES=2'],
-  },
-  {
     name: 'feed-task',
     shows: 'a verifier that never asks, after a close; a broker crashes, a master is lost',
     defines: ['CLOSE', 'JWT', 'VERIFIER', 'NEWS', 'FAILOVERS=1', 'CRASHES=1'],
-  },
-  {
-    name: 'feed-agent',
-    shows: 'a verifier that never asks, after a kill of an agent; a broker crashes',
-    defines: ['KILL', 'OTHER_TREE', 'VERIFIER', 'LATEST=1', 'CRASHES=1'],
   },
 ];
 

@@ -17,7 +17,6 @@ const LONGEST = [
   'http/fuzz',
   'chaos/feed-faults',
   'e2e/demo',
-  'chaos/frozen-master',
   'chaos/brokers-killed',
   'minters/aws-sts/contract',
   'cli/dev',

@@ -1,4 +1,4 @@
-// kill -9 at every second step of a mint and of a kill at a target, by chance which. At all, two hundred times:
+// kill -9 at every third step of a mint and of a kill at a target, by chance which. At all, two hundred times:
 // kill-targets.long.test.ts.
 import { describe, test } from '@jest/globals';
 import { randomInt } from 'node:crypto';
@@ -9,7 +9,7 @@ import { postgresTarget } from './kill-targets/postgres-target.js';
 import { stepsOf } from './kill-targets/target.js';
 
 const LIMIT_MS = 120_000;
-const offset = randomInt(2);
+const offset = randomInt(3);
 
 (hasPostgres ? describe : describe.skip)('kill -9 of the broker of a PostgreSQL', () => {
   test(
@@ -19,7 +19,7 @@ const offset = randomInt(2);
         open: postgresTarget,
         blows: (target) => [
           UNDER_LOAD,
-          ...paired(stepsOf(target, ['unanswered'])).filter((_blow, index) => index % 2 === offset),
+          ...paired(stepsOf(target, ['unanswered'])).filter((_blow, index) => index % 3 === offset),
           ...ANSWERS_LOST,
         ],
         perRound: 100,

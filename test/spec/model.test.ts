@@ -1,4 +1,5 @@
-// The model of the lease protocol: it holds in every state of every scene, and what breaks it is found out.
+// The model of the lease protocol: it holds in every state of its scenes, and what breaks it is found out.
+// The scenes that take longer: model.long.test.ts.
 import { describe, expect, test } from '@jest/globals';
 import { explore, inTurn } from '../../spec/explore.mjs';
 import { brokenProtocols, scenes } from '../../spec/scenes.mjs';

@@ -6,5 +6,5 @@ import { redisHarness } from './redis-harness.js';
 describeStoreModel(
   'Redis Cluster',
   redisHarness(() => RedisCluster.start()),
-  { numRuns: 25, atMostMs: 10_000 },
+  { numRuns: 12, atMostMs: 10_000 },
 );
