@@ -7,7 +7,7 @@ import { roleKey } from './names.js';
 
 /** What a session of AWS is minted and killed by. */
 export type Account = Pick<AwsAccount, 'assumeRole' | 'close'> & {
-  readonly denyList: Pick<AwsAccount['denyList'], 'kill' | 'names' | 'tidy'>;
+  readonly denyList: Pick<AwsAccount['denyList'], 'kill' | 'tidy'>;
 };
 
 export interface RolePlace {

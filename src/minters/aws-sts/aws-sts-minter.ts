@@ -130,14 +130,14 @@ export class AwsStsMinter implements ExternalMinter {
     const place = await this.#options.accounts.ofRole(role);
     if (!place) throw new Error(`${lease.id} is a session of ${role}, which no tool has any more`);
     const until = lease.expiresAt + CLOCK_SKEW_MS;
-    const { denyList } = place.account;
-    const denied = { session, mintedBy: lease.issuedAt + MINT_DEADLINE_MS, until };
-    const wasAccepted = lease.acceptedAt !== undefined;
-    if (wasAccepted && (await denyList.names(role, denied))) return;
-    const { wasThere } = await denyList.kill(role, denied);
+    const { wasThere } = await place.account.denyList.kill(role, {
+      session,
+      mintedBy: lease.issuedAt + MINT_DEADLINE_MS,
+      until,
+    });
     if (this.#options.clock.now() >= until || place.inForceAfterMs === 0) return;
-    if (wasThere && wasAccepted) return;
-    if (wasAccepted)
+    if (wasThere && lease.acceptedAt !== undefined) return;
+    if (lease.acceptedAt !== undefined)
       this.#options.log.warn({ lease: lease.id, role }, 'somebody removes the policies that deny sessions');
     return { againMs: place.inForceAfterMs };
   }

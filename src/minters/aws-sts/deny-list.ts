@@ -1,6 +1,6 @@
 // Kills sessions of roles: what is to be denied is on record first, and then in a policy of the role.
 import type { DenyStore, Denied } from '../../store/deny-store.js';
-import { denies, documentsOf, entriesOf } from './deny-document.js';
+import { denies, entriesOf } from './deny-document.js';
 import type { RoleWriterTerms } from './role-writer.js';
 import { RoleWriter } from './role-writer.js';
 
@@ -30,16 +30,6 @@ export class DenyList {
     const { roleId, cutOff, found } = await this.#writer(role).write();
     const entries = entriesOf(roleId, { denied: [denied], ...(cutOff && { cutOff }) });
     return { wasThere: denies(found, entries) };
-  }
-
-  /**
-   * Whether the role denies it by its name, as far as IAM tells. Nothing is written, so it waits for no write, and none for
-   * it; false where a document was replaced during the look, and where it is denied with all others before some time.
-   */
-  async names(role: string, denied: Denied): Promise<boolean> {
-    const { policies } = this.#terms;
-    const [roleId, found] = await Promise.all([policies.roleId(role), policies.all(role)]);
-    return denies(documentsOf(found).ours, entriesOf(roleId, { denied: [denied] }));
   }
 
   /**

@@ -127,19 +127,6 @@ describe('A deny list', () => {
     expect(namedAt(iam)).toBe(1);
   });
 
-  test('tells whether a role names a session without writing, and without waiting for who writes', async () => {
-    const iam = new IamMemory();
-    const { list, store } = listOn(iam);
-    expect(await list.names(ROLE, denied(0))).toBe(false);
-    await list.kill(ROLE, denied(0));
-    await store.claim(ROLE, 600_000, 0);
-    const before = iam.calls.length;
-    expect([await list.names(ROLE, denied(0)), await list.names(ROLE, denied(1))]).toEqual([true, false]);
-    expect(iam.calls.slice(before).filter((call) => !/^(?:Get|List)/.test(call))).toEqual([]);
-    iam.policies.clear();
-    expect(await list.names(ROLE, denied(0))).toBe(false);
-  });
-
   test('counts what somebody took out of a role, once, and puts it back', async () => {
     const iam = new IamMemory();
     const { list } = listOn(iam);
