@@ -64,7 +64,8 @@ describe('it reads everything anew, and keeps what was said dead until then, whe
     [
       'a change was altered',
       ({ feed }) => {
-        feed.tamper = (event, wire) => (event === 'change' ? wire.replace(/\["./, '["_') : wire);
+        const other = (_first: string, letter: string): string => `["${letter === '_' ? '-' : '_'}`;
+        feed.tamper = (event, wire) => (event === 'change' ? wire.replace(/\["(.)/, other) : wire);
         feed.kill('task', 'run-altered');
         feed.tamper = (_event, wire) => wire;
       },
