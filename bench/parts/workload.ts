@@ -1,13 +1,14 @@
 // Workload tokens, signed as an identity provider would: ES256, each with a `jti` of its own.
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { composeCompact } from '../../src/jws/compact.js';
 import { signSync } from '../../src/jws/signature.js';
+import { generatedPair } from '../../src/keys/generated-pair.js';
 
 export const ALGORITHM = 'ES256';
 const KEY_ID = 'bench';
 const TOKEN_LASTS_SECONDS = 3600;
 
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { privateKey, publicKey } = generatedPair('ES256');
 
 /** What verifies them. */
 export const publicJwks = {

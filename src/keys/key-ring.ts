@@ -1,15 +1,17 @@
 // The signing keys of one use: kept sealed in the store, rotated with overlap, dropped at once when killed.
 import type { JsonWebKey, KeyObject } from 'node:crypto';
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPrivateKey, createPublicKey } from 'node:crypto';
 import { AuditEntry } from '../audit/entry.js';
 import type { Clock } from '../domain/clock.js';
 import { requestId } from '../domain/ids.js';
 import { MAX_TTL_MS } from '../domain/tool.js';
 import { thumbprint } from '../jws/thumbprint.js';
 import type { KeyStore, AuditStore, KeyUse, SigningKeyRecord } from '../store/store.js';
+import type { SigningAlgorithm } from './generated-pair.js';
+import { generatedPair } from './generated-pair.js';
 import type { Seal } from './seal.js';
 
-export type SigningAlgorithm = 'ES256' | 'Ed25519' | 'RS256';
+export type { SigningAlgorithm };
 
 export interface SigningKey {
   readonly kid: string;
@@ -133,7 +135,7 @@ export class KeyRing {
   /** `newest`: the key that we saw activate last. Where another broker was faster, its key is the next one. */
   async #add(activatesAt: number, newest: SigningKeyRecord | undefined): Promise<void> {
     const { store, seal, use, algorithm, clock } = this.#options;
-    const { privateKey, publicKey } = generate(algorithm);
+    const { privateKey, publicKey } = generatedPair(algorithm);
     const members = publicKey.export({ format: 'jwk' });
     const kid = thumbprint(members);
     const createdAt = clock.now();
@@ -166,16 +168,5 @@ export class KeyRing {
       publicJwk: JSON.parse(publicJwk) as JsonWebKey,
       activatesAt,
     };
-  }
-}
-
-function generate(algorithm: SigningAlgorithm): { privateKey: KeyObject; publicKey: KeyObject } {
-  switch (algorithm) {
-    case 'ES256':
-      return generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    case 'Ed25519':
-      return generateKeyPairSync('ed25519');
-    case 'RS256':
-      return generateKeyPairSync('rsa', { modulusLength: 2048 });
   }
 }

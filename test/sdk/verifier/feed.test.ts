@@ -51,6 +51,8 @@ describe('a kill', () => {
   });
 });
 
+const withOther = (_first: string, letter: string): string => `["${letter === '_' ? '-' : '_'}`;
+
 describe('it reads everything anew, and keeps what was said dead until then, when', () => {
   test.each<[string, (scene: VerifierScene) => void]>([
     [
@@ -64,8 +66,7 @@ describe('it reads everything anew, and keeps what was said dead until then, whe
     [
       'a change was altered',
       ({ feed }) => {
-        const other = (_first: string, letter: string): string => `["${letter === '_' ? '-' : '_'}`;
-        feed.tamper = (event, wire) => (event === 'change' ? wire.replace(/\["(.)/, other) : wire);
+        feed.tamper = (event, wire) => (event === 'change' ? wire.replace(/\["(.)/, withOther) : wire);
         feed.kill('task', 'run-altered');
         feed.tamper = (_event, wire) => wire;
       },
