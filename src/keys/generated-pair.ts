@@ -12,29 +12,32 @@ export type SigningAlgorithm = 'ES256' | 'Ed25519' | 'RS256';
 export function generatedPair(algorithm: SigningAlgorithm): { privateKey: KeyObject; publicKey: KeyObject } {
   const { privateKey, publicKey } = bytesOfPair(algorithm);
   return {
-    privateKey: createPrivateKey({ key: privateKey, format: 'der', type: 'pkcs8' }),
-    publicKey: createPublicKey({ key: publicKey, format: 'der', type: 'spki' }),
+    privateKey: createPrivateKey({ key: privateKey, ...PKCS8 }),
+    publicKey: createPublicKey({ key: publicKey, ...SPKI }),
   };
 }
+
+const SPKI = { format: 'der', type: 'spki' } as const;
+const PKCS8 = { format: 'der', type: 'pkcs8' } as const;
 
 function bytesOfPair(algorithm: SigningAlgorithm): { privateKey: Buffer; publicKey: Buffer } {
   switch (algorithm) {
     case 'ES256':
       return generateKeyPairSync('ec', {
         namedCurve: 'P-256',
-        publicKeyEncoding: { format: 'der', type: 'spki' },
-        privateKeyEncoding: { format: 'der', type: 'pkcs8' },
+        publicKeyEncoding: SPKI,
+        privateKeyEncoding: PKCS8,
       });
     case 'Ed25519':
       return generateKeyPairSync('ed25519', {
-        publicKeyEncoding: { format: 'der', type: 'spki' },
-        privateKeyEncoding: { format: 'der', type: 'pkcs8' },
+        publicKeyEncoding: SPKI,
+        privateKeyEncoding: PKCS8,
       });
     case 'RS256':
       return generateKeyPairSync('rsa', {
         modulusLength: 2048,
-        publicKeyEncoding: { format: 'der', type: 'spki' },
-        privateKeyEncoding: { format: 'der', type: 'pkcs8' },
+        publicKeyEncoding: SPKI,
+        privateKeyEncoding: PKCS8,
       });
   }
 }

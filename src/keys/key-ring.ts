@@ -11,8 +11,6 @@ import type { SigningAlgorithm } from './generated-pair.js';
 import { generatedPair } from './generated-pair.js';
 import type { Seal } from './seal.js';
 
-export type { SigningAlgorithm };
-
 export interface SigningKey {
   readonly kid: string;
   readonly algorithm: SigningAlgorithm;
